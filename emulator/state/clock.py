@@ -4,20 +4,23 @@ State modules never know which clock they run on. Two are injected: `time` stamp
 (timestamps, retention, sessions), `patience` serves (long polls, joins in progress).
 """
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 
 class Deadline:
     """One scheduled action; `cancel()` makes sure that it never runs (again)."""
 
-    __slots__ = ("at", "action")
+    __slots__ = ("at", "action", "_clock")
 
-    def __init__(self, at, action):
+    def __init__(self, at, action, clock):
         self.at = at
         self.action = action
+        self._clock = clock
 
     def cancel(self):
-        self.action = None
+        if self.action is not None:
+            self.action = None
+            self._clock._forget()
 
     @property
     def pending(self):
@@ -34,13 +37,14 @@ class Clock:
     def __init__(self):
         self._heap = []
         self._made = 0
+        self._cancelled = 0
 
     def now(self):
         raise NotImplementedError
 
     def at(self, when, action):
         """Call `action()` once `now()` has reached `when` (ms)."""
-        deadline = Deadline(when, action)
+        deadline = Deadline(when, action, self)
         self._made += 1
         heappush(self._heap, (when, self._made, deadline))
         if self._heap[0][2] is deadline:
@@ -55,6 +59,7 @@ class Clock:
         heap = self._heap
         while heap and heap[0][2].action is None:
             heappop(heap)
+            self._cancelled -= 1
         return heap[0][0] if heap else None
 
     def run_due(self):
@@ -63,8 +68,19 @@ class Clock:
         while heap and heap[0][0] <= self.now():
             deadline = heappop(heap)[2]
             action, deadline.action = deadline.action, None
-            if action is not None:
+            if action is None:
+                self._cancelled -= 1
+            else:
                 action()
+
+    def _forget(self):
+        # A heartbeat replaces its session's deadline: without this sweep the dead ones would
+        # pile up for as long as the session time-out, however fast a client sends.
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap[:] = [entry for entry in self._heap if entry[2].action is not None]
+            heapify(self._heap)
+            self._cancelled = 0
 
     def _earliest_changed(self, when):
         """For a clock that must arm a real timer."""
