@@ -1,0 +1,47 @@
+PY = .venv/bin/python
+COMPAT = tests/compat
+
+.PHONY: help run test test-fast test-compat soak bench record clean
+
+help:
+	@echo 'make run     serve a Kafka cluster of one broker on localhost:9092, with config.yaml'
+	@echo 'make test    the fast tests, then the stock clients and tools of $(COMPAT)'
+	@echo 'make soak    the tests that take minutes'
+	@echo 'make bench   one table: this emulator, Apache Kafka and kfake on the same work'
+	@echo 'make record  record anew what $(COMPAT) expects, from a real Kafka'
+	@echo 'make clean   remove .venv and what tests left'
+
+run:
+	@tools/venv core
+	@exec .venv/bin/kafka-emulator serve --config config.yaml
+
+test: test-fast test-compat
+
+test-fast:
+	@tools/venv test
+	$(PY) -m pytest -q --ignore=$(COMPAT)
+
+test-compat:
+	@tools/venv test
+	@$(COMPAT)/setup
+	$(PY) -m pytest -q $(COMPAT)
+
+# pytest's status 5: nothing was collected.
+soak:
+	@tools/venv test
+	@$(COMPAT)/setup
+	@$(PY) -m pytest -m soak; status=$$?; \
+	if [ $$status = 5 ]; then echo 'no test is marked soak yet'; else exit $$status; fi
+
+bench:
+	@tools/venv test
+	$(PY) -m benchmarks
+
+record:
+	@tools/venv test
+	@$(COMPAT)/setup
+	$(PY) -m tests.compat.record
+
+clean:
+	rm -rf .venv .pytest_cache .hypothesis build dist *.egg-info $(COMPAT)/.cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
