@@ -1,0 +1,78 @@
+"""Stock clients against one server for the whole session: the emulator, or with an option the real thing.
+
+    pytest tests/compat                           the emulator, started here
+    pytest tests/compat --real-kafka              Apache Kafka 4.3.1, started here from its jars
+    pytest tests/compat --bootstrap HOST:PORT     any cluster that runs already
+
+Every test passes on all of them. Locally a client that is not installed is skipped; with CI=true a skip is a failure.
+"""
+import os
+import shutil
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers.py, servers.py: the tests here are scripts, not a package
+
+import servers  # noqa: E402
+
+CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("compat")
+    group.addoption("--bootstrap", metavar="HOST:PORT", help="run tests/compat against this cluster")
+    group.addoption("--real-kafka", action="store_true", help="run tests/compat against Apache Kafka, started from its jars")
+
+
+@pytest.fixture(scope="session")
+def bootstrap(request, tmp_path_factory):
+    """The bootstrap address, "host:port", of the server under test."""
+    option = request.config.getoption
+    if option("--bootstrap", None):
+        yield option("--bootstrap")
+        return
+    server = servers.real_kafka if option("--real-kafka", False) else servers.emulator
+    with server(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture
+def unique():
+    """unique("orders") -> "orders-3f9a0c1b": names of this test alone, so that no test sees another's topics."""
+    return lambda prefix: f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(command...): left out where these commands are not installed")
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        for command in mark.args:
+            there = Path(command).exists() if "/" in command else shutil.which(command)
+            if not there:
+                pytest.skip(f"{command} is not installed: run tests/compat/setup")
+
+
+def refuse_skip(report):
+    """In CI a test left out proves nothing, so it fails."""
+    if CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    refuse_skip(report)
+    return report

@@ -1,0 +1,90 @@
+"""The servers that the suite can run against, each as a subprocess: the emulator, and the real Kafka from its jars."""
+import base64
+import contextlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BIN = HERE / "bin"
+
+
+@contextlib.contextmanager
+def emulator(directory):
+    """Serve the emulator from a new process; yields its bootstrap address, "host:port"."""
+    command = [sys.executable, "-m", "emulator.apps.cli", "serve",
+               "--listen", "127.0.0.1:0", "--control", str(directory / "control.sock")]
+    with open(directory / "emulator.log", "wb") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            line = process.stdout.readline()
+            address = re.search(r"[\w.]+:\d+", line)
+            if not address:
+                process.wait(10)
+                raise RuntimeError(f"the emulator did not start: {line!r}\n{(directory / 'emulator.log').read_text()}")
+            yield address[0]
+        finally:
+            status = stop(process)
+            process.stdout.close()
+        if status:
+            raise RuntimeError(f"the emulator ended with status {status}\n{(directory / 'emulator.log').read_text()[-4000:]}")
+
+
+@contextlib.contextmanager
+def real_kafka(directory):
+    """Format and start Apache Kafka as kafka.properties says; yields its bootstrap address, "host:port"."""
+    listener, quorum = (f"127.0.0.1:{port}" for port in free_ports(2))
+    properties = directory / "kafka.properties"
+    text = (HERE / "kafka.properties").read_text()
+    for name, value in (("LISTENER", listener), ("QUORUM", quorum), ("DATA", str(directory / "data"))):
+        text = text.replace(name, value)
+    properties.write_text(text)
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
+    with open(directory / "kafka.log", "wb") as log:
+        subprocess.run([BIN / "kafka-storage.sh", "format", "-t", cluster, "-c", properties], check=True, stdout=log, stderr=log)
+        process = subprocess.Popen([BIN / "kafka-server-start.sh", properties], stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 120
+            while not answers(listener):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"Kafka did not start:\n{(directory / 'kafka.log').read_text()[-4000:]}")
+                time.sleep(0.1)
+            yield listener
+        finally:
+            stop(process)
+
+
+def answers(address):
+    """True when the port answers an ApiVersions request: Kafka opens it a while before it serves."""
+    host, port = address.rsplit(":", 1)
+    try:
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(bytes.fromhex("0000000a 0012 0000 00000001 ffff"))
+            return len(connection.recv(4)) == 4
+    except OSError:
+        return False
+
+
+def stop(process, patience=30):
+    """Stop as an operator does, with SIGTERM; returns the exit status."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return process.returncode
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
