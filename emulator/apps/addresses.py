@@ -1,0 +1,26 @@
+"""HOST:PORT as people write it."""
+
+from emulator.apps.errors import UsageError
+
+
+def parse_address(text, what):
+    """("host", port) of "host:port", "[v6]:port" or ":port" (host ""); `what` names it in the error."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed:
+        host = host[1:-1]
+    if not colon or (":" in host) != bracketed or not _is_port(port):
+        raise UsageError(f"{what} {text}: expected HOST:PORT, such as localhost:9092 or [::1]:9092")
+    return host, int(port)
+
+
+def _is_port(text):
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
+
+
+def format_address(host, port):
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host):
+    return host == "localhost" or host == "::1" or host.startswith("127.")

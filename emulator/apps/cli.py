@@ -1,0 +1,112 @@
+"""The `kafka-emulator` command: finds the subcommand, hands it its options, says in one line what went wrong.
+
+Nothing heavy is imported here: a server must answer 0.35 s after its start, and `status` needs no server code.
+"""
+
+import argparse
+import sys
+
+from emulator import __version__
+from emulator.apps.errors import UsageError
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+EXAMPLES = """\
+other commands (each has --help):
+  status                one server's address, age, topics and connections
+  topics                its topics: partitions, ids, start and end offsets
+  stop                  end it
+
+examples:
+  kafka-emulator
+        one broker on localhost:9092, in memory
+  kafka-emulator --listen 127.0.0.1:0 --topic orders:6 --topic audit
+        a free port, printed as bootstrap.servers=127.0.0.1:PORT once it serves, and two topics
+  kafka-emulator --config config.yaml --log-level debug
+        Kafka's own server.properties names, as YAML
+  kafka-emulator topics --bootstrap localhost:9092
+        of the server there, where several run
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but an error is one line."""
+
+    def error(self, message):
+        raise UsageError(message)
+
+
+def serve_parser():
+    parser = Parser(
+        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|stop [options]",
+        description="A Kafka cluster in one small process, for whatever speaks Kafka's protocol (as of Apache Kafka 4.3.1).",
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )
+    option = parser.add_argument
+    option("--config", metavar="FILE", help="YAML with the names of Kafka's server.properties; see config.yaml")
+    option("--listen", metavar="HOST:PORT", help="serve here, whatever the file says of listeners; port 0: a free one "
+                                                 "(default localhost:9092)")
+    option("--topic", metavar="NAME[:PARTITIONS]", action="append", default=[], dest="topics",
+           help="create this topic at the start; may be repeated")
+    option("--data-dir", metavar="DIR", help="not there yet: records live in memory")
+    option("--log-level", choices=LOG_LEVELS, default="warning", help="what is logged to stderr (default warning)")
+    option("--control", metavar="PATH", help="where to open the control socket, which status, topics and stop talk to "
+                                             "(default: a place of its own, where they find it)")
+    option("--version", action="version", version=f"kafka-emulator {__version__}")
+    return parser
+
+
+def client_parser(command, description):
+    parser = Parser(prog=f"kafka-emulator {command}", description=description, allow_abbrev=False)
+    parser.add_argument("--bootstrap", metavar="HOST:PORT", help="the server that listens there, where several run")
+    parser.add_argument("--control", metavar="PATH", help="the server with this control socket")
+    return parser
+
+
+def run_serve(arguments):
+    options = serve_parser().parse_args(arguments)
+    from emulator.apps.serve import serve
+
+    return serve(options)
+
+
+def run_client(command, description):
+    def run(arguments):
+        options = client_parser(command, description).parse_args(arguments)
+        from emulator.apps import client
+
+        return getattr(client, command)(options)
+
+    return run
+
+
+COMMANDS = {
+    "serve": run_serve,
+    "status": run_client("status", "Prints one server's address, age, topics and connections."),
+    "topics": run_client("topics", "Lists one server's topics, a line per partition with its start and end offsets."),
+    "stop": run_client("stop", "Ends one server."),
+}
+
+
+def main(arguments=None):
+    """Run the command; gives the exit status: 0, 2 after a usage error, 130 after an interrupt."""
+    if arguments is None:
+        arguments = sys.argv[1:]
+    try:
+        if not arguments or arguments[0].startswith("-"):
+            return run_serve(arguments)
+        if arguments[0] not in COMMANDS:
+            raise UsageError(f"no command {arguments[0]}; there are {', '.join(COMMANDS)}")
+        return COMMANDS[arguments[0]](arguments[1:])
+    except UsageError as error:
+        print(f"kafka-emulator: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `kafka-emulator topics | head`
+        sys.stderr.close()
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

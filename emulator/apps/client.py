@@ -1,0 +1,40 @@
+"""`kafka-emulator status`, `topics` and `stop`: one question to a running server, printed."""
+
+import time
+
+from emulator.apps.control import places
+from emulator.apps.control.client import ask_politely, choose
+from emulator.apps.errors import UsageError
+
+_STOP_WITHIN_S = 10
+
+
+def status(options):
+    for name, value in ask_politely(choose(options), "GET", "/status").items():
+        print(f"{name}={','.join(value) if isinstance(value, list) else value}")
+    return 0
+
+
+def topics(options):
+    """A line per partition, in columns; a topic's name and id stand in each, for awk's sake."""
+    rows = [("TOPIC", "TOPIC-ID", "PARTITION", "START", "END")]
+    for topic in ask_politely(choose(options), "GET", "/topics")["topics"]:
+        for one in topic["partitions"]:
+            rows.append((topic["name"], topic["topic_id"], one["partition"], one["start_offset"], one["end_offset"]))
+    widths = [max(len(str(row[column])) for row in rows) for column in range(5)]
+    for name, topic_id, *numbers in rows:
+        print(f"{name:<{widths[0]}}  {topic_id:<{widths[1]}}  "
+              + "  ".join(f"{number:>{width}}" for number, width in zip(numbers, widths[2:])))
+    return 0
+
+
+def stop(options):
+    """Returns once the server has closed all it had open: its control socket goes last."""
+    path = choose(options)
+    ask_politely(path, "POST", "/stop")
+    deadline = time.monotonic() + _STOP_WITHIN_S
+    while places.is_alive(path):
+        if time.monotonic() > deadline:
+            raise UsageError(f"the server at {path} has not ended within {_STOP_WITHIN_S} s")
+        time.sleep(0.01)
+    return 0

@@ -1,0 +1,81 @@
+"""What the control socket answers: a JSON object per method and path.
+
+GET /status   version, pid, bootstrap, bound, uptime_ms, topics, connections
+GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset
+POST /stop    ends the server once the answer is out
+An error is {"error": why} under its HTTP status.
+"""
+
+import base64
+import json
+import logging
+import os
+import time
+
+from emulator import __version__
+from emulator.apps.addresses import format_address
+
+log = logging.getLogger(__name__)
+
+
+class ControlApi:
+    """A WSGI application over one running server; `stop()` asks for its end."""
+
+    def __init__(self, server, bootstrap, stop):
+        self._server = server
+        self._bootstrap = bootstrap
+        self._stop = stop
+        self._started = time.monotonic()
+        self._routes = {
+            "/status": {"GET": self.status},
+            "/topics": {"GET": self.topics},
+            "/stop": {"POST": self.stop},
+        }
+
+    def __call__(self, environ, start_response):
+        status, headers, answer = self._answer(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        body = json.dumps(answer).encode() + b"\n"
+        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close")]
+        start_response(status, headers)
+        return [body]
+
+    def _answer(self, method, path):
+        methods = self._routes.get(path)
+        if methods is None:
+            return "404 Not Found", [], {"error": f"no {path}; there are {', '.join(self._routes)}"}
+        if method not in methods:
+            return "405 Method Not Allowed", [("Allow", ", ".join(methods))], {"error": f"{path} takes {', '.join(methods)}"}
+        try:
+            return "200 OK", [], methods[method]()
+        except Exception as error:
+            log.exception("control: %s %s failed", method, path)
+            return "500 Internal Server Error", [], {"error": f"{type(error).__name__}: {error}"}
+
+    def status(self):
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "bootstrap": self._bootstrap,
+            "bound": [format_address(host, port) for _, host, port in self._server.bound],
+            "uptime_ms": int((time.monotonic() - self._started) * 1000),
+            "topics": len(self._server.cluster.topics),
+            "connections": len(self._server.connections),
+        }
+
+    def topics(self):
+        return {"topics": [_topic(topic) for topic in sorted(self._server.cluster.topics.values(), key=lambda t: t.name)]}
+
+    def stop(self):
+        self._stop()
+        return {"stopping": True}
+
+
+def _topic(topic):
+    return {
+        "name": topic.name,
+        "topic_id": base64.urlsafe_b64encode(topic.topic_id).decode().rstrip("="),  # as Kafka prints ids
+        "partitions": [
+            {"partition": number, "start_offset": partition.log.start_offset, "end_offset": partition.log.end_offset}
+            for number, partition in enumerate(topic.partitions)
+        ],
+    }

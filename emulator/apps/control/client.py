@@ -1,0 +1,78 @@
+"""The client's end of the control socket: find the one server that is meant, ask it one thing."""
+
+import http.client
+import json
+import socket
+
+from emulator.apps.addresses import format_address, parse_address
+from emulator.apps.control import places
+from emulator.apps.errors import UsageError
+
+_TIMEOUT_S = 10
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=_TIMEOUT_S)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def ask(path, method, resource):
+    """The answer as a dict; raises OSError when nobody is there, UsageError when the answer is an error."""
+    connection = _UnixConnection(path)
+    try:
+        connection.request(method, resource)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+    except (http.client.HTTPException, ValueError) as error:
+        raise UsageError(f"{path} gave no answer that can be read: {type(error).__name__}") from None
+    finally:
+        connection.close()
+    if not isinstance(answer, dict):
+        raise UsageError(f"{path} gave no answer that can be read: it is no server of ours")
+    if response.status != 200:
+        raise UsageError(f"{method} {resource}: {answer.get('error', response.reason)}")
+    return answer
+
+
+def choose(options):
+    """The path of the server that is meant: by --control, by --bootstrap, else the only one there is."""
+    if options.control is not None:
+        return options.control
+    bootstrap = options.bootstrap
+    wanted = None if bootstrap is None else _ways_to_say(bootstrap)
+    found = []
+    for path in places.find():
+        try:
+            status = ask(path, "GET", "/status")
+        except (OSError, UsageError):
+            continue  # it ended meanwhile, or cannot answer: another may be meant
+        if wanted is None or wanted & {status["bootstrap"], *status["bound"]}:
+            found.append((path, f"{status['bootstrap']} (pid {status['pid']})"))
+    if not found:
+        folders = " or ".join(dict.fromkeys(places.default_folders()))
+        raise UsageError(f"no server of this user runs{f' on {bootstrap}' if bootstrap else ''} (looked in {folders})")
+    if len(found) > 1:
+        servers = ", ".join(address for _, address in found)
+        raise UsageError(f"{len(found)} servers run: {servers}; choose by --bootstrap or --control")
+    return found[0][0]
+
+
+def _ways_to_say(bootstrap):
+    host, port = parse_address(bootstrap, "--bootstrap")
+    hosts = {host, "127.0.0.1", "::1"} if host == "localhost" else {host}
+    return {format_address(one, port) for one in hosts}
+
+
+def ask_politely(path, method, resource):
+    """As ask(), but nobody being there is the user's error."""
+    try:
+        return ask(path, method, resource)
+    except OSError as error:
+        raise UsageError(f"no server answers at {path}: {error.strerror or error}") from None
+

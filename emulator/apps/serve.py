@@ -1,0 +1,117 @@
+"""`kafka-emulator serve`: one server in the foreground until a signal or the control socket ends it."""
+
+import logging
+import signal
+import sys
+
+import gevent
+from gevent.event import Event
+
+from emulator.apps.addresses import format_address, is_loopback
+from emulator.apps.control.api import ControlApi
+from emulator.apps.control.places import PlaceError
+from emulator.apps.control.server import ControlSocket
+from emulator.apps.errors import UsageError
+from emulator.apps.settings import make_settings, parse_topics
+from emulator.runtime.server import Server
+from wire.errors import KafkaError
+
+_INTERRUPTED = 130  # what shells say of a program that SIGINT ended
+
+
+class Ending:
+    """Why and when the server is to end: `wait()` gives the exit status."""
+
+    def __init__(self):
+        self._asked = Event()
+        self._status = 0
+        self._watchers = [
+            gevent.signal_handler(signal.SIGTERM, self.on_signal, 0),
+            gevent.signal_handler(signal.SIGINT, self.on_signal, _INTERRUPTED),
+        ]
+
+    def on_signal(self, status):
+        for watcher in self._watchers:
+            watcher.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        self._status = status
+        self._asked.set()
+
+    def ask(self):
+        self._asked.set()
+
+    def wait(self):
+        self._asked.wait()
+        return self._status
+
+
+def serve(options):
+    """Serve as the command line says; gives the exit status. Raises UsageError when it cannot start."""
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    topics = parse_topics(options.topics)
+    settings = make_settings(options)
+    ending = Ending()
+    server = start(settings, topics)
+    control = None
+    try:
+        bootstrap = bootstrap_of(server)
+        control = open_control(server, bootstrap, ending, options.control)
+        warn_of_strangers(server)
+        print(f"bootstrap.servers={bootstrap}", flush=True)
+        status = ending.wait()
+    finally:
+        server.stop()
+        if control is not None:
+            control.close()
+    return status
+
+
+def start(settings, topics):
+    """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
+    server = Server(settings)
+    try:
+        server.start()
+    except OSError as error:
+        wanted = ", ".join(format_address(endpoint.host, endpoint.port) for endpoint in settings.endpoints)
+        raise UsageError(f"cannot listen on {wanted}: {error.strerror or error}") from None
+    try:
+        for name, partitions in topics:
+            create_topic(server.cluster, name, partitions)
+    except UsageError:
+        server.stop()
+        raise
+    return server
+
+
+def create_topic(cluster, name, partitions):
+    try:
+        cluster.create_topic(name, partitions)
+    except KafkaError as error:
+        raise UsageError(f"--topic {name}: {error.message or error.error.name}") from None
+
+
+def open_control(server, bootstrap, ending, path):
+    """The control socket; where nobody asked for a certain place, a server can do without it."""
+    api = ControlApi(server, bootstrap, ending.ask)
+    try:
+        return ControlSocket(api, server.bound[0][2], path)
+    except (OSError, PlaceError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if path is not None:
+            raise UsageError(f"--control {path}: {reason}") from None
+        print(f"kafka-emulator: warning: no control socket: {reason}", file=sys.stderr)
+        return None
+
+
+def bootstrap_of(server):
+    """HOST:PORT of the first listener, for a client on this machine."""
+    _, host, port = server.bound[0]
+    return format_address("localhost" if host in ("", "0.0.0.0", "::") else host, port)
+
+
+def warn_of_strangers(server):
+    for _, host, port in server.bound:
+        if not is_loopback(host):
+            print(f"kafka-emulator: warning: whoever reaches {format_address(host, port)} may read and write all: "
+                  "there is no authentication yet", file=sys.stderr)

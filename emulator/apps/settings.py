@@ -1,0 +1,54 @@
+"""The command line's options and the config file -> the broker's settings.
+
+Without a file: Kafka's quick-start values on localhost:9092. A file overrides those key by key, and
+--listen overrides the file's listeners.
+"""
+
+import re
+
+from emulator.apps.addresses import format_address, parse_address
+from emulator.apps.config_file import read_config_file
+from emulator.apps.errors import UsageError
+from emulator.state.configs import ConfigError, parse_broker_settings
+
+_DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface; there is no security here yet
+_LISTENER_KEYS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
+
+
+def make_settings(options):
+    """Raises UsageError: which file and line, what is wrong."""
+    if options.data_dir is not None:
+        raise UsageError(f"--data-dir {options.data_dir}: a log on disk is not there yet, records live in memory only")
+    file = None if options.config is None else read_config_file(options.config)
+    values = {} if file is None else dict(file.values)
+    if options.listen is not None:
+        host, port = parse_address(options.listen, "--listen")
+        for key in _LISTENER_KEYS:
+            values.pop(key, None)
+        values["listeners"] = f"PLAINTEXT://{format_address(host, port)}"
+    values.setdefault("listeners", _DEFAULT_LISTENERS)
+    try:
+        return parse_broker_settings(values)
+    except ConfigError as error:
+        raise UsageError(_located(file, str(error))) from None
+
+
+def _located(file, message):
+    """`message` names a key; say where in the file that stands."""
+    if file is None:
+        return message
+    named = [key for key in file.values if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.]*\w)", message)]
+    return f"{file.where(named[0]) if named else file.path}: {message}"
+
+
+def parse_topics(texts):
+    """[(name, partitions or None)] of --topic NAME[:PARTITIONS]; the name itself is the cluster's to judge."""
+    topics = []
+    for text in texts:
+        name, colon, partitions = text.partition(":")
+        if not name or colon and not (partitions.isascii() and partitions.isdigit() and 0 < int(partitions) <= 10_000):
+            raise UsageError(f"--topic {text}: expected NAME or NAME:PARTITIONS, such as orders:6")
+        if name in (one for one, _ in topics):
+            raise UsageError(f"--topic {text}: {name} is there twice")
+        topics.append((name, int(partitions) if colon else None))
+    return topics
