@@ -1,0 +1,152 @@
+"""`python -m benchmarks`: start the servers, let them do the same work in turns, print one table."""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+
+from benchmarks import rdkafka, servers, table
+from benchmarks.scenarios import ROWS, SCENARIOS, Bench
+
+IDLE_SECONDS = 0.5
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="less work, fewer rounds: under a minute, noisier")
+    parser.add_argument("--only", metavar="SERVERS", default=",".join(servers.KINDS),
+                        help="comma-separated, of: " + ", ".join(servers.KINDS))
+    parser.add_argument("--rows", metavar="SCENARIOS", default=",".join(SCENARIOS),
+                        help="comma-separated, of: " + ", ".join(SCENARIOS))
+    parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
+    parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
+    options = parser.parse_args()
+    options.only, options.rows = options.only.split(","), options.rows.split(",")
+    for given, known in ((options.only, servers.KINDS), (options.rows, SCENARIOS)):
+        for name in given:
+            if name not in known:
+                parser.error(f"{name!r} is none of {', '.join(known)}")
+    options.rounds = options.rounds or (3 if options.quick else 5)
+    options.scale = 0.35 if options.quick else 1.0
+    options.starts = 1 if options.quick else 3
+    return options
+
+
+def say(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
+def available(names):
+    kinds = []
+    for name in names:
+        kind = servers.KINDS[name]()
+        try:
+            kind.prepare()
+            kinds.append(kind)
+        except servers.Unavailable as why:
+            say(f"without {name}: {why}")
+    return kinds
+
+
+class Measurements:
+    """Every value measured, by row and server; what failed, by scenario and server."""
+
+    def __init__(self):
+        self.values, self.failures = {}, {}
+
+    def add(self, server, measured):
+        for row, value in measured.items():
+            self.values.setdefault(row, {}).setdefault(server, []).append(value)
+
+    def medians(self):
+        return {row: {server: statistics.median(values) for server, values in by_server.items()}
+                for row, by_server in self.values.items()}
+
+
+def start(kinds, starts, stack, measurements):
+    """Starts every kind `starts` times, in turns; returns the last ones, running."""
+    for number in range(starts):
+        running = {}
+        for kind in kinds:
+            keep = number == starts - 1
+            with ExitStack() as this_start:
+                try:
+                    server = (stack if keep else this_start).enter_context(servers.Running(kind))
+                except servers.Unavailable as why:
+                    measurements.failures[f"start of {kind.name}"] = str(why)
+                    continue
+                time.sleep(IDLE_SECONDS)
+                measurements.add(kind.name, {"startup": server.startup, "idle_rss": server.rss()})
+                running[kind.name] = server
+    return running
+
+
+def attempt(measurements, name, scenario, server, action):
+    """What the action returns; a failure is noted and answers None, so that the other servers' rows still come."""
+    try:
+        return action()
+    except (OSError, ValueError, LookupError, rdkafka.Failed, servers.Unavailable) as why:
+        measurements.failures.setdefault(f"{scenario} on {name}", f"{type(why).__name__}: {why}")
+
+
+def work(running, options, library, measurements):
+    for name, server in running.items():
+        for scenario in options.rows:
+            for topic in SCENARIOS[scenario][1]:
+                attempt(measurements, name, scenario, server, lambda: Bench(server, library, 1).new_topic(topic))
+    for number in range(options.rounds + 1):
+        say("warming up" if number == 0 else f"round {number} of {options.rounds}")
+        for scenario in options.rows:
+            for name, server in running.items():
+                if f"{scenario} on {name}" in measurements.failures:
+                    continue
+                bench = Bench(server, library, options.scale)
+                measured = attempt(measurements, name, scenario, server, lambda: SCENARIOS[scenario][0](bench))
+                if measured and number:
+                    measurements.add(name, measured)
+
+
+def memory(running, options, measurements):
+    for name, server in running.items():
+        def measure():
+            rss = server.rss()
+            with Bench(server, None, 1).connection() as connection:
+                stored = sum(connection.stored(topic)[0] for scenario in options.rows for topic in SCENARIOS[scenario][1])
+            return {"loaded_rss": rss, "stored": stored / 1e6}
+        measured = attempt(measurements, name, "memory", server, measure)
+        if measured:
+            measurements.add(name, measured)
+
+
+def main():
+    options = arguments()
+    library = rdkafka.load()
+    kinds = available(options.only)
+    measurements = Measurements()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        say("starting", ", ".join(kind.name for kind in kinds))
+        running = start(kinds, options.starts, stack, measurements)
+        work(running, options, library, measurements)
+        memory(running, options, measurements)
+    medians = measurements.medians()
+    print(table.render(ROWS, medians, [kind.name for kind in kinds]))
+    print(f"\nMedians of {options.rounds} rounds after one to warm up; {os.cpu_count()} cores shared by server and client; "
+          f"librdkafka {library.rd_kafka_version_str().decode()}; {time.monotonic() - began:.0f} s.")
+    for what, why in measurements.failures.items():
+        print(f"FAILED: {what}: {why}")
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"medians": medians, "measurements": measurements.values, "failures": measurements.failures,
+                       "cores": os.cpu_count(), "quick": options.quick}, file, indent=1)
+    return 1 if measurements.failures or not kinds else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (rdkafka.Failed, KeyboardInterrupt) as why:
+        sys.exit(f"benchmarks: {why or 'interrupted'}")

@@ -1,0 +1,164 @@
+"""The servers under test: how each is found, started fresh on loopback, measured and stopped.
+
+Each is a plain child process on a port of its own, not pinned to any core, with what its makers start it with:
+Kafka with its start script's heap and collector and its quick-start configuration, kfake with its defaults.
+"""
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from benchmarks import raw
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "benchmarks" / ".cache"
+JARS = ROOT / "tests" / "compat" / ".cache" / "jars"
+KAFKA_JVM = ["-Xms1G", "-Xmx1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+             "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true"]
+KAFKA_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+log.dirs={data}
+num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+class Unavailable(Exception):
+    """A server that cannot be run here; the message says what is missing."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Emulator:
+    name = "emulator"
+
+    def prepare(self):
+        if not (ROOT / "emulator" / "apps" / "cli.py").exists():
+            raise Unavailable("emulator/apps/cli.py is not there")
+
+    def command(self, port, directory):
+        return [sys.executable, "-m", "emulator.apps.cli", "serve", "--listen", f"127.0.0.1:{port}"]
+
+
+class Kafka:
+    name = "kafka"
+
+    def prepare(self):
+        if not shutil.which("java"):
+            raise Unavailable("no java")
+        jars = Path(os.environ.get("KAFKA_JARS", JARS))
+        if not list(jars.glob("kafka_*.jar")):
+            raise Unavailable(f"no Kafka jars in {jars} (tests/compat/pom.xml brings them; KAFKA_JARS names another place)")
+        self.java = ["java", "-cp", f"{jars}/*"]
+
+    def command(self, port, directory):
+        properties = directory / "server.properties"
+        properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=free_port(), data=directory / "data"))
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Formatting happens once in a broker's life, so it is no part of its start-up.
+        subprocess.run(self.java + ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
+                       check=True, capture_output=True)
+        return self.java[:1] + KAFKA_JVM + self.java[1:] + ["kafka.Kafka", str(properties)]
+
+
+class Kfake:
+    name = "kfake"
+
+    def prepare(self):
+        if not shutil.which("go"):
+            raise Unavailable("no go to build kfake with")
+        self.binary = CACHE / "kfake"
+        built = subprocess.run(["go", "build", "-o", str(self.binary), "."], cwd=ROOT / "benchmarks" / "kfake",
+                               capture_output=True, text=True)
+        if built.returncode:
+            raise Unavailable(f"kfake does not build: {built.stderr.strip().splitlines()[-1]}")
+
+    def command(self, port, directory):
+        return [str(self.binary), str(port)]
+
+
+KINDS = {kind.name: kind for kind in (Emulator, Kafka, Kfake)}
+
+
+class Running:
+    """One fresh server: a context manager whose entry returns once the first request is answered.
+
+    `startup` is the seconds from spawning the process to the answer to an ApiVersions request.
+    """
+
+    def __init__(self, kind, patience=60):
+        self.kind, self.patience = kind, patience
+
+    def __enter__(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="benchmarks-"))
+        self.address = ("127.0.0.1", free_port())
+        command = self.kind.command(self.address[1], self.directory)
+        self.log = open(self.directory / "output.txt", "w+b")
+        spawned = time.perf_counter()
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        try:
+            self.startup = self._first_answer(spawned) - spawned
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _first_answer(self, spawned):
+        while True:
+            try:
+                with raw.Connection(self.address) as connection:
+                    connection.call(raw.api_versions())
+                return time.perf_counter()
+            except (ConnectionError, BlockingIOError):
+                if self.process.poll() is not None or time.perf_counter() > spawned + self.patience:
+                    raise Unavailable(f"{self.kind.name} did not start: {self._last_words()}") from None
+                time.sleep(0.001)
+
+    def _last_words(self):
+        self.log.seek(0)
+        lines = self.log.read().decode(errors="replace").strip().splitlines()
+        return " | ".join(lines[-3:]) or f"exit status {self.process.poll()}, no output"
+
+    def rss(self):
+        """Resident memory in MB."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024 / 1e6
+        raise Unavailable(f"{self.kind.name} has died: {self._last_words()}")
+
+    def cpu(self):
+        """CPU seconds of all the process's threads so far, the ended ones too."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)  # what clock_getcpuclockid(3) computes
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(3)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
