@@ -75,6 +75,8 @@ class Client:
         conf, why = library.rd_kafka_conf_new(), ctypes.create_string_buffer(512)
         settings["bootstrap.servers"] = "{}:{}".format(*address)
         settings["log_level"] = "3"
+        if kind == PRODUCER:
+            settings["message.timeout.ms"] = TIMEOUT_MS
         for name, value in settings.items():
             if library.rd_kafka_conf_set(conf, name.encode(), str(value).encode(), why, len(why)):
                 raise Failed(why.value.decode())

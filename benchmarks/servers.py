@@ -59,7 +59,8 @@ class Emulator:
             raise Unavailable("emulator/apps/cli.py is not there")
 
     def command(self, port, directory):
-        return [sys.executable, "-m", "emulator.apps.cli", "serve", "--listen", f"127.0.0.1:{port}"]
+        return [sys.executable, "-m", "emulator.apps.cli", "serve", "--listen", f"127.0.0.1:{port}",
+                "--control", str(directory / "control")]
 
 
 class Kafka:
