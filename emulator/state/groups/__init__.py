@@ -1,0 +1,5 @@
+"""Groups: who is in them, what they agreed on, and the offsets that they committed.
+
+`classic` is one group of the classic protocol as a state machine, `members` its members,
+`offsets` the committed offsets, and `coordinator` the one door to all of them.
+"""

@@ -1,0 +1,240 @@
+"""All groups and their offsets behind one door; handlers call this and nothing else of this room.
+
+Methods take plain values. What is refused raises KafkaError, or, where an answer carries it at its own place,
+comes back as that answer's error code. Nothing blocks: joins and syncs answer through `respond(result)`.
+Source: org.apache.kafka.coordinator.group.GroupCoordinatorService, GroupCoordinatorShard of Kafka 4.3.1.
+"""
+
+from uuid import UUID
+
+from emulator.state.groups.classic import DEAD, ClassicGroup, JoinResult, SyncResult
+from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
+from wire import errors
+
+
+def java_hash(text):
+    """String.hashCode of Java: over UTF-16 code units, a signed int32."""
+    data = text.encode("utf-16-be", "surrogatepass")
+    value = 0
+    for position in range(0, len(data), 2):
+        value = (31 * value + (data[position] << 8 | data[position + 1])) & 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+def partition_for(key, partitions):
+    """The partition of an internal topic whose leader coordinates `key`."""
+    value = java_hash(key)
+    return 0 if value == -(1 << 31) else abs(value) % partitions
+
+
+class GroupCoordinator:
+    """`settings` has the broker's configs as attributes (group_max_size, offsets_retention_minutes, ...)."""
+
+    def __init__(self, settings, time, patience, random):
+        self._settings = settings
+        self._time = time
+        self._patience = patience
+        self._random = random
+        self._groups = {}
+        self._offsets = CommittedOffsets()
+        self._cleaning = None
+
+    def partition_for(self, group_id):
+        """The partition of __consumer_offsets that keeps this group."""
+        return partition_for(group_id, self._settings.offsets_topic_num_partitions)
+
+    # -- the classic protocol ----------------------------------------------------------------------
+
+    def join(self, group_id, join, respond):
+        """A `members.Join`; answers a JoinResult."""
+        settings = self._settings
+        timeout = join.session_timeout_ms
+        if not group_id:
+            respond(JoinResult(errors.INVALID_GROUP_ID, join.member_id))
+        elif not settings.group_min_session_timeout_ms <= timeout <= settings.group_max_session_timeout_ms:
+            respond(JoinResult(errors.INVALID_SESSION_TIMEOUT, join.member_id))
+        elif (group := self._groups.get(group_id)) is not None:
+            group.join(join, respond)
+        elif join.member_id:
+            respond(JoinResult(errors.UNKNOWN_MEMBER_ID, join.member_id))
+        else:
+            group = self._new_group(group_id)
+            self._group_changed(group)
+            group.join(join, respond)
+
+    def sync(self, group_id, member_id, group_instance_id, generation_id, protocol_type, protocol_name, assignments, respond):
+        """`assignments` is {member_id: bytes}; answers a SyncResult."""
+        if not group_id:
+            respond(SyncResult(errors.INVALID_GROUP_ID))
+        elif (group := self._groups.get(group_id)) is None:
+            respond(SyncResult(errors.UNKNOWN_MEMBER_ID))
+        else:
+            group.sync(member_id, group_instance_id, generation_id, protocol_type, protocol_name, assignments, respond)
+
+    def heartbeat(self, group_id, member_id, group_instance_id, generation_id):
+        """The error code."""
+        group = self._groups.get(group_id)
+        if group is None:
+            return errors.UNKNOWN_MEMBER_ID if group_id else errors.INVALID_GROUP_ID
+        return group.heartbeat(member_id, group_instance_id, generation_id)
+
+    def leave(self, group_id, identities):
+        """[(member_id, group_instance_id, reason)] -> an error code each."""
+        if not group_id:
+            raise errors.KafkaError(errors.INVALID_GROUP_ID)
+        group = self._groups.get(group_id)
+        if group is None:
+            return [errors.UNKNOWN_MEMBER_ID] * len(identities)
+        return group.leave(identities)
+
+    # -- offsets -----------------------------------------------------------------------------------
+
+    def commit_offsets(
+        self,
+        group_id,
+        member_id,
+        group_instance_id,
+        generation_id,
+        topics,
+        retention_ms=-1,
+        no_such_group=errors.GROUP_ID_NOT_FOUND,
+    ):
+        """Commit [(topic, [(partition, offset, leader_epoch, metadata)])] -> [[error code of each partition]].
+
+        A commit without a generation creates the group: a simple consumer, which keeps its own assignment.
+        """
+        group = self._groups.get(group_id)
+        if group is None:
+            if generation_id >= 0:
+                raise errors.KafkaError(no_such_group, f"Group {group_id} not found.")
+            group = self._new_group(group_id)
+        group.check_offset_commit(member_id, group_instance_id, generation_id)
+        now = self._time.now()
+        expires = None if retention_ms == -1 else now + retention_ms
+        return [
+            [self._commit(group_id, topic, *position, now, expires) for position in positions]
+            for topic, positions in topics
+        ]
+
+    def _commit(self, group_id, topic, partition, offset, leader_epoch, metadata, now, expires):
+        if metadata is not None and len(metadata) > self._settings.offset_metadata_max_bytes:
+            return errors.OFFSET_METADATA_TOO_LARGE
+        committed = CommittedOffset(offset, leader_epoch, metadata or "", now, expires)
+        self._offset_committed(group_id, topic, partition, committed)
+        return errors.NONE
+
+    def fetch_offsets(self, group_id, member_id=None, member_epoch=-1):
+        """{topic: {partition: CommittedOffset}} of a group, empty for one that does not exist."""
+        group = self._groups.get(group_id)
+        if group is None:
+            return {}
+        group.check_offset_fetch(member_id, member_epoch)
+        return self._offsets.of_group(group_id)
+
+    def delete_offsets(self, group_id, topics):
+        """Delete [(topic, [partition])] -> {topic: error code}."""
+        if not group_id:
+            raise errors.KafkaError(errors.INVALID_GROUP_ID)
+        group = self._group(group_id)
+        group.check_offset_delete()
+        answers = {}
+        for topic, partitions in topics:
+            if group.subscribes_to(topic):
+                answers[topic] = errors.GROUP_SUBSCRIBED_TO_TOPIC
+                continue
+            answers[topic] = errors.NONE
+            for partition in partitions:
+                if self._offsets.get(group_id, topic, partition) is not None:
+                    self._offset_forgotten(group_id, topic, partition)
+        return answers
+
+    def topic_deleted(self, topic):
+        """No group keeps offsets in a topic that is gone."""
+        for group_id in self._offsets.groups_with(topic):
+            for partition in list(self._offsets.of_group(group_id)[topic]):
+                self._offset_forgotten(group_id, topic, partition)
+
+    # -- groups ------------------------------------------------------------------------------------
+
+    def describe(self, group_id):
+        """The ClassicGroup, to be read only. KafkaError GROUP_ID_NOT_FOUND."""
+        return self._group(group_id)
+
+    def list(self, states=(), types=()):
+        """The groups in these states and of these types (any case; none: all of them)."""
+        states = {state.strip().lower() for state in states}
+        types = {kind.strip().lower() for kind in types}
+        return [
+            group
+            for group in self._groups.values()
+            if (not states or group.state.lower() in states) and (not types or group.type.lower() in types)
+        ]
+
+    def delete(self, group_id):
+        """Delete an empty group and its offsets. KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""
+        group = self._group(group_id)
+        group.check_delete()
+        for topic, partition, _ in self._offsets.positions(group_id):
+            self._offset_forgotten(group_id, topic, partition)
+        self._group_forgotten(group)
+
+    def _group(self, group_id):
+        group = self._groups.get(group_id)
+        if group is None:
+            raise errors.KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
+        return group
+
+    def _new_group(self, group_id):
+        group = ClassicGroup(
+            group_id, self._settings, self._time, self._patience, self._new_id, self._group_changed
+        )
+        self._groups[group_id] = group
+        self._clean_later()
+        return group
+
+    def _new_id(self):
+        return UUID(int=self._random.getrandbits(128), version=4)
+
+    # -- retention ---------------------------------------------------------------------------------
+
+    def _clean_later(self):
+        if self._cleaning is None and self._groups:
+            self._cleaning = self._time.after(self._settings.offsets_retention_check_interval_ms, self._clean)
+
+    def _clean(self):
+        """Forget offsets past their retention, and empty groups that have none left (KIP-211)."""
+        self._cleaning = None
+        now = self._time.now()
+        retention = self._settings.offsets_retention_minutes * 60_000
+        for group in list(self._groups.values()):
+            for topic, partition, offset in self._offsets.positions(group.group_id):
+                if not group.subscribes_to(topic) and self._is_expired(group, offset, now, retention):
+                    self._offset_forgotten(group.group_id, topic, partition)
+            if group.is_empty and not self._offsets.of_group(group.group_id):
+                self._group_forgotten(group)
+        self._clean_later()
+
+    @staticmethod
+    def _is_expired(group, offset, now, retention):
+        start = group.retention_starts(offset.commit_timestamp)
+        if start is None:
+            return False
+        if offset.expire_timestamp is not None:
+            return now >= offset.expire_timestamp
+        return now - start >= retention
+
+    # -- what becomes a record of __consumer_offsets: each change of state that lasts, in one place --
+
+    def _offset_committed(self, group_id, topic, partition, committed):
+        self._offsets.committed(group_id, topic, partition, committed)
+
+    def _offset_forgotten(self, group_id, topic, partition):
+        self._offsets.forgotten(group_id, topic, partition)
+
+    def _group_changed(self, group):
+        """The group's members, generation and assignment as they now are."""
+
+    def _group_forgotten(self, group):
+        del self._groups[group.group_id]
+        if group.state != DEAD:
+            group.close(errors.NOT_COORDINATOR)
