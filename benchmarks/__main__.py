@@ -29,6 +29,7 @@ def arguments():
         for name in given:
             if name not in known:
                 parser.error(f"{name!r} is none of {', '.join(known)}")
+    options.only = [name for name in servers.KINDS if name in options.only]
     options.rounds = options.rounds or (3 if options.quick else 5)
     options.scale = 0.35 if options.quick else 1.0
     options.starts = 1 if options.quick else 3
@@ -130,8 +131,9 @@ def main():
     with ExitStack() as stack:
         say("starting", ", ".join(kind.name for kind in kinds))
         running = start(kinds, options.starts, stack, measurements)
-        work(running, options, library, measurements)
-        memory(running, options, measurements)
+        if running:
+            work(running, options, library, measurements)
+            memory(running, options, measurements)
     medians = measurements.medians()
     print(table.render(ROWS, medians, [kind.name for kind in kinds]))
     print(f"\nMedians of {options.rounds} rounds after one to warm up; {os.cpu_count()} cores shared by server and client; "

@@ -20,25 +20,10 @@ from benchmarks import raw
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "benchmarks" / ".cache"
-JARS = ROOT / "tests" / "compat" / ".cache" / "jars"
+COMPAT = ROOT / "tests" / "compat"
+JARS = COMPAT / ".cache" / "jars"
 KAFKA_JVM = ["-Xms1G", "-Xmx1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
              "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true"]
-KAFKA_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-log.dirs={data}
-num.partitions=1
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-"""
 
 
 class Unavailable(Exception):
@@ -71,12 +56,16 @@ class Kafka:
             raise Unavailable("no java")
         jars = Path(os.environ.get("KAFKA_JARS", JARS))
         if not list(jars.glob("kafka_*.jar")):
-            raise Unavailable(f"no Kafka jars in {jars} (tests/compat/pom.xml brings them; KAFKA_JARS names another place)")
+            raise Unavailable(f"no Kafka jars in {jars} (tests/compat/setup brings them; KAFKA_JARS names another place)")
         self.java = ["java", "-cp", f"{jars}/*"]
 
     def command(self, port, directory):
-        properties = directory / "server.properties"
-        properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=free_port(), data=directory / "data"))
+        properties = directory / "kafka.properties"
+        text = (COMPAT / "kafka.properties").read_text()
+        for name, value in (("LISTENER", f"127.0.0.1:{port}"), ("QUORUM", f"127.0.0.1:{free_port()}"),
+                            ("DATA", str(directory / "data"))):
+            text = text.replace(name, value)
+        properties.write_text(text)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # Formatting happens once in a broker's life, so it is no part of its start-up.
         subprocess.run(self.java + ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
