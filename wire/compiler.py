@@ -90,6 +90,25 @@ def _long_varint(buffer, position, first):
     raise ValueError("varint is too long")
 
 
+def _skip_tagged(buffer, position, count, end):
+    """The position after `count` tagged fields (the count's first byte, really), none of which is known."""
+    if count > 127:
+        count, position = _long_varint(buffer, position, count)
+    for _ in range(count):
+        tag = buffer[position]
+        position += 1
+        if tag > 127:
+            _, position = _long_varint(buffer, position, tag)
+        size = buffer[position]
+        position += 1
+        if size > 127:
+            size, position = _long_varint(buffer, position, size)
+        position += size
+        if position > end:
+            raise ValueError(f"tagged field of {size} bytes in {end - position + size}")
+    return position
+
+
 def _malformed(error, position, end, fields):
     """Malformed for an error raised by generated code: the line that failed knows its fields."""
     line = error.__traceback__.tb_lineno
@@ -130,7 +149,7 @@ def _unpack_many(code):
 class _Parser:
     def __init__(self, message):
         self.source = s = _Source(
-            new=object.__new__, long=_long_varint, text=utf_8_decode, malformed=_malformed, failures=(
+            new=object.__new__, long=_long_varint, skip=_skip_tagged, text=utf_8_decode, malformed=_malformed, failures=(
                 ValueError, IndexError, struct_error))
         self.pending = []      # (target, format, path): fixed-size reads not written out yet
         # Slicing bytes is much faster than slicing a view, which only records are worth.
@@ -283,6 +302,9 @@ class _Parser:
         t, e, where = f"t{depth}", f"e{depth}", path + "(tagged fields)"
         self.read(t, "B", where)
         self.flush()
+        if not type_.fields:
+            s.line(f"if {t}: p = skip(b, p, {t}, end)", where)
+            return
         s.line(f"if {t}:")
         s.indent += 1
         s.line(f"if {t} > 127: {t}, p = long(b, p, {t})", where)
