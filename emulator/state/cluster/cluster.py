@@ -1,0 +1,164 @@
+"""The cluster as its controller sees it: brokers, topics by name and by id, and how they come and go."""
+
+from emulator.state.cluster import creation, names
+from emulator.state.cluster.ids import new_uuid
+from emulator.state.cluster.model import NewTopic, Partition, Topic
+from wire.errors import UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KafkaError
+
+
+class Cluster:
+    """Topics and brokers of one cluster.
+
+    `brokers`: the Broker objects registered; `configs`: Configs; `random`: a random.Random, of ids and
+    places; `new_log(topic, partition index, TopicConfig)` makes a partition's log, which has `config`
+    (replaced when it changes) and `close()` (called when the partition is deleted: it wakes who waits).
+    `on_create` and `on_delete` are called with a topic once it is there, or gone.
+    """
+
+    def __init__(self, cluster_id, brokers, configs, new_log, time, random):
+        self.cluster_id = cluster_id
+        self.brokers = {broker.id: broker for broker in brokers}
+        self.configs = configs
+        self.time = time
+        self.random = random
+        self.controller_id = min(self.brokers, default=-1)
+        self.topics = {}
+        self.topics_by_id = {}
+        self.metadata_offset = 0  # grows with every change, as the end of Kafka's metadata log does
+        self.on_create = []
+        self.on_delete = []
+        self._new_log = new_log
+        self._metric_names = {}  # topics that share a name once '.' and '_' are one
+        configs.on_change.append(self._configs_changed)
+
+    # Looking ------------------------------------------------------------------------------
+
+    def partition(self, topic, index):
+        """The Partition of a topic's name and an index, or None."""
+        found = self.topics.get(topic)
+        if found is None or not 0 <= index < len(found.partitions):
+            return None
+        return found.partitions[index]
+
+    def collision(self, name):
+        """A topic whose name differs from `name` only in '.' and '_', or None."""
+        return next(iter(self._metric_names.get(names.metric_name(name), ())), None)
+
+    def active(self, broker_ids):
+        """Those of the brokers that may be in an ISR, in order."""
+        return [broker for broker in broker_ids if self.brokers[broker].active]
+
+    # Topics -------------------------------------------------------------------------------
+
+    def create_topics(self, new_topics, validate_only=False):
+        """Make NewTopics: for each, in order, the Topic that was (or would be) made or a KafkaError.
+
+        Raises KafkaError POLICY_VIOLATION when the request as a whole is too large.
+        """
+        creation.check_batch(new_topics, self.configs.settings.num_partitions)
+        results, made, records = [], [], 0
+        for new in new_topics:
+            try:
+                creation.check_name(new.name, self)
+                overrides = creation.creation_configs(new.configs)
+                self.configs.preview(overrides)
+                plan = creation.plan_topic(new, self)
+            except KafkaError as error:
+                results.append(error)
+                continue
+            records += 1 + len(overrides) + len(plan)
+            topic = Topic(new.name, new_uuid(self.random), new.name in names.INTERNAL)
+            topic.partitions = [Partition(topic, index, *placed) for index, placed in enumerate(plan)]
+            results.append(topic)
+            made.append((topic, overrides))
+        creation.check_records(records)
+        if not validate_only:
+            for topic, overrides in made:
+                self._install(topic, overrides)
+        return results
+
+    def create_topic(self, name, num_partitions=None, replication_factor=None, configs=()):
+        """Make one topic; None is the cluster's default. Gives the Topic; raises KafkaError."""
+        new = NewTopic(
+            name,
+            -1 if num_partitions is None else num_partitions,
+            -1 if replication_factor is None else replication_factor,
+            configs=tuple(dict(configs).items()),
+        )
+        [made] = self.create_topics([new])
+        if isinstance(made, KafkaError):
+            raise made
+        return made
+
+    def _install(self, topic, overrides):
+        if overrides:
+            self.configs.set_topic(topic.name, overrides)
+        config = self.configs.topic(topic.name)
+        for partition in topic.partitions:
+            partition.log = self._new_log(topic, partition.index, config)
+        self.topics[topic.name] = self.topics_by_id[topic.topic_id] = topic
+        if names.may_collide(topic.name):
+            self._metric_names.setdefault(names.metric_name(topic.name), {})[topic.name] = None
+        self.metadata_offset += 1 + len(topic.partitions)
+        for created in self.on_create:
+            created(topic)
+
+    def delete_topic(self, topic_id):
+        """Delete the topic with this id; gives it. Raises KafkaError UNKNOWN_TOPIC_ID."""
+        topic = self.topics_by_id.pop(topic_id, None)
+        if topic is None:
+            raise KafkaError(UNKNOWN_TOPIC_ID)
+        del self.topics[topic.name]
+        if names.may_collide(topic.name):
+            same = self._metric_names[names.metric_name(topic.name)]
+            del same[topic.name]
+            if not same:
+                del self._metric_names[names.metric_name(topic.name)]
+        self.configs.drop_topic(topic.name)
+        self.metadata_offset += 1
+        for partition in topic.partitions:
+            partition.log.close()
+        for deleted in self.on_delete:
+            deleted(topic)
+        return topic
+
+    def create_partitions(self, name, count, assignments=None, validate_only=False):
+        """Bring a topic to `count` partitions; raises KafkaError."""
+        topic = self.topics.get(name)
+        if topic is None:
+            raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION)
+        plan = creation.plan_growth(topic, count, assignments, self)
+        if validate_only:
+            return
+        config = self.configs.topic(name)
+        for placed in plan:
+            partition = Partition(topic, len(topic.partitions), *placed)
+            partition.log = self._new_log(topic, partition.index, config)
+            topic.partitions.append(partition)
+        self.metadata_offset += len(plan)
+
+    def auto_create(self, name):
+        """Make a topic because somebody asked for it, with the cluster's defaults; raises KafkaError."""
+        return self.ensure_internal_topic(name) if name in names.INTERNAL else self.create_topic(name)
+
+    def ensure_internal_topic(self, name):
+        """One of Kafka's own topics, made if it is not there yet; raises KafkaError, as when there are too few brokers."""
+        topic = self.topics.get(name)
+        if topic is not None:
+            return topic
+        settings = self.configs.settings
+        if name != names.CONSUMER_OFFSETS:
+            raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION, f"{name} is not kept yet")
+        configs = {"compression.type": "producer", "cleanup.policy": "compact", "segment.bytes": str(settings.offsets_topic_segment_bytes)}
+        return self.create_topic(name, settings.offsets_topic_num_partitions, settings.offsets_topic_replication_factor, configs)
+
+    # Configs ------------------------------------------------------------------------------
+
+    def _configs_changed(self, name):
+        """Hand the logs their new config: of one topic, or (name None) of all."""
+        self.metadata_offset += 1
+        topics = self.topics.values() if name is None else filter(None, [self.topics.get(name)])
+        for topic in topics:
+            config = self.configs.topic(topic.name)
+            for partition in topic.partitions:
+                partition.log.config = config

@@ -1,0 +1,73 @@
+"""Brokers, topics and partitions as the cluster knows them."""
+
+from collections import namedtuple
+
+# Where a listener is reached: its name (PLAINTEXT, EXTERNAL, ...), host, port and security protocol.
+Endpoint = namedtuple("Endpoint", "name host port security_protocol")
+
+# A topic to be made: -1 is the cluster's default; `assignments` are (partition index, broker ids),
+# `configs` are (name, text or None).
+NewTopic = namedtuple("NewTopic", "name num_partitions replication_factor assignments configs", defaults=(-1, -1, (), ()))
+
+
+class Broker:
+    """A registered broker: `endpoints` by listener name, its rack, and whether it takes part."""
+
+    __slots__ = ("id", "endpoints", "rack", "fenced", "shutting_down")
+
+    def __init__(self, id, endpoints=(), rack=None):
+        self.id = id
+        self.endpoints = {endpoint.name: endpoint for endpoint in endpoints}
+        self.rack = rack
+        self.fenced = False
+        self.shutting_down = False
+
+    @property
+    def active(self):
+        """Whether it may be in an ISR and lead."""
+        return not (self.fenced or self.shutting_down)
+
+
+class Partition:
+    """One partition: who leads it, since which epoch, who replicates it, and its log.
+
+    `leader` is -1 when no in-sync replica is up. `leader_epoch` grows with every change of leader,
+    `partition_epoch` with every change at all.
+    """
+
+    __slots__ = ("topic", "index", "replicas", "isr", "leader", "leader_epoch", "partition_epoch", "log")
+
+    def __init__(self, topic, index, replicas, isr):
+        self.topic = topic
+        self.index = index
+        self.replicas = replicas
+        self.isr = isr
+        self.leader = isr[0]
+        self.leader_epoch = 0
+        self.partition_epoch = 0
+        self.log = None
+
+    def __repr__(self):
+        return f"<{self.topic.name}-{self.index} leader={self.leader} isr={self.isr}>"
+
+
+class Topic:
+    """A topic: name, id (16 bytes), its partitions by index, whether it is one of Kafka's own."""
+
+    __slots__ = ("name", "topic_id", "partitions", "internal")
+
+    def __init__(self, name, topic_id, internal=False):
+        self.name = name
+        self.topic_id = topic_id
+        self.partitions = []
+        self.internal = internal
+
+    @property
+    def replication_factor(self):
+        return len(self.partitions[0].replicas)
+
+    def __str__(self):
+        return self.name
+
+    def __repr__(self):
+        return f"<Topic {self.name}, {len(self.partitions)} partition(s)>"

@@ -1,0 +1,109 @@
+"""AlterConfigs and IncrementalAlterConfigs of one resource: checked as Kafka checks them, then set.
+
+A broker's configs are checked by the broker that is asked (ConfigAdminManager, DynamicBrokerConfig), a
+topic's by the controller (ConfigurationControlManager, ControllerConfigurationValidator), which is why
+the same mistake has another error code for each.
+"""
+
+from emulator.state.configs.broker import BROKER
+from emulator.state.configs.definition import LIST, ConfigError
+from emulator.state.configs.topic import TOPIC
+from wire.errors import INVALID_CONFIG, INVALID_REQUEST, KafkaError
+
+# IncrementalAlterConfigs' operations (AlterConfigOp.OpType).
+SET, DELETE, APPEND, SUBTRACT = range(4)
+_OPERATIONS = {SET: "SET", DELETE: "DELETE", APPEND: "APPEND", SUBTRACT: "SUBTRACT"}
+
+_MAX_VALUE_LENGTH = 32767  # the controller's log keeps the length in an int16
+_PINNED = "min.insync.replicas"
+
+
+def check_operations(operations):
+    """Raise KafkaError INVALID_REQUEST for duplicate keys and nulls; `operations` are (name, operation, text)."""
+    if len({name for name, _, _ in operations}) != len(operations):
+        raise KafkaError(INVALID_REQUEST, "Error due to duplicate config keys")
+    nulls = [name for name, operation, text in operations if text is None and operation != DELETE]
+    if nulls:
+        raise KafkaError(INVALID_REQUEST, "Null value not supported for : " + ", ".join(nulls))
+    for _, operation, _ in operations:
+        if operation not in _OPERATIONS:
+            raise KafkaError(INVALID_REQUEST, f"Unknown operations type {operation}")
+
+
+def alter_topic(configs, name, operations, validate_only=False):
+    """Apply `operations` to the overrides of an existing topic; raises KafkaError."""
+    overrides = _applied(configs.topics.get(name, {}), operations, TOPIC)
+    _check_lengths(operations)
+    configs.preview(overrides)
+    if not validate_only and overrides != configs.topics.get(name, {}):
+        configs.set_topic(name, overrides)
+
+
+def alter_broker(configs, per_broker, operations, validate_only=False):
+    """Apply `operations` to the dynamic configs of this broker, or of all; raises KafkaError."""
+    current = configs.dynamic_broker if per_broker else configs.dynamic_default
+    overrides = _applied(current, operations, BROKER)
+    try:
+        _check_dynamic(overrides)
+        if _PINNED in {name for name, _, _ in operations}:
+            _check_pinned(per_broker, overrides)
+        configs.check_dynamic(per_broker, overrides)
+    except ConfigError as error:
+        raise KafkaError(INVALID_REQUEST, str(error)) from None
+    _check_lengths(operations)
+    if not validate_only:
+        configs.set_dynamic(per_broker, overrides)
+
+
+def replacing(current, wanted):
+    """The operations that turn the configs `current` into exactly `wanted` ((name, text) pairs), as AlterConfigs means it."""
+    names = {name for name, _ in wanted}
+    return [(name, SET, text) for name, text in wanted] + [(name, DELETE, None) for name in current if name not in names]
+
+
+def _applied(current, operations, keys):
+    after = dict(current)
+    for name, operation, text in operations:
+        if operation == SET:
+            after[name] = text
+        elif operation == DELETE:
+            after.pop(name, None)
+        else:
+            if name not in keys or keys[name].type != LIST:
+                raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {name} because its type is not LIST.")
+            after[name] = ",".join(_merged(after.get(name, keys[name].default), operation, text))
+    return after
+
+
+def _merged(current, operation, text):
+    words = [word for word in (current or "").split(",") if word]
+    for word in text.split(","):
+        if operation == APPEND and word not in words:
+            words.append(word)
+        elif operation == SUBTRACT and word in words:
+            words.remove(word)
+    return words
+
+
+def _check_dynamic(overrides):
+    unknown = [name for name in overrides if name not in BROKER]
+    if unknown:
+        raise ConfigError("Unknown broker configs, which would have no effect here: " + ", ".join(unknown))
+    fixed = [name for name in overrides if not BROKER[name].dynamic]
+    if fixed:
+        raise ConfigError(f"Cannot update these configs dynamically: [{', '.join(fixed)}]")
+
+
+def _check_pinned(per_broker, overrides):
+    if per_broker:
+        raise KafkaError(INVALID_CONFIG, f"Broker-level {_PINNED} cannot be altered while ELR is enabled.")
+    if _PINNED not in overrides:
+        raise KafkaError(INVALID_CONFIG, f"Cluster-level {_PINNED} cannot be removed while ELR is enabled.")
+
+
+def _check_lengths(operations):
+    for _, _, text in operations:
+        if text is not None and len(text) > _MAX_VALUE_LENGTH:
+            raise KafkaError(
+                INVALID_CONFIG, f"The configuration value cannot be added because it exceeds the maximum value size of {_MAX_VALUE_LENGTH} bytes."
+            )

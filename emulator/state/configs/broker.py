@@ -1,0 +1,221 @@
+"""The broker configs that this emulator makes real, and the settings a server starts from.
+
+Names, types, defaults and checks are Kafka's (AbstractKafkaConfig, LogConfig, GroupCoordinatorConfig
+of 4.3.1). A name that is not in this table has no effect here, so it is refused rather than ignored.
+"""
+
+import re
+from collections import namedtuple
+
+from emulator.state.configs.definition import (
+    BOOLEAN, INT, LIST, LONG, MAX_INT, MAX_LONG, SHORT, STRING, ConfigError, Key,
+    at_least, between, gzip_level, list_of, one_of, text_of,
+)
+from emulator.state.configs.topic import _CODECS
+
+_KEYS = (
+    Key("node.id", INT, None, at_least(0)),
+    Key("broker.rack", STRING, None),
+    Key("listeners", LIST, "PLAINTEXT://:9092", list_of(empty=False)),
+    Key("advertised.listeners", LIST, None),
+    Key("listener.security.protocol.map", STRING, "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"),
+    Key("socket.request.max.bytes", INT, "104857600", at_least(1)),
+    Key("connections.max.idle.ms", LONG, "600000"),
+    Key("num.partitions", INT, "1", at_least(1)),
+    Key("default.replication.factor", INT, "1"),
+    Key("min.insync.replicas", INT, "1", at_least(1), dynamic=True),
+    Key("auto.create.topics.enable", BOOLEAN, "true"),
+    Key("delete.topic.enable", BOOLEAN, "true"),
+    Key("message.max.bytes", INT, "1048588", at_least(0), dynamic=True),
+    Key("fetch.max.bytes", INT, "57671680", at_least(1024)),
+    Key("max.incremental.fetch.session.cache.slots", INT, "1000", at_least(0)),
+    Key("producer.id.expiration.ms", INT, "86400000", at_least(1), dynamic=True),
+    Key("compression.type", STRING, "producer", one_of(*_CODECS), dynamic=True),
+    Key("compression.gzip.level", INT, "-1", gzip_level, dynamic=True),
+    Key("compression.lz4.level", INT, "9", between(1, 17), dynamic=True),
+    Key("compression.zstd.level", INT, "3", between(-131072, 22), dynamic=True),
+    Key("log.segment.bytes", INT, "1073741824", at_least(1 << 20), dynamic=True),
+    Key("log.roll.ms", LONG, None, dynamic=True),
+    Key("log.roll.hours", INT, "168", at_least(1)),
+    Key("log.roll.jitter.ms", LONG, None, dynamic=True),
+    Key("log.roll.jitter.hours", INT, "0", at_least(0)),
+    Key("log.retention.ms", LONG, None, dynamic=True),
+    Key("log.retention.minutes", INT, None),
+    Key("log.retention.hours", INT, "168"),
+    Key("log.retention.bytes", LONG, "-1", dynamic=True),
+    Key("log.retention.check.interval.ms", LONG, "300000", at_least(1)),
+    Key("log.index.interval.bytes", INT, "4096", at_least(0), dynamic=True),
+    Key("log.index.size.max.bytes", INT, "10485760", at_least(4), dynamic=True),
+    Key("log.message.timestamp.type", STRING, "CreateTime", one_of("CreateTime", "LogAppendTime"), dynamic=True),
+    Key("log.message.timestamp.before.max.ms", LONG, str(MAX_LONG), at_least(0), dynamic=True),
+    Key("log.message.timestamp.after.max.ms", LONG, "3600000", at_least(0), dynamic=True),
+    Key("group.min.session.timeout.ms", INT, "6000"),
+    Key("group.max.session.timeout.ms", INT, "1800000"),
+    Key("group.initial.rebalance.delay.ms", INT, "3000"),
+    Key("group.max.size", INT, str(MAX_INT), at_least(1)),
+    Key("offset.metadata.max.bytes", INT, "4096"),
+    Key("offsets.retention.minutes", INT, "10080", at_least(1)),
+    Key("offsets.retention.check.interval.ms", LONG, "600000", at_least(1)),
+    Key("offsets.topic.num.partitions", INT, "50", at_least(1)),
+    Key("offsets.topic.replication.factor", SHORT, "3", at_least(1)),
+    Key("offsets.topic.segment.bytes", INT, "104857600", at_least(1)),
+)
+
+BROKER = {key.name: key for key in _KEYS}
+
+# Configs that say the same in different units: the first that has a value wins (DynamicBrokerConfig).
+SAME = {name: group for group in (
+    ("log.roll.ms", "log.roll.hours"),
+    ("log.roll.jitter.ms", "log.roll.jitter.hours"),
+    ("log.retention.ms", "log.retention.minutes", "log.retention.hours"),
+) for name in group}
+
+# Kafka's quick-start values: what one node needs so that its internal topics can exist.
+QUICK_START = {
+    "node.id": "1",
+    "num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "group.initial.rebalance.delay.ms": "0",
+}
+
+# DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
+DESCRIBED = (
+    "offsets.topic.num.partitions", "min.insync.replicas", "message.max.bytes", "log.roll.jitter.hours", "socket.request.max.bytes",
+    "log.message.timestamp.type", "connections.max.idle.ms", "listener.security.protocol.map", "log.retention.hours",
+    "producer.id.expiration.ms", "log.roll.ms", "node.id", "log.segment.bytes", "group.max.session.timeout.ms",
+    "log.message.timestamp.after.max.ms", "log.retention.minutes", "log.message.timestamp.before.max.ms", "compression.gzip.level",
+    "broker.rack", "offsets.retention.check.interval.ms", "log.retention.check.interval.ms", "auto.create.topics.enable",
+    "default.replication.factor", "delete.topic.enable", "log.retention.ms", "offsets.topic.replication.factor", "log.retention.bytes",
+    "offsets.retention.minutes", "compression.zstd.level", "num.partitions", "listeners", "log.index.size.max.bytes",
+    "compression.lz4.level", "log.roll.hours", "log.roll.jitter.ms", "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms",
+    "log.index.interval.bytes", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
+    "max.incremental.fetch.session.cache.slots", "group.min.session.timeout.ms", "group.max.size", "advertised.listeners",
+)
+
+Endpoint = namedtuple("Endpoint", "name host port security_protocol")
+
+
+class Settings:
+    """The effective broker configs: an attribute per config of the table, dots as underscores.
+
+    Values are parsed (int, bool, str, tuple of str, None). `originals` is the text by name of what was
+    set; all else is at its default. `endpoints` and `advertised_endpoints` are the listeners as
+    Endpoint(name, host, port, security_protocol), host "" meaning all interfaces.
+    Raises ConfigError with Kafka's message for a value that Kafka refuses.
+    """
+
+    __slots__ = (*(key.field for key in _KEYS), "originals", "endpoints", "advertised_endpoints")
+
+    def __init__(self, originals=QUICK_START):
+        self.originals = originals = dict(originals)
+        for key in _KEYS:
+            setattr(self, key.field, key.parse(originals.get(key.name, key.default)))
+        _check_together(self)
+        self.endpoints = _endpoints(self, "listeners", self.listeners)
+        self.advertised_endpoints = _advertised(self)
+
+    def value(self, name):
+        """The parsed value of the config called `name`."""
+        return getattr(self, BROKER[name].field)
+
+
+def parse_broker_settings(mapping, base=QUICK_START):
+    """Settings from a config file's {Kafka key: YAML value}; `base` is overridden by it.
+
+    Raises ConfigError with one line that names the key, for an unknown key, a wrong type or a value
+    that Kafka refuses.
+    """
+    originals = dict(base)
+    for name, value in mapping.items():
+        if name not in BROKER:
+            raise ConfigError(_unknown(name))
+        originals[name] = _yaml_text(BROKER[name], value)
+    return Settings({name: text for name, text in originals.items() if text is not None})
+
+
+def _unknown(name):
+    from difflib import get_close_matches  # only when something is wrong: start-up is timed
+
+    close = get_close_matches(str(name), BROKER, 1, 0.7)
+    return f"Unknown configuration {name}" + (f", did you mean {close[0]}?" if close else "")
+
+
+_EXPECTED = {BOOLEAN: "true or false", STRING: "a text", INT: "an integer", SHORT: "an integer", LONG: "an integer", LIST: "a list or a comma-separated text"}
+
+
+def _yaml_text(key, value):
+    """What a properties file would hold for a YAML value; a type that cannot be meant is refused."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list) and key.type == LIST and all(isinstance(word, str) for word in value):
+        return ",".join(value)
+    if isinstance(value, bool):
+        fits = key.type == BOOLEAN
+    else:
+        fits = isinstance(value, int) and key.type in (INT, SHORT, LONG, STRING)
+    if not fits:
+        raise ConfigError(f"Invalid value {value!r} for configuration {key.name}: Expected {_EXPECTED[key.type]}")
+    return text_of(value)
+
+
+def _check_together(settings):
+    """The rules of AbstractKafkaConfig.validateValues that concern configs of the table."""
+    if settings.log_roll_ms is not None and settings.log_roll_ms < 1:
+        raise ConfigError("log.roll.ms must be greater than or equal to 1")
+    for name in SAME["log.retention.ms"]:
+        if settings.value(name) == 0:
+            raise ConfigError("log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
+        if settings.value(name) is not None:
+            break
+
+
+# Listeners ------------------------------------------------------------------------------------
+
+_LISTENER = re.compile(r"(?P<name>.*)://\[?(?P<host>[0-9a-zA-Z\-%._:]*)\]?:(?P<port>-?[0-9]+)\Z")
+
+
+def _endpoints(settings, key, listeners):
+    protocols = _protocols(settings.listener_security_protocol_map)
+    found, ports = {}, set()
+    for text in listeners:
+        match = _LISTENER.match(text)
+        if not match:
+            raise ConfigError(f"Invalid value {text} for configuration {key}: Unable to parse {text} to a broker endpoint")
+        name, host, port = match["name"].upper(), match["host"], int(match["port"])
+        if name not in protocols:
+            raise ConfigError(f"Invalid value {text} for configuration {key}: No security protocol defined for listener {name}")
+        if protocols[name] != "PLAINTEXT":
+            raise ConfigError(f"Invalid value {text} for configuration {key}: the security protocol {protocols[name]} is not available, only PLAINTEXT is")
+        if not 0 <= port <= 65535:
+            raise ConfigError(f"Invalid value {text} for configuration {key}: {port} is not a port")
+        if name in found:
+            raise ConfigError(f"Invalid value {','.join(listeners)} for configuration {key}: Each listener must have a different name")
+        if key == "listeners" and port and (host, port) in ports:
+            raise ConfigError(f"Invalid value {','.join(listeners)} for configuration {key}: Each listener must have a different port")
+        ports.add((host, port))
+        found[name] = Endpoint(name, host, port, protocols[name])
+    return tuple(found.values())
+
+
+def _advertised(settings):
+    if not settings.advertised_listeners:
+        return settings.endpoints
+    advertised = _endpoints(settings, "advertised.listeners", settings.advertised_listeners)
+    names = {endpoint.name for endpoint in settings.endpoints}
+    for endpoint in advertised:
+        if endpoint.name not in names:
+            raise ConfigError(f"advertised.listeners listener names must be equal to or a subset of the ones defined in listeners. Found {endpoint.name}, which is not in listeners")
+        if endpoint.host == "0.0.0.0":
+            raise ConfigError("advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.")
+    return advertised
+
+
+def _protocols(text):
+    known = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+    protocols = {}
+    for pair in filter(None, map(str.strip, text.split(","))):
+        name, colon, protocol = pair.rpartition(":")
+        if not colon or protocol.upper() not in known:
+            raise ConfigError(f"Invalid value {text} for configuration listener.security.protocol.map: {pair} is not LISTENER:PROTOCOL with one of {', '.join(known)}")
+        protocols[name.strip().upper()] = protocol.upper()
+    return protocols

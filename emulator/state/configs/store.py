@@ -1,0 +1,198 @@
+"""What configs are set to, and the effective values and their sources that follow from it.
+
+Layers, strongest first: the topic's own, the broker's dynamic, the cluster-wide dynamic default, the
+config file, Kafka's default (KIP-226). Values are kept as the text that was set.
+"""
+
+from collections import namedtuple
+
+from emulator.state.configs import broker, topic
+from emulator.state.configs.broker import BROKER, SAME, Settings
+from emulator.state.configs.definition import ConfigError, text_of
+from emulator.state.configs.topic import TOPIC, TopicConfig, parse_topic
+from wire.errors import INVALID_CONFIG, KafkaError
+
+# Where a value comes from, as DescribeConfigs numbers it.
+DYNAMIC_TOPIC_CONFIG = 1
+DYNAMIC_BROKER_CONFIG = 2
+DYNAMIC_DEFAULT_BROKER_CONFIG = 3
+STATIC_BROKER_CONFIG = 4
+DEFAULT_CONFIG = 5
+
+Entry = namedtuple("Entry", "key value source synonyms read_only")
+Synonym = namedtuple("Synonym", "name value source")
+
+
+class Configs:
+    """All configs of the cluster.
+
+    `settings` is what the server was started with. `changed(name)` hooks in `on_change` are called
+    after a change: with a topic's name, or None when broker configs changed (every topic may differ).
+    """
+
+    def __init__(self, settings):
+        self.settings = settings  # effective: static and dynamic together
+        self.static = settings.originals
+        self.node = str(settings.node_id)
+        # Eligible leader replicas (KIP-966) are on in a new 4.3 cluster; the controller then pins the
+        # minimum ISR as a cluster-wide dynamic config, which tools show.
+        self.dynamic_default = {"min.insync.replicas": str(settings.min_insync_replicas)}
+        self.dynamic_broker = {}
+        self.topics = {}
+        self.on_change = []
+        self._resolved = {}
+        self._defaults = self._topic_defaults(self.settings)
+
+    # Effective values ---------------------------------------------------------------------
+
+    def topic(self, name):
+        """The TopicConfig of topic `name` (which need not exist: then the defaults)."""
+        found = self._resolved.get(name)
+        if found is None:
+            found = self._resolved[name] = TopicConfig(parse_topic(self._defaults, self.topics.get(name, {})))
+        return found
+
+    def preview(self, overrides):
+        """The TopicConfig that `overrides` would give; raises KafkaError INVALID_CONFIG."""
+        try:
+            return TopicConfig(parse_topic(self._defaults, overrides))
+        except ConfigError as error:
+            raise KafkaError(INVALID_CONFIG, str(error)) from None
+
+    def _topic_defaults(self, settings):
+        """Parsed topic values as the broker's configs give them (KafkaConfig.extractLogConfigMap)."""
+        values = {}
+        for name, key in TOPIC.items():
+            value = None
+            for synonym, factor in key.synonyms:
+                if synonym in BROKER:
+                    value = settings.value(synonym)
+                    if value is not None:
+                        value = value * factor if factor != 1 else value
+                        break
+            values[name] = key.parse(key.default) if value is None else value
+        if values["retention.ms"] < 0:
+            values["retention.ms"] = -1
+        return values
+
+    # Changes ------------------------------------------------------------------------------
+
+    def set_topic(self, name, overrides):
+        """Replace the overrides of a topic: {name: text}; raises KafkaError INVALID_CONFIG."""
+        resolved = self.preview(overrides)
+        if overrides:
+            self.topics[name] = dict(overrides)
+        else:
+            self.topics.pop(name, None)
+        self._resolved[name] = resolved
+        self._tell(name)
+
+    def drop_topic(self, name):
+        """Forget a deleted topic's configs."""
+        self.topics.pop(name, None)
+        self._resolved.pop(name, None)
+
+    def check_dynamic(self, per_broker, overrides):
+        """The Settings that these dynamic configs would give; raises ConfigError."""
+        layers = (self.dynamic_default, overrides) if per_broker else (overrides, self.dynamic_broker)
+        return Settings({**self.static, **layers[0], **layers[1]})
+
+    def set_dynamic(self, per_broker, overrides):
+        """Replace the dynamic broker configs (of this broker, or the cluster's default) by `overrides`."""
+        self.settings = self.check_dynamic(per_broker, overrides)
+        if per_broker:
+            self.dynamic_broker = dict(overrides)
+        else:
+            self.dynamic_default = dict(overrides)
+        self._defaults = self._topic_defaults(self.settings)
+        self._resolved.clear()
+        self._tell(None)
+
+    def _tell(self, name):
+        for changed in self.on_change:
+            changed(name)
+
+    # Descriptions -------------------------------------------------------------------------
+
+    def describe_topic(self, name):
+        """Entries of every topic config, in the order in which Kafka lists them."""
+        overrides = self.topics.get(name, {})
+        resolved = parse_topic(self._defaults, overrides)
+        listed = [own for own in overrides if TOPIC[own].internal]
+        listed += topic.DESCRIBED
+        return [self._topic_entry(TOPIC[one], text_of(resolved[one]), one in overrides) for one in listed]
+
+    def _topic_entry(self, key, value, own):
+        synonyms = self._synonyms(key.synonyms[0][0], key) if key.synonyms else []
+        if own:
+            synonyms.insert(0, Synonym(key.name, value, DYNAMIC_TOPIC_CONFIG))
+        return Entry(key, value, synonyms[0].source if synonyms else DEFAULT_CONFIG, synonyms, False)
+
+    def _synonyms(self, name, topic_key=None):
+        """What sets the broker config `name`, strongest first (ConfigHelper.configSynonyms).
+
+        Kafka also lists the configs of the same meaning (log.retention.hours), but then drops what
+        stands before the first that has this very name: so alone, they are never seen.
+        """
+        names = SAME.get(name, (name,))
+        found = []
+        for texts, source in (
+            (self.dynamic_broker, DYNAMIC_BROKER_CONFIG),
+            (self.dynamic_default, DYNAMIC_DEFAULT_BROKER_CONFIG),
+            (self.static, STATIC_BROKER_CONFIG),
+        ):
+            found += [Synonym(one, texts[one], source) for one in names if one in texts]
+        for one in names:
+            default = _default_of(one, topic_key)
+            if default is not None:
+                found.append(Synonym(one, default, DEFAULT_CONFIG))
+        while found and found[0].name != name:
+            del found[0]
+        return found
+
+    def describe_broker(self):
+        """Entries of every broker config in the table, with this broker's effective values."""
+        entries = []
+        for name in broker.DESCRIBED:
+            key = BROKER[name]
+            synonyms = self._synonyms(name)
+            source = synonyms[0].source if synonyms else DEFAULT_CONFIG
+            entries.append(Entry(key, text_of(self.settings.value(name)), source, synonyms, not key.dynamic))
+        return entries
+
+    def describe_default_broker(self):
+        """Entries of the cluster-wide dynamic broker configs that are set."""
+        return [
+            Entry(BROKER[name], text, DYNAMIC_DEFAULT_BROKER_CONFIG, [Synonym(name, text, DYNAMIC_DEFAULT_BROKER_CONFIG)], False)
+            for name, text in self.dynamic_default.items()
+        ]
+
+    def describe_new_topic(self, overrides):
+        """(name, text, source) by name, as CreateTopics v5+ answers (KafkaConfigSchema)."""
+        rows = []
+        for name, key in sorted(TOPIC.items()):
+            if not key.internal or name in overrides:
+                rows.append((name, *self._resolve(key, overrides)))
+        return rows
+
+    def _resolve(self, key, overrides):
+        if key.name in overrides:
+            return overrides[key.name], DYNAMIC_TOPIC_CONFIG
+        for texts, source in (
+            (self.dynamic_broker, DYNAMIC_BROKER_CONFIG),
+            (self.dynamic_default, DYNAMIC_DEFAULT_BROKER_CONFIG),
+            (self.static, STATIC_BROKER_CONFIG),
+        ):
+            for synonym, factor in key.synonyms:
+                if synonym in texts:
+                    text = texts[synonym]
+                    return (text if factor == 1 else str(int(text) * factor)), source
+        return key.default, DEFAULT_CONFIG
+
+
+def _default_of(name, topic_key):
+    if name in BROKER:
+        return BROKER[name].default
+    # A broker config outside the table keeps its default, which is the topic config's, save that of
+    # several synonyms (…ms, …hours) the first has none.
+    return topic_key.default if len(topic_key.synonyms) == 1 else None
