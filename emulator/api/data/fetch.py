@@ -1,0 +1,232 @@
+"""Fetch: batches out, long polls, incremental sessions."""
+
+from emulator.api.registry import handles
+from emulator.state.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, INVALID_SESSION_ID, CachedPartition
+from wire import errors
+from wire.apis.data import Fetch
+from wire.errors import KafkaError
+
+_Topic = Fetch.Response.Responses
+_Partition = _Topic.Partitions
+_Epoch = _Partition.DivergingEpoch
+
+_CONSUMER, _DEBUG_CONSUMER = -1, -2
+_READ_COMMITTED = 1
+_ZSTD_SINCE = 10  # older clients cannot read zstd (KIP-110)
+
+
+@handles(Fetch)
+def fetch(request, call, cluster, settings, fetch_sessions):
+    with_ids = call.version >= 13
+    try:
+        session, partitions = _context(request, with_ids, call, fetch_sessions)
+    except KafkaError as error:
+        return Fetch.reply(error_code=error.error)
+    reader = _Reader(request, call, cluster, settings, partitions)
+    answers = reader.read()
+    if not reader.satisfied and request.max_wait_ms > 0 and reader.wait(request.max_wait_ms):
+        answers = reader.read()
+
+    if session is None:
+        session_id = INVALID_SESSION_ID
+        if request.session_epoch == INITIAL_EPOCH:
+            new = fetch_sessions.open(partitions, with_ids, call.patience.now())
+            if new is not None:
+                session_id = new.id
+                for cached, answer in answers:
+                    cached.changed(answer)
+    else:
+        session_id = session.id
+        answers = _changes(session, answers)
+    return Fetch.reply(session_id=session_id, responses=_by_topic(answers))
+
+
+def _context(request, with_ids, call, sessions):
+    """(session or None, {key: CachedPartition}) of what is to be read, in order."""
+    session_id, epoch = request.session_id, request.session_epoch
+    now = call.patience.now()
+    if epoch in (INITIAL_EPOCH, FINAL_EPOCH):
+        if session_id != INVALID_SESSION_ID:
+            sessions.close(session_id)
+        return None, _asked(request, with_ids)
+    session = sessions.resume(session_id, epoch, with_ids, now)
+    cached = session.partitions
+    for topic in request.forgotten_topics_data:
+        name = topic.topic_id if with_ids else topic.topic
+        for index in topic.partitions:
+            cached.pop((name, index), None)
+    for key, partition in _asked(request, with_ids).items():
+        known = cached.get(key)
+        if known is None:
+            cached[key] = partition
+        else:
+            known.update(partition)
+    if not cached:
+        sessions.close(session_id)
+        return None, cached
+    return session, cached
+
+
+def _asked(request, with_ids):
+    asked = {}
+    for topic in request.topics:
+        name = topic.topic_id if with_ids else topic.topic
+        for partition in topic.partitions:
+            asked[name, partition.partition] = CachedPartition(topic.topic, topic.topic_id, partition)
+    return asked
+
+
+def _changes(session, answers):
+    """Of an incremental request's answers, those that tell something new; who got records goes last next time."""
+    changed, partitions = [], session.partitions
+    for cached, answer in answers:
+        if cached.changed(answer):
+            changed.append((cached, answer))
+            if answer.records:
+                key = (cached.topic_id if session.uses_topic_ids else cached.topic, cached.partition)
+                if partitions.pop(key, None) is not None:
+                    partitions[key] = cached
+    return changed
+
+
+def _by_topic(answers):
+    topics, last = [], None
+    for cached, answer in answers:
+        if last is None or last.topic != cached.topic or last.topic_id != cached.topic_id:
+            last = _Topic(topic=cached.topic, topic_id=cached.topic_id, partitions=[])
+            topics.append(last)
+        last.partitions.append(answer)
+    return topics
+
+
+class _Reader:
+    """One request's reading of its partitions: at once, and again when enough has come."""
+
+    def __init__(self, request, call, cluster, settings, partitions):
+        self.request = request
+        self.call = call
+        self.cluster = cluster
+        self.partitions = list(partitions.values())
+        self.max_bytes = min(request.max_bytes, settings.fetch_max_bytes)
+        self.min_bytes = min(request.min_bytes, self.max_bytes)
+        self.satisfied = True
+        # v15+: the replica's id moved to a tagged struct (KIP-903).
+        self.replica_id = request.replica_id if call.version < 15 else request.replica_state.replica_id
+
+    def _find(self, cached):
+        cluster = self.cluster
+        if self.call.version >= 13:
+            topic = cluster.topics_by_id.get(cached.topic_id)
+            if topic is None:
+                raise KafkaError(errors.UNKNOWN_TOPIC_ID)
+        else:
+            topic = cluster.topics.get(cached.topic)
+            if topic is None:
+                raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+        if not 0 <= cached.partition < len(topic.partitions):
+            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+        partition = topic.partitions[cached.partition]
+        check_leader_epoch(partition, cached.current_leader_epoch)
+        if self.replica_id not in (_CONSUMER, _DEBUG_CONSUMER):
+            raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+        return partition
+
+    def _limit(self, log):
+        if self.replica_id == _DEBUG_CONSUMER:
+            return log.end_offset
+        return log.last_stable_offset if self.request.isolation_level == _READ_COMMITTED else log.high_watermark
+
+    def read(self):
+        """[(CachedPartition, answer)] of all partitions; `satisfied` says whether to answer now."""
+        answers, total, urgent = [], 0, not self.partitions
+        room, min_one = self.max_bytes, True
+        for cached in self.partitions:
+            try:
+                partition = self._find(cached)
+                log = partition.log
+                if cached.last_fetched_epoch >= 0 and (diverging := _diverging(log, cached)):
+                    urgent = True
+                    answer = self._answer(cached, log, ())
+                    answer.diverging_epoch = diverging
+                else:
+                    result = log.read(cached.fetch_offset, min(cached.max_bytes, room), self._limit(log), min_one)
+                    answer = self._answer(cached, log, result.records)
+                    if result.first_incomplete:
+                        answer.records = ()
+                    elif result.size:
+                        min_one = False
+                        room = max(room - result.size, 0)
+                        total += result.size
+                    if log.config.compression_type == "zstd" and self.call.version < _ZSTD_SINCE:
+                        raise KafkaError(errors.UNSUPPORTED_COMPRESSION_TYPE)
+            except KafkaError as error:
+                urgent = True
+                answer = _Partition(
+                    partition_index=cached.partition, error_code=error.error, high_watermark=-1, records=()
+                )
+            answers.append((cached, answer))
+        self.satisfied = urgent or total >= self.min_bytes
+        return answers
+
+    def _answer(self, cached, log, records):
+        return _Partition(
+            partition_index=cached.partition,
+            high_watermark=log.high_watermark,
+            last_stable_offset=log.last_stable_offset,
+            log_start_offset=log.log_start_offset,
+            aborted_transactions=() if self.request.isolation_level == _READ_COMMITTED else None,
+            records=records,
+        )
+
+    def wait(self, max_wait_ms):
+        """Until `min_bytes` may be read, a partition is gone, or the time is over."""
+        call = self.call
+        pending = call.pending()
+        watched = []
+        for cached in self.partitions:
+            log = self._find(cached).log
+            watched.append((cached, log))
+
+        def grown():
+            available = 0
+            for cached, log in watched:
+                if log.closed:
+                    pending.resolve()
+                    return
+                if self.min_bytes > 1:
+                    available += min(log.readable_bytes(cached.fetch_offset, self._limit(log)), cached.max_bytes)
+                    if available < self.min_bytes:
+                        continue
+                pending.resolve()
+                return
+
+        wake = pending.resolve if self.min_bytes <= 1 else grown
+        for _, log in watched:
+            log.watch(wake)
+        try:
+            pending.wait(call.patience.now() + max_wait_ms)
+        finally:
+            for _, log in watched:
+                log.unwatch(wake)
+        return True
+
+
+def check_leader_epoch(partition, current_leader_epoch):
+    """Fence a client whose metadata is older, or newer, than ours (KIP-320)."""
+    if current_leader_epoch >= 0 and current_leader_epoch != partition.leader_epoch:
+        raise KafkaError(
+            errors.FENCED_LEADER_EPOCH
+            if current_leader_epoch < partition.leader_epoch
+            else errors.UNKNOWN_LEADER_EPOCH
+        )
+
+
+def _diverging(log, cached):
+    epoch, end_offset = log.end_offset_of_epoch(cached.last_fetched_epoch)
+    if end_offset < 0:
+        raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
+    if epoch < cached.last_fetched_epoch or end_offset < cached.fetch_offset:
+        return _Epoch(epoch=epoch, end_offset=end_offset)
+    return None
+
+

@@ -1,0 +1,89 @@
+"""Produce: one batch per partition into its log."""
+
+from emulator.api.registry import handles
+from wire import errors
+from wire.apis.data import Produce
+from wire.errors import KafkaError
+
+_Topic = Produce.Response.Responses
+_Partition = _Topic.PartitionResponses
+_RecordError = _Partition.RecordErrors
+
+_ADMIN_CLIENT_ID = "__admin_client"  # the one client that may write to internal topics
+# Refused before the log is asked, or for what the batch is: Kafka then names no log start offset.
+_WITHOUT_LOG_START = frozenset({
+    errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID, errors.NOT_LEADER_OR_FOLLOWER, errors.CORRUPT_MESSAGE,
+    errors.MESSAGE_TOO_LARGE, errors.RECORD_LIST_TOO_LARGE, errors.KAFKA_STORAGE_ERROR, errors.INVALID_REQUIRED_ACKS,
+    errors.INVALID_TOPIC_EXCEPTION, errors.NOT_ENOUGH_REPLICAS,
+})  # fmt: skip
+
+
+# Versions 0 to 2 are advertised, as Kafka does for old librdkafka (KAFKA-18659), and refused as it does.
+@handles(Produce, advertised=(0, Produce.versions.max))
+def produce(request, call, cluster):
+    acks, now, version = request.acks, call.now, call.version
+    topics, failed = [], False
+    for asked in request.topic_data:
+        if version >= 13:
+            topic = cluster.topics_by_id.get(asked.topic_id)
+            missing = errors.UNKNOWN_TOPIC_ID
+        else:
+            topic = cluster.topics.get(asked.name)
+            missing = errors.UNKNOWN_TOPIC_OR_PARTITION
+        answers = []
+        for data in asked.partition_data:
+            index = data.index
+            try:
+                if topic is None:
+                    raise KafkaError(missing)
+                if not 0 <= index < len(topic.partitions):
+                    raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+                partition = topic.partitions[index]
+                _check(acks, topic, partition, call)
+                log = partition.log
+                appended = log.append(data.records, partition.leader_epoch, now, version)
+            except KafkaError as error:
+                failed = True
+                answers.append(_refusal(index, error, topic))
+            else:
+                answers.append(
+                    _Partition(
+                        index=index,
+                        base_offset=appended.base_offset,
+                        log_append_time_ms=appended.log_append_time,
+                        log_start_offset=log.log_start_offset,
+                    )
+                )
+        topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
+    if acks == 0:
+        if failed:
+            # The client expects no answer; only a closed connection makes it look again.
+            call.close("a produce request with acks=0 was refused")
+        return None
+    return Produce.reply(responses=topics)
+
+
+def _check(acks, topic, partition, call):
+    if acks not in (0, 1, -1):
+        raise KafkaError(errors.INVALID_REQUIRED_ACKS)
+    if topic.internal and call.client_id != _ADMIN_CLIENT_ID:
+        raise KafkaError(errors.INVALID_TOPIC_EXCEPTION, f"Cannot append to internal topic {topic.name}")
+    if acks == -1 and len(partition.isr) < partition.log.config.min_insync_replicas:
+        raise KafkaError(
+            errors.NOT_ENOUGH_REPLICAS,
+            f"The size of the current ISR Set({', '.join(map(str, partition.isr))}) is insufficient to satisfy "
+            f"the min.isr requirement of {partition.log.config.min_insync_replicas} for partition {partition.log.name}",
+        )
+
+
+def _refusal(index, error, topic):
+    answer = _Partition(index=index, error_code=error.error, base_offset=-1, error_message=error.message)
+    if error.error not in _WITHOUT_LOG_START:
+        answer.log_start_offset = topic.partitions[index].log.log_start_offset
+    record_errors = getattr(error, "record_errors", None)
+    if record_errors:
+        answer.record_errors = [
+            _RecordError(batch_index=batch_index, batch_index_error_message=message)
+            for batch_index, message in record_errors
+        ]
+    return answer

@@ -1,0 +1,333 @@
+"""One client connection: bytes in, frames to the dispatcher, answers out in request order.
+
+One greenlet serves a connection and answers every complete frame of a read before it sends, so that
+pipelined requests share system calls. While a handler waits, nothing further is read (Kafka mutes
+the channel likewise), but a client that goes away is noticed.
+"""
+
+import errno
+import logging
+import socket
+
+from gevent import get_hub, getcurrent, sleep
+
+from emulator.pipeline.dispatch import Refused
+
+log = logging.getLogger(__name__)
+
+_READ_SIZE = 64 * 1024
+_JOIN_BELOW = 64 * 1024  # smaller answers are joined into one send; larger ones leave as pieces
+_FLUSH_ABOVE = 1024 * 1024  # answers of one read are gathered up to this size
+_FIRST_ALLOCATION = 1024 * 1024  # for a large frame, before more of it has really arrived
+_READS_BEFORE_YIELD = 32  # a client that always has more to say must let others speak
+_MOST_PIECES = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
+
+
+class Disconnected(Exception):
+    """The client is gone, or the server stops: the greenlet ends."""
+
+
+class Pending:
+    """An answer that is not there yet.
+
+    `resolve(value)` may come at any time and counts once; `wait(deadline_ms)` gives the value, or
+    None when the deadline (on the `patience` clock) passes first. Resolved beforehand, it never
+    touches the event loop.
+    """
+
+    __slots__ = ("_call", "value", "done", "_waiting", "_gone")
+
+    def __init__(self, call):
+        self._call = call
+        self.value = None
+        self.done = False
+        self._waiting = None
+        self._gone = False
+
+    def resolve(self, value=None):
+        if self.done:
+            return
+        self.done = True
+        self.value = value
+        if self._waiting is not None:
+            get_hub().loop.run_callback(self._wake)
+
+    def wait(self, deadline_ms=None):
+        if self.done:
+            return self.value
+        call = self._call
+        connection = call.connection
+        connection.flush()
+        timer = None if deadline_ms is None else call.patience.at(deadline_ms, self.resolve)
+        connection.watch_for_end(self._client_gone)
+        self._waiting = getcurrent()
+        try:
+            get_hub().switch()
+        finally:
+            self._waiting = None
+            connection.unwatch()
+            if timer is not None:
+                timer.cancel()
+        if self._gone:
+            raise Disconnected
+        return self.value
+
+    def _client_gone(self):
+        self._gone = True
+        self._wake()
+
+    def _wake(self):
+        greenlet, self._waiting = self._waiting, None
+        if greenlet is not None:
+            greenlet.switch()
+
+
+class Call:
+    """What a handler may know of the request beside its fields, and of who sent it.
+
+    One object serves all requests of a connection, as they are answered one after the other.
+    """
+
+    __slots__ = (
+        "connection", "listener", "client_host", "client_port", "version", "correlation_id",
+        "raw_client_id", "client_id", "time", "patience", "state",
+    )  # fmt: skip
+
+    def __init__(self, connection, listener, peer, time, patience):
+        self.connection = connection
+        self.listener = listener
+        self.client_host, self.client_port = peer[0], peer[1]
+        self.version = self.correlation_id = 0
+        self.raw_client_id = None
+        self.client_id = None
+        self.time = time
+        self.patience = patience
+        self.state = {}
+
+    @property
+    def now(self):
+        """Milliseconds of the clock that stamps and expires."""
+        return self.time.now()
+
+    def take_client_id(self, raw):
+        self.raw_client_id = raw
+        try:
+            self.client_id = None if raw is None else str(raw, "utf-8")
+        except UnicodeDecodeError:
+            raise Refused("The client id is not UTF-8") from None
+
+    def allowed(self, operation, resource_type, name):
+        """Whether the client may do `operation`; without an authorizer everybody may."""
+        return True
+
+    def pending(self):
+        return Pending(self)
+
+    def close(self, reason):
+        """End the connection instead of answering; what was answered before is still sent."""
+        raise Refused(reason)
+
+
+class Connection:
+    def __init__(self, server, sock, listener, peer):
+        self.server = server
+        self.socket = sock
+        self.last_active = server.patience.now()
+        self.call = Call(self, listener, peer, server.time, server.patience)
+        self._out = []
+        loop = get_hub().loop
+        self._readable = loop.io(sock.fileno(), 1)
+        self._writable = None
+        self.greenlet = None
+
+    # -- serving ------------------------------------------------------------------------------
+
+    def serve(self):
+        """Serve until the client leaves, breaks the protocol or is closed; never raises."""
+        try:
+            self._serve()
+        except (Disconnected, OSError):
+            pass
+        except Refused as refused:
+            self._say_goodbye()
+            log.info("%s:%s closed: %s", self.call.client_host, self.call.client_port, refused)
+        except Exception:
+            log.exception("closing %s:%s after an unexpected error", self.call.client_host, self.call.client_port)
+        finally:
+            self.close()
+
+    def _serve(self):
+        answer, call, out = self.server.dispatcher.answer, self.call, self._out
+        largest = self.server.settings.socket_request_max_bytes
+        rest = b""
+        while True:
+            data = self._receive(bool(rest))
+            if rest:
+                data = rest + data
+            position, filled = 0, len(data)
+            while filled - position >= 4:
+                size = int.from_bytes(data[position : position + 4], "big", signed=True)
+                if not 0 <= size <= largest:
+                    raise Refused(f"Invalid receive (size = {size}, largest {largest})")
+                start, end = position + 4, position + 4 + size
+                if end > filled:
+                    if size > _READ_SIZE:
+                        frame = self._receive_large(data[start:], size)
+                        answer(memoryview(frame), 0, size, call, out)
+                        position = filled
+                    break
+                answer(data, start, end, call, out)
+                position = end
+                if len(out) > 1024:
+                    self.flush()
+            rest = data[position:] if position < filled else b""
+            self.flush()
+
+    def _say_goodbye(self):
+        """What was answered before the offence is still owed to the client."""
+        try:
+            self.flush()
+        except (Disconnected, OSError):
+            pass
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _receive(self, expecting):
+        """The next bytes of the client; `expecting`: more of a frame is probably there already."""
+        hub, reads = get_hub(), self._reads
+        if not expecting:
+            # The client most likely waits for our answer and has sent nothing yet: asking the
+            # event loop first saves a failing system call, and lets other connections run.
+            hub.wait(self._readable)
+            reads = 0
+        while True:
+            if reads >= _READS_BEFORE_YIELD:
+                sleep(0)
+                reads = 0
+            try:
+                data = self.socket.recv(_READ_SIZE)
+            except BlockingIOError:
+                hub.wait(self._readable)
+                reads = 0
+                continue
+            if not data:
+                raise Disconnected
+            self._reads = reads + 1
+            self.last_active = self.server.patience.now()
+            return data
+
+    _reads = 0
+
+    def _receive_large(self, beginning, size):
+        """A whole frame in a buffer of its own, which the log may keep without another copy.
+
+        The buffer grows with what arrives: a hostile length alone allocates nothing.
+        """
+        hub = get_hub()
+        filled = len(beginning)
+        frame = bytearray(min(size, max(_FIRST_ALLOCATION, 2 * filled)))
+        frame[:filled] = beginning
+        reads = 0
+        while filled < size:
+            if filled == len(frame):
+                frame.extend(bytes(min(size - filled, filled)))
+            if reads >= _READS_BEFORE_YIELD:
+                sleep(0)
+                reads = 0
+            try:
+                with memoryview(frame) as view:
+                    count = self.socket.recv_into(view[filled:])
+            except BlockingIOError:
+                hub.wait(self._readable)
+                reads = 0
+                continue
+            if not count:
+                raise Disconnected
+            reads += 1
+            filled += count
+            self.last_active = self.server.patience.now()
+        return frame
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def flush(self):
+        """Send what has been answered so far."""
+        out = self._out
+        if not out:
+            return
+        pieces = out[:]
+        out.clear()
+        if len(pieces) > 1:
+            if sum(map(len, pieces)) <= _JOIN_BELOW:
+                self._send(b"".join(pieces))
+            else:
+                self._send_pieces(pieces)
+        else:
+            self._send(pieces[0])
+
+    def _send(self, data):
+        sent = self._try(self.socket.send, data)
+        if sent < len(data):
+            view = memoryview(data)
+            while sent < len(view):
+                sent += self._try(self.socket.send, view[sent:])
+
+    def _send_pieces(self, pieces):
+        """Large answers leave without being joined: the log's own bytes go to the kernel."""
+        pieces = [piece for piece in pieces if len(piece)]
+        first = 0
+        while first < len(pieces):
+            sent = self._try(self.socket.sendmsg, pieces[first : first + _MOST_PIECES])
+            while first < len(pieces) and sent >= len(pieces[first]):
+                sent -= len(pieces[first])
+                first += 1
+            if sent:
+                pieces[first] = memoryview(pieces[first])[sent:]
+
+    def _try(self, send, data):
+        while True:
+            try:
+                sent = send(data)
+            except BlockingIOError:
+                if self._writable is None:
+                    self._writable = get_hub().loop.io(self.socket.fileno(), 2)
+                get_hub().wait(self._writable)
+                continue
+            self.last_active = self.server.patience.now()
+            return sent
+
+    # -- while a handler waits ----------------------------------------------------------------
+
+    def watch_for_end(self, gone):
+        """Call `gone()` from the event loop should the client hang up meanwhile."""
+        self._readable.start(self._peek, gone)
+
+    def unwatch(self):
+        self._readable.stop()
+
+    def _peek(self, gone):
+        try:
+            if self.socket.recv(1, socket.MSG_PEEK):
+                self._readable.stop()  # the next request: it waits its turn
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._readable.stop()
+        gone()
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def close(self):
+        """Close the socket; safe to call twice, and from outside the serving greenlet."""
+        self.server.forget(self)
+        for watcher in (self._readable, self._writable):
+            if watcher is not None:
+                watcher.close()
+        self._writable = None
+        try:
+            self.socket.close()
+        except OSError as error:  # pragma: no cover - the descriptor was already gone
+            if error.errno != errno.EBADF:
+                raise

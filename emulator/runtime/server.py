@@ -1,0 +1,102 @@
+"""The server: listeners, connections, clocks and the services that handlers name."""
+
+import logging
+import random
+import secrets
+
+from gevent import killall, spawn
+from gevent.event import Event
+
+from emulator.api import HANDLERS
+from emulator.pipeline.dispatch import Dispatcher
+from emulator.runtime.clock import monotonic_clock, wall_clock
+from emulator.runtime.connection import Connection
+from emulator.runtime.listener import Listener, bind
+from emulator.runtime.services import make_services
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """One broker on its listeners.
+
+    `settings`: the broker's configuration; `seed`: of every id and choice, drawn when None.
+    `bound` lists (listener name, host, port) as really bound once `start()` has returned.
+    """
+
+    def __init__(self, settings, seed=None):
+        self.settings = settings
+        self.seed = secrets.randbits(32) if seed is None else seed
+        self.time = wall_clock()
+        self.patience = monotonic_clock()
+        self.bound = []
+        self.connections = set()
+        self._listeners = []
+        self._stopped = Event()
+
+    def start(self):
+        """Bind and serve. Raises OSError (with `.strerror`) when an address is not to be had."""
+        settings = self.settings
+        try:
+            for endpoint in settings.endpoints:
+                sockets = bind(endpoint.host, endpoint.port)
+                port = sockets[0].getsockname()[1]
+                self.bound.append((endpoint.name, endpoint.host, port))
+                self._listeners += [Listener(sock, self._accepted_by(endpoint.name)) for sock in sockets]
+            services = make_services(settings, self.bound, self.time, self.patience, random.Random(self.seed))
+        except BaseException:
+            self._close_listeners()
+            raise
+        self.cluster = services["cluster"]
+        self.services = services
+        self.dispatcher = Dispatcher(HANDLERS, services)
+        for listener in self._listeners:
+            listener.start()
+        self._watch_idle()
+        return self
+
+    def _accepted_by(self, listener_name):
+        def accepted(sock, peer):
+            connection = Connection(self, sock, listener_name, peer)
+            self.connections.add(connection)
+            connection.greenlet = spawn(connection.serve)
+
+        return accepted
+
+    def forget(self, connection):
+        self.connections.discard(connection)
+
+    def _watch_idle(self):
+        """Close connections that have been silent for connections.max.idle.ms."""
+        longest = self.settings.connections_max_idle_ms
+        if longest < 0:
+            return
+        now = self.patience.now()
+        soonest = now + longest
+        for connection in list(self.connections):
+            due = connection.last_active + longest
+            if due <= now:
+                log.info("closing idle connection of %s:%s", connection.call.client_host, connection.call.client_port)
+                connection.greenlet.kill(block=False)
+            elif due < soonest:
+                soonest = due
+        self.patience.at(max(soonest, now + 1), self._watch_idle)
+
+    def wait(self):
+        """Until the server has been stopped."""
+        self._stopped.wait()
+
+    def stop(self):
+        """Close every socket; what waits is let go."""
+        self._close_listeners()
+        killall([connection.greenlet for connection in self.connections], timeout=1)
+        for connection in list(self.connections):
+            connection.close()
+        self.time.close()
+        self.patience.close()
+        self._stopped.set()
+
+    def _close_listeners(self):
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()

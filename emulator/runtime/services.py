@@ -1,0 +1,62 @@
+"""The services that handlers name, put together for one server."""
+
+import base64
+
+from emulator.state.cluster import Broker, Cluster, Endpoint
+from emulator.state.configs import Configs
+from emulator.state.fetch_sessions import FetchSessions
+from emulator.state.groups.coordinator import GroupCoordinator
+from emulator.state.log import Log
+from emulator.state.producer_ids import ProducerIds
+
+
+def make_services(settings, bound, time, patience, random):
+    """All services by name; `bound` is where the listeners really are: (name, host, port)."""
+    configs = Configs(settings)
+
+    def new_log(topic, partition, config):
+        log = Log(f"{topic.name}-{partition}", config, time, random)
+        log.begin_epoch(0)
+        return log
+
+    broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
+    cluster_id = base64.urlsafe_b64encode(random.randbytes(16)).rstrip(b"=").decode()
+    cluster = Cluster(cluster_id, [broker], configs, new_log, time, random)
+    groups = GroupCoordinator(settings, time, patience, random)
+    cluster.on_delete.append(lambda topic: groups.topic_deleted(topic.name))
+    _keep_retention(configs, cluster, time)
+    return {
+        "settings": settings,
+        "configs": configs,
+        "cluster": cluster,
+        "groups": groups,
+        "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
+        "producer_ids": ProducerIds(),
+        "time": time,
+        "patience": patience,
+        "random": random,
+    }
+
+
+def _advertised(settings, bound):
+    """What clients are told: advertised.listeners, with the port that was free where 0 was asked for."""
+    ports = {name: port for name, _, port in bound}
+    return [
+        Endpoint(name, host or "localhost", port or ports[name], protocol)
+        for name, host, port, protocol in settings.advertised_endpoints
+    ]
+
+
+def _keep_retention(configs, cluster, time):
+    """Apply retention and forget old producers every log.retention.check.interval.ms."""
+
+    def check():
+        now = time.now()
+        expired = now - configs.settings.producer_id_expiration_ms
+        for topic in list(cluster.topics.values()):
+            for partition in topic.partitions:
+                partition.log.delete_old_segments(now)
+                partition.log.producers.expire(expired)
+        time.after(configs.settings.log_retention_check_interval_ms, check)
+
+    time.after(configs.settings.log_retention_check_interval_ms, check)

@@ -1,0 +1,5 @@
+"""A partition's log: segments of opaque record batches, found again by offset and by time."""
+
+from emulator.state.log.log import Log, ReadResult
+
+__all__ = ["Log", "ReadResult"]

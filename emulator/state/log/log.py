@@ -1,0 +1,305 @@
+"""One replica's log of one partition (Kafka's UnifiedLog): append, read, find, shorten.
+
+Batches are kept as the bytes that they came in; only their first 16 bytes (base offset, length,
+leader epoch) are written anew. Nothing here waits: who wants to know of growth leaves a callback.
+"""
+
+import struct
+from bisect import bisect_right
+
+from emulator.state.log.files import MemoryFile
+from emulator.state.log.producers import NO_PRODUCER_ID, Producers
+from emulator.state.log.segment import NO_TIMESTAMP, Segment
+from wire import errors
+from wire.errors import KafkaError
+from wire.records import check_batch, find_timestamp, find_max_timestamp
+
+_PREFIX = struct.Struct(">qii")  # base_offset, batch_length, partition_leader_epoch
+_MOST_RELATIVE = 2**31 - 1  # offsets in a segment are stored relative to its base
+_INDEX_ENTRY = 8  # bytes of an offset index entry on disk: segment.index.bytes counts in these
+
+
+class ReadResult:
+    """Views of consecutive batches; the last may be cut short, as Kafka's are."""
+
+    __slots__ = ("records", "size", "first_incomplete")
+
+    def __init__(self, records, size, first_incomplete=False):
+        self.records = records
+        self.size = size
+        self.first_incomplete = first_incomplete
+
+
+EMPTY = ReadResult((), 0)
+
+
+class Appended:
+    """Where a batch went. `duplicate`: it had been appended before, and was not again."""
+
+    __slots__ = ("base_offset", "log_append_time", "duplicate")
+
+    def __init__(self, base_offset, log_append_time=-1, duplicate=False):
+        self.base_offset = base_offset
+        self.log_append_time = log_append_time
+        self.duplicate = duplicate
+
+
+class Log:
+    """`name` is "topic-partition"; `config` the topic's resolved configuration, replaced when that changes."""
+
+    def __init__(self, name, config, time, random, new_file=MemoryFile):
+        self.name = name
+        self.config = config
+        self.log_start_offset = 0
+        self.end_offset = 0
+        self.high_watermark = 0
+        self.leader_epochs = []  # (epoch, first offset of it), oldest first
+        self.producers = Producers(name)
+        self.closed = False
+        self._time = time
+        self._random = random
+        self._new_file = new_file
+        self._waiters = set()
+        self.segments = [self._new_segment(0)]
+
+    def _new_segment(self, base_offset):
+        return Segment(base_offset, self._new_file(), self._time.now())
+
+    @property
+    def size(self):
+        return sum(segment.size for segment in self.segments)
+
+    @property
+    def last_stable_offset(self):
+        return self.high_watermark
+
+    # -- append -------------------------------------------------------------------------------
+
+    def begin_epoch(self, epoch):
+        """This replica leads from now on, in `epoch`."""
+        if not self.leader_epochs or self.leader_epochs[-1][0] < epoch:
+            self.leader_epochs.append((epoch, self.end_offset))
+
+    def append(self, records, leader_epoch, now):
+        """Append a client's batch, given as the whole `records` field of its request.
+
+        `records` may be kept and written into when it is a writable memoryview. Raises KafkaError
+        with Kafka's code for what must not be stored.
+        """
+        config = self.config
+        checked = check_batch(records, now, config)
+        header, data = checked.header, checked.records
+        if len(data) > config.segment_bytes:
+            raise KafkaError(
+                errors.RECORD_LIST_TOO_LARGE,
+                f"Message batch size is {len(data)} bytes in append to partition {self.name}, "
+                f"which exceeds the maximum configured segment size of {config.segment_bytes}.",
+            )
+        has_producer = header.producer_id != NO_PRODUCER_ID
+        if has_producer:
+            seen = self.producers.duplicate(header)
+            if seen is not None:
+                return Appended(seen[2], checked.log_append_time, duplicate=True)
+            self.producers.check(header, self.end_offset)
+        base_offset = self.end_offset
+        next_offset = base_offset + header.last_offset_delta + 1
+        segment = self.segments[-1]
+        if segment.size and self._should_roll(segment, len(data), next_offset - 1, checked.max_timestamp, now):
+            segment = self._roll()
+        if self.leader_epochs[-1][0] < leader_epoch:
+            self.begin_epoch(leader_epoch)
+        segment.append(
+            _PREFIX.pack(base_offset, len(data) - 12, leader_epoch),
+            data, base_offset, next_offset, checked.max_timestamp, config.index_interval_bytes,
+        )  # fmt: skip
+        if has_producer:
+            self.producers.update(header, base_offset, next_offset - 1, checked.max_timestamp)
+        self.end_offset = self.high_watermark = next_offset
+        if self._waiters:
+            self._notify()
+        return Appended(base_offset, checked.log_append_time)
+
+    def _should_roll(self, segment, size, last_offset, max_timestamp, now):
+        config = self.config
+        if segment.size > config.segment_bytes - size or last_offset - segment.base_offset > _MOST_RELATIVE:
+            return True
+        if (segment.index_entries + 1) * _INDEX_ENTRY > config.segment_index_bytes:
+            return True
+        if segment.first_timestamp >= 0 and max_timestamp >= 0:
+            waited = max_timestamp - segment.first_timestamp
+        else:
+            waited = now - segment.created_ms
+        return waited > config.segment_ms - segment.roll_jitter_ms
+
+    def _roll(self):
+        segment = self._new_segment(self.end_offset)
+        jitter = min(self.config.segment_jitter_ms, self.config.segment_ms)
+        segment.roll_jitter_ms = self._random.randrange(jitter) if jitter > 0 else 0
+        self.segments.append(segment)
+        return segment
+
+    # -- growth -------------------------------------------------------------------------------
+
+    def watch(self, grown):
+        """Call `grown()` whenever there is more to read, or the log closes; until `unwatch`."""
+        self._waiters.add(grown)
+
+    def unwatch(self, grown):
+        self._waiters.discard(grown)
+
+    def _notify(self):
+        for grown in list(self._waiters):
+            grown()
+
+    def close(self):
+        """The partition is deleted: its bytes go, and those who wait are told."""
+        self.closed = True
+        self.segments = []
+        self._notify()
+        self._waiters.clear()
+
+    # -- read ---------------------------------------------------------------------------------
+
+    def _segment_index(self, offset):
+        segments = self.segments
+        if offset >= segments[-1].base_offset:
+            return len(segments) - 1
+        return max(bisect_right(segments, offset, key=lambda segment: segment.base_offset) - 1, 0)
+
+    def read(self, offset, max_bytes, upto, min_one_message=False):
+        """Batches from the one that holds `offset` on, below the offset `upto`, of one segment.
+
+        At most `max_bytes`; with `min_one_message` the first batch whole, however large (KIP-74).
+        Raises KafkaError OFFSET_OUT_OF_RANGE.
+        """
+        if not self.log_start_offset <= offset <= self.end_offset:
+            raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
+        if offset >= upto:
+            return EMPTY
+        for segment in self.segments[self._segment_index(offset) :]:
+            found = segment.find(offset)
+            if found is None:
+                continue  # compacted away at the segment's end
+            position, header = found
+            limit = segment.position_of(upto) - position if upto < segment.next_offset else segment.size - position
+            if limit <= 0:
+                return EMPTY
+            first = header.batch_length + 12
+            size = max(max_bytes, first) if min_one_message else max_bytes
+            if size >= limit:
+                size = limit
+                segment.remember(min(upto, segment.next_offset), position + size)
+            return ReadResult(segment.file.read(position, size), size, first_incomplete=size < first)
+        return EMPTY
+
+    def readable_bytes(self, offset, upto):
+        """How many bytes a fetch from `offset` could get now; what `fetch.min.bytes` is measured by."""
+        if not self.log_start_offset <= offset < upto:
+            return 0
+        index = self._segment_index(offset)
+        total = 0
+        for segment in self.segments[index:]:
+            if segment.base_offset >= upto:
+                break
+            end = segment.size if upto >= segment.next_offset else segment.position_of(upto)
+            total += end - (segment.position_of(offset) if offset > segment.base_offset else 0)
+        return total
+
+    # -- find ---------------------------------------------------------------------------------
+
+    def find_timestamp(self, timestamp):
+        """(offset, timestamp) of the first record stamped at or after `timestamp` (ms), or None."""
+        for segment in self.segments:
+            if segment.max_timestamp < timestamp:
+                continue
+            for position, header in segment.find_time(timestamp, self.log_start_offset):
+                found = find_timestamp(segment.batch_bytes(position, header), timestamp, self.log_start_offset)
+                if found is not None:
+                    return found
+        return None
+
+    def find_max_timestamp(self):
+        """(offset, timestamp) of the first record with the largest timestamp, or None."""
+        stamped = [segment for segment in self.segments if segment.max_timestamp != NO_TIMESTAMP]
+        if not stamped:
+            return None
+        segment = max(stamped, key=lambda segment: segment.max_timestamp)
+        position, header = segment.find(segment.offset_of_max_timestamp)
+        return find_max_timestamp(segment.batch_bytes(position, header))
+
+    def leader_epoch_at(self, offset):
+        """The leader epoch that `offset` was (or would be) written in, or -1."""
+        index = bisect_right(self.leader_epochs, offset, key=lambda entry: entry[1]) - 1
+        return self.leader_epochs[index][0] if index >= 0 else -1
+
+    def end_offset_of_epoch(self, epoch):
+        """(epoch, end offset) of the largest epoch not above `epoch`; (-1, -1) when there is none.
+
+        Source: LeaderEpochFileCache.endOffsetFor (KIP-101, KIP-279).
+        """
+        entries = self.leader_epochs
+        index = bisect_right(entries, epoch, key=lambda entry: entry[0])
+        if epoch < 0 or not entries:
+            return -1, -1
+        if index == len(entries):
+            return (epoch, self.end_offset) if entries[-1][0] == epoch else (-1, -1)
+        if index == 0:
+            # Older than all that is known: nothing of it is left.
+            return epoch, entries[0][1]
+        return entries[index - 1][0], entries[index][1]
+
+    # -- shorten ------------------------------------------------------------------------------
+
+    def delete_records(self, offset):
+        """Move the log start to `offset` (-1: the high watermark); gives the new log start."""
+        if offset == -1:
+            offset = self.high_watermark
+        if offset < 0 or offset > self.high_watermark:
+            raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
+        if offset > self.log_start_offset:
+            self.log_start_offset = offset
+            while len(self.segments) > 1 and self.segments[0].next_offset <= offset:
+                del self.segments[0]
+            self._trim_epochs()
+        return self.log_start_offset
+
+    def delete_old_segments(self, now):
+        """What retention.ms and retention.bytes no longer keep goes, segment by segment."""
+        config = self.config
+        if "delete" not in config.cleanup_policy:
+            return
+        if config.retention_ms >= 0:
+            self._delete_while(lambda segment: now - _age_mark(segment) > config.retention_ms)
+        if config.retention_bytes >= 0:
+            excess = self.size - config.retention_bytes
+
+            def too_much(segment):
+                nonlocal excess
+                excess -= segment.size
+                return excess >= 0
+
+            self._delete_while(too_much)
+
+    def _delete_while(self, condition):
+        while self.segments[0].size and self.segments[0].next_offset <= self.high_watermark:
+            segment = self.segments[0]
+            if not condition(segment):
+                break
+            if len(self.segments) == 1:
+                self._roll()
+            del self.segments[0]
+        if self.segments[0].base_offset > self.log_start_offset:
+            self.log_start_offset = self.segments[0].base_offset
+            self._trim_epochs()
+
+    def _trim_epochs(self):
+        entries = self.leader_epochs
+        while len(entries) > 1 and entries[1][1] <= self.log_start_offset:
+            del entries[0]
+        if entries and entries[0][1] < self.log_start_offset:
+            entries[0] = (entries[0][0], self.log_start_offset)
+
+
+def _age_mark(segment):
+    """The time (ms) that a segment's age counts from: its newest record's, else its own."""
+    return segment.max_timestamp if segment.max_timestamp >= 0 else segment.created_ms
