@@ -23,13 +23,13 @@ test-fast:
 
 test-compat:
 	@tools/venv test
-	@$(COMPAT)/setup
+	@$(PY) $(COMPAT)/setup
 	$(PY) -m pytest -q $(COMPAT)
 
 # pytest's status 5: nothing was collected.
 soak:
 	@tools/venv test
-	@$(COMPAT)/setup
+	@$(PY) $(COMPAT)/setup
 	@$(PY) -m pytest -m soak; status=$$?; \
 	if [ $$status = 5 ]; then echo 'no test is marked soak yet'; else exit $$status; fi
 
@@ -39,7 +39,7 @@ bench:
 
 record:
 	@tools/venv test
-	@$(COMPAT)/setup
+	@$(PY) $(COMPAT)/setup
 	$(PY) -m tests.compat.record
 
 clean:

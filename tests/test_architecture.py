@@ -15,10 +15,11 @@ ROOMS = {
     "emulator.api": ("wire", "emulator.state"),
     "emulator.pipeline": ("wire", "emulator.state", "emulator.api"),
     "emulator.runtime": ("wire", "emulator.state", "emulator.api", "emulator.pipeline"),
+    "emulator.__main__": ("emulator.apps",),
     "emulator.apps": ("wire", "emulator.state", "emulator.api", "emulator.pipeline", "emulator.runtime",
                       "emulator.__version__"),
 }
-WORLDLY_ROOMS = ("emulator.runtime", "emulator.apps")
+WORLDLY_ROOMS = ("emulator.runtime", "emulator.apps", "emulator.__main__")
 WORLD = {"time", "random", "secrets", "socket", "ssl", "select", "selectors", "signal", "gevent", "asyncio", "threading",
          "subprocess", "multiprocessing", "os", "pathlib", "tempfile", "shutil", "mmap"}
 # What is not in the standard library, and the rooms that may use it.

@@ -12,7 +12,7 @@ from emulator.apps.control.api import ControlApi
 from emulator.apps.control.places import PlaceError
 from emulator.apps.control.server import ControlSocket
 from emulator.apps.errors import UsageError
-from emulator.apps.settings import make_settings, parse_topics
+from emulator.apps.settings import EVERY_INTERFACE, make_settings, parse_topics
 from emulator.runtime.server import Server
 from wire.errors import KafkaError
 
@@ -88,7 +88,7 @@ def create_topic(cluster, name, partitions):
     try:
         cluster.create_topic(name, partitions)
     except KafkaError as error:
-        raise UsageError(f"--topic {name}: {error.message or error.error.name}") from None
+        raise UsageError(f"--topic {name}: {error}") from None
 
 
 def open_control(server, bootstrap, ending, path):
@@ -107,7 +107,7 @@ def open_control(server, bootstrap, ending, path):
 def bootstrap_of(server):
     """HOST:PORT of the first listener, for a client on this machine."""
     _, host, port = server.bound[0]
-    return format_address("localhost" if host in ("", "0.0.0.0", "::") else host, port)
+    return format_address("localhost" if host in EVERY_INTERFACE else host, port)
 
 
 def warn_of_strangers(server):

@@ -12,6 +12,7 @@ from emulator.apps.errors import UsageError
 from emulator.state.configs import ConfigError, parse_broker_settings
 
 _DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface; there is no security here yet
+EVERY_INTERFACE = ("", "0.0.0.0", "::")
 _LISTENER_KEYS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 
 
@@ -26,19 +27,32 @@ def make_settings(options):
         for key in _LISTENER_KEYS:
             values.pop(key, None)
         values["listeners"] = f"PLAINTEXT://{format_address(host, port)}"
+        if host in EVERY_INTERFACE:
+            values["advertised.listeners"] = f"PLAINTEXT://localhost:{port}"
     values.setdefault("listeners", _DEFAULT_LISTENERS)
     try:
-        return parse_broker_settings(values)
+        settings = parse_broker_settings(values)
+        _check_advertised(settings)
     except ConfigError as error:
         raise UsageError(_located(file, str(error))) from None
+    return settings
+
+
+def _check_advertised(settings):
+    """Clients cannot be told to connect to "every interface" (Kafka's check and message)."""
+    for endpoint in settings.advertised_endpoints:
+        if endpoint.host in EVERY_INTERFACE[1:]:
+            raise ConfigError(f"advertised.listeners cannot use the nonroutable meta-address {endpoint.host}. "
+                              "Use a routable IP address. (Left out, it is listeners.)")
 
 
 def _located(file, message):
     """`message` names a key; say where in the file that stands."""
     if file is None:
         return message
-    named = [key for key in file.values if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.]*\w)", message)]
-    return f"{file.where(named[0]) if named else file.path}: {message}"
+    named = {found.start(): key for key in file.values
+             if (found := re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.]*\w)", message))}
+    return f"{file.where(named[min(named)]) if named else file.path}: {message}"
 
 
 def parse_topics(texts):

@@ -1,12 +1,11 @@
 """What the control socket answers: a JSON object per method and path.
 
 GET /status   version, pid, bootstrap, bound, uptime_ms, topics, connections
-GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset
+GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset (the high watermark)
 POST /stop    ends the server once the answer is out
 An error is {"error": why} under its HTTP status.
 """
 
-import base64
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ import time
 
 from emulator import __version__
 from emulator.apps.addresses import format_address
+from emulator.state.cluster.ids import uuid_text
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +73,9 @@ class ControlApi:
 def _topic(topic):
     return {
         "name": topic.name,
-        "topic_id": base64.urlsafe_b64encode(topic.topic_id).decode().rstrip("="),  # as Kafka prints ids
+        "topic_id": uuid_text(topic.topic_id),
         "partitions": [
-            {"partition": number, "start_offset": partition.log.start_offset, "end_offset": partition.log.end_offset}
-            for number, partition in enumerate(topic.partitions)
+            {"partition": one.index, "start_offset": one.log.log_start_offset, "end_offset": one.log.high_watermark}
+            for one in topic.partitions
         ],
     }

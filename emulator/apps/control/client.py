@@ -55,7 +55,7 @@ def choose(options):
         if wanted is None or wanted & {status["bootstrap"], *status["bound"]}:
             found.append((path, f"{status['bootstrap']} (pid {status['pid']})"))
     if not found:
-        folders = " or ".join(dict.fromkeys(places.default_folders()))
+        folders = " or ".join(places.default_folders())
         raise UsageError(f"no server of this user runs{f' on {bootstrap}' if bootstrap else ''} (looked in {folders})")
     if len(found) > 1:
         servers = ", ".join(address for _, address in found)

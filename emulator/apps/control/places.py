@@ -21,8 +21,13 @@ def default_folders():
     """Where to put a socket, best first; where to look for one, all of them."""
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
         yield os.path.join(runtime, "kafka-emulator")
-    for folder in dict.fromkeys((os.environ.get("TMPDIR") or "/tmp", "/tmp")):
-        yield os.path.join(folder, f"kafka-emulator-{os.geteuid()}")
+    name = f"kafka-emulator-{os.geteuid()}"
+    folder = os.path.join(os.environ.get("TMPDIR") or "/tmp", name)
+    yield folder if _has_room(folder) else os.path.join("/tmp", name)
+
+
+def _has_room(folder):
+    return len(os.fsencode(folder)) + _ROOM_FOR_NAME <= LONGEST_PATH
 
 
 def private_folder():
@@ -30,7 +35,7 @@ def private_folder():
     refusals = []
     for folder in default_folders():
         try:
-            if len(os.fsencode(folder)) + _ROOM_FOR_NAME > LONGEST_PATH:
+            if not _has_room(folder):
                 raise PlaceError(f"{folder} is too long for a Unix socket")
             _make_private(folder)
             return folder
@@ -111,7 +116,7 @@ def remove(path):
 def find():
     """The sockets of all this user's servers that live; removes the others."""
     found = []
-    for folder in dict.fromkeys(default_folders()):
+    for folder in default_folders():
         if not is_private(folder):
             continue
         for name in sorted(os.listdir(folder)):

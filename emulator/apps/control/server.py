@@ -1,15 +1,10 @@
 """The server's end of the control socket. HTTP is imported when somebody first connects: 40 ms of a start otherwise."""
 
-import logging
 import os
 
 from gevent import get_hub, spawn
 
 from emulator.apps.control import places
-
-log = logging.getLogger(__name__)
-
-_MOST_CLIENTS = 64
 
 
 class ControlSocket:
@@ -30,10 +25,9 @@ class ControlSocket:
         spawn(self._serve)
 
     def _serve(self):
-        from gevent.pywsgi import WSGIServer
+        from emulator.apps.control.http import make_server
 
-        self._server = WSGIServer(
-            self._listener, self._application, spawn=_MOST_CLIENTS, log=None, error_log=_LogErrors())
+        self._server = make_server(self._listener, self._application)
         self._server.start()
 
     def close(self):
@@ -43,17 +37,3 @@ class ControlSocket:
         if self._server is not None:
             self._server.stop(timeout=0.2)
         self._listener.close()
-
-
-class _LogErrors:
-    """What pywsgi says of malformed requests, for the log."""
-
-    def write(self, text):
-        if text := text.strip():
-            log.info("control: %s", text)
-
-    def writelines(self, lines):
-        self.write("".join(lines))
-
-    def flush(self):
-        pass
