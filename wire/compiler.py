@@ -119,31 +119,18 @@ def _malformed(error, position, end, fields):
 
 
 _SMALL = 64
+_layouts = {}
 
 
-class _Many(list):
-    """unpackers of n values of one format; those of small arrays are made once."""
+def _layouts_of(code):
+    """f(n): the Layout of n values of a format; those of short arrays are kept."""
+    if code not in _layouts:
+        def layout(n):
+            return Layout(f">{n}{code}" if len(code) == 1 else ">" + code * n)
 
-    def __init__(self, code):
-        super().__init__(Layout(f">{n}{code}" if code != "16s" else ">" + "16s" * n).unpack_from for n in range(_SMALL))
-        self.code = code
-
-    def unpacker(self, n):
-        return Layout(f">{n}{self.code}" if self.code != "16s" else ">" + "16s" * n).unpack_from
-
-
-_many = {}
-
-
-def _unpack_many(code):
-    if code not in _many:
-        known = _Many(code)
-
-        def unpack(buffer, position, n):
-            return list((known[n] if n < _SMALL else known.unpacker(n))(buffer, position))
-
-        _many[code] = unpack
-    return _many[code]
+        short = [layout(n) for n in range(_SMALL)]
+        _layouts[code] = lambda n: short[n] if n < _SMALL else layout(n)
+    return _layouts[code]
 
 
 class _Parser:
@@ -279,7 +266,7 @@ class _Parser:
                "raise ValueError(f'array of {n} elements in {end - p} bytes')", path)
         code = _format(type_.element)
         if code:
-            s.line(f"{target} = {s.name('many', _unpack_many(code))}(b, p, n)", path)
+            s.line(f"{target} = list({s.name('many', _layouts_of(code))}(n).unpack_from(b, p))", path)
             s.line(f"p += n * {calcsize('>' + code)}")
             return
         s.line(f"r{depth} = []")
@@ -349,13 +336,6 @@ def _varint(value):
         value >>= 7
     made.append(value)
     return bytes(made)
-
-
-def _pack_many(code):
-    def pack(values):
-        return Layout(f">{len(values)}{code}").pack(*values)
-
-    return pack if code != "16s" else b"".join
 
 
 def _unbuildable(error, fields):
@@ -507,7 +487,7 @@ class _Builder:
     def elements(self, type_, depth, path):
         s, code = self.source, _format(type_.element)
         if code:
-            s.line(f"add({s.name('many', _pack_many(code), code)}(r{depth}))", path)
+            s.line(f"add({s.name('many', _layouts_of(code))}(len(r{depth})).pack(*r{depth}))", path)
             return
         item = f"o{depth + 1}" if isinstance(type_.element, reference.Message) else "v"
         s.line(f"for {item} in r{depth}:", path)
