@@ -14,6 +14,7 @@ from struct import Struct as Layout, calcsize, error as struct_error
 
 from . import reference
 from .types import Malformed, Unbuildable, UnsupportedField
+from .varint import pack_varint, rest_of_varint, skip_tagged_fields
 
 
 def compile_parser(message):
@@ -76,39 +77,6 @@ def _constant(source, value):
 
 # ---------------------------------------------------------------------------------------------- parsing
 
-def _long_varint(buffer, position, first):
-    """The rest of a varint whose first byte has its high bit set: (value, position after it)."""
-    value = first & 127
-    for shift in (7, 14, 21, 28):
-        byte = buffer[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            if value >= 1 << 32:
-                break
-            return value, position
-    raise ValueError("varint is too long")
-
-
-def _skip_tagged(buffer, position, count, end):
-    """The position after `count` tagged fields (the count's first byte, really), none of which is known."""
-    if count > 127:
-        count, position = _long_varint(buffer, position, count)
-    for _ in range(count):
-        tag = buffer[position]
-        position += 1
-        if tag > 127:
-            _, position = _long_varint(buffer, position, tag)
-        size = buffer[position]
-        position += 1
-        if size > 127:
-            size, position = _long_varint(buffer, position, size)
-        position += size
-        if position > end:
-            raise ValueError(f"tagged field of {size} bytes in {end - position + size}")
-    return position
-
-
 def _malformed(error, position, end, fields):
     """Malformed for an error raised by generated code: the line that failed knows its fields."""
     line = error.__traceback__.tb_lineno
@@ -136,8 +104,8 @@ def _layouts_of(code):
 class _Parser:
     def __init__(self, message):
         self.source = s = _Source(
-            new=object.__new__, long=_long_varint, skip=_skip_tagged, text=utf_8_decode, malformed=_malformed, failures=(
-                ValueError, IndexError, struct_error))
+            new=object.__new__, long=rest_of_varint, skip=skip_tagged_fields, text=utf_8_decode, malformed=_malformed,
+            failures=(ValueError, IndexError, struct_error))
         self.pending = []      # (target, format, path): fixed-size reads not written out yet
         # Slicing bytes is much faster than slicing a view, which only records are worth.
         self.views = _has_records(message)
@@ -324,20 +292,6 @@ def _has_records(type_):
 
 # --------------------------------------------------------------------------------------------- building
 
-_ONE_BYTE = [bytes((value,)) for value in range(128)]
-
-
-def _varint(value):
-    if value < 128:
-        return _ONE_BYTE[value]
-    made = bytearray()
-    while value > 127:
-        made.append(value & 127 | 128)
-        value >>= 7
-    made.append(value)
-    return bytes(made)
-
-
 def _unbuildable(error, fields):
     """Unbuildable for an error raised by generated code."""
     if isinstance(error, UnsupportedField):
@@ -359,7 +313,7 @@ _UNCOPIED = 4096  # bytes; below, copying costs less than one more piece to send
 class _Builder:
     def __init__(self, message):
         self.source = s = _Source(
-            join=b"".join, varint=_varint, unbuildable=_unbuildable, unsupported=_unsupported,
+            join=b"".join, varint=pack_varint, unbuildable=_unbuildable, unsupported=_unsupported,
             failures=(ValueError, TypeError, AttributeError, struct_error, OverflowError))
         self.pending = []      # (expression, format, path): fixed-size writes not written out yet
         s.indent = 0
@@ -515,7 +469,7 @@ class _Builder:
             s.line(f"a{depth} = add; q{depth} = []; add = q{depth}.append")
             self.value(tagged_type, value, depth, path + name)
             self.flush()
-            s.line(f"add = a{depth}; v = join(q{depth}); {t} += {_varint(tag)!r}, varint(len(v)), v")
+            s.line(f"add = a{depth}; v = join(q{depth}); {t} += {pack_varint(tag)!r}, varint(len(v)), v")
             s.indent -= 1
         s.line(f"if {t}: add(varint(len({t}) // 3)); parts_of_tags = join({t}); add(parts_of_tags)")
         s.line("else: add(b'\\0')")

@@ -8,6 +8,7 @@ has them: its reader does not know yet what the broker speaks (KIP-511).
 
 from struct import Struct, error as struct_error
 
+from . import varint
 from .types import Malformed
 
 _FIXED = Struct(">hhih")
@@ -47,7 +48,7 @@ def parse_request_header(buffer, position=0):
             raise Malformed("client_id", position, str(error)) from None
         position = end
     if _flexible(api_key, api_version):
-        position = _skip_tagged_fields(buffer, position)
+        position = skip_tagged_fields(buffer, position)
     return api_key, api_version, correlation_id, client_id, position
 
 
@@ -73,35 +74,16 @@ def parse_response_header(api, version, buffer, position=0):
         raise Malformed("response header", position, "the buffer ends before the field does") from None
     position += 4
     if version in api.flexible and api.key != API_VERSIONS:
-        position = _skip_tagged_fields(buffer, position)
+        position = skip_tagged_fields(buffer, position)
     return correlation_id, position
 
 
-def _skip_tagged_fields(buffer, position):
+def skip_tagged_fields(buffer, position):
+    """The position after a header's tagged fields, of which Kafka knows none so far; raises Malformed."""
     try:
-        count, position = buffer[position], position + 1
-        if not count:
-            return position
-        if count > 127:
-            count, position = _varint(buffer, position - 1)
-        for _ in range(count):
-            _, position = _varint(buffer, position)
-            size, position = _varint(buffer, position)
-            position += size
-            if position > len(buffer):
-                raise IndexError
-        return position
+        count = buffer[position]
+        return varint.skip_tagged_fields(buffer, position + 1, count, len(buffer)) if count else position + 1
     except IndexError:
-        raise Malformed("header (tagged fields)", min(position, len(buffer)),
-                        "the buffer ends before the field does") from None
-
-
-def _varint(buffer, position):
-    value = 0
-    for shift in (0, 7, 14, 21, 28):
-        byte = buffer[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-    raise Malformed("header (tagged fields)", position, "varint is too long")
+        raise Malformed("header (tagged fields)", len(buffer), "the buffer ends before the field does") from None
+    except ValueError as error:
+        raise Malformed("header (tagged fields)", position, str(error)) from None
