@@ -1,0 +1,25 @@
+"""Record batches: what Produce carries, a log stores and Fetch hands out.
+
+batch    the header of magic 2 and its checksum        walk    the hot path: are all records sound?
+check    what a broker refuses, stamps and converts    read    records out of batches, search by time
+build    records into batches                          control transaction markers
+legacy   message sets of magic 0 and 1, read only      record  one record
+"""
+
+from wire.records.batch import (
+    CREATE_TIME, HEADER, HEADER_SIZE, LOG_APPEND_TIME, LOG_OVERHEAD, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP,
+    BatchHeader, add_to_sequence, crc32c, read_header,
+)
+from wire.records.build import build_batch
+from wire.records.check import CheckedBatch, check_batch, check_shape
+from wire.records.control import ABORT, COMMIT, ControlRecord, build_end_marker, parse_control
+from wire.records.read import find_max_timestamp, find_timestamp, iter_batches, iter_records
+from wire.records.record import Record
+from wire.records.walk import BadBatch
+
+__all__ = [
+    "ABORT", "COMMIT", "CREATE_TIME", "HEADER", "HEADER_SIZE", "LOG_APPEND_TIME", "LOG_OVERHEAD", "NO_PRODUCER_ID",
+    "NO_SEQUENCE", "NO_TIMESTAMP", "BadBatch", "BatchHeader", "CheckedBatch", "ControlRecord", "Record",
+    "add_to_sequence", "build_batch", "build_end_marker", "check_batch", "check_shape", "crc32c",
+    "find_max_timestamp", "find_timestamp", "iter_batches", "iter_records", "parse_control", "read_header",
+]
