@@ -3,18 +3,20 @@
 import logging
 import signal
 import sys
+import time
 
 import gevent
 from gevent.event import Event
 
 from emulator.apps.addresses import format_address, is_loopback
-from emulator.apps.control.api import ControlApi
 from emulator.apps.control.places import PlaceError
 from emulator.apps.control.server import ControlSocket
 from emulator.apps.errors import UsageError
 from emulator.apps.settings import EVERY_INTERFACE, make_settings, parse_topics
 from emulator.runtime.server import Server
 from wire.errors import KafkaError
+
+gevent.config.format_context = "builtins.repr"  # not pprint, which takes 10 ms of a start to import
 
 _INTERRUPTED = 130  # what shells say of a program that SIGINT ended
 
@@ -93,9 +95,15 @@ def create_topic(cluster, name, partitions):
 
 def open_control(server, bootstrap, ending, path):
     """The control socket; where nobody asked for a certain place, a server can do without it."""
-    api = ControlApi(server, bootstrap, ending.ask)
+    started = time.monotonic()
+
+    def application():
+        from emulator.apps.control.api import ControlApi
+
+        return ControlApi(server, bootstrap, started, ending.ask)
+
     try:
-        return ControlSocket(api, server.bound[0][2], path)
+        return ControlSocket(application, server.bound[0][2], path)
     except (OSError, PlaceError) as error:
         reason = getattr(error, "strerror", None) or error
         if path is not None:

@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 
 class ControlApi:
-    """A WSGI application over one running server; `stop()` asks for its end."""
+    """A WSGI application over one server that runs since `started` (time.monotonic()); `stop()` asks for its end."""
 
-    def __init__(self, server, bootstrap, stop):
+    def __init__(self, server, bootstrap, started, stop):
         self._server = server
         self._bootstrap = bootstrap
         self._stop = stop
-        self._started = time.monotonic()
+        self._started = started
         self._routes = {
             "/status": {"GET": self.status},
             "/topics": {"GET": self.topics},

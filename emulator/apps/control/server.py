@@ -8,7 +8,7 @@ from emulator.apps.control import places
 
 
 class ControlSocket:
-    """Listens at `path`, or at a place of its own, and answers with `application` (WSGI)."""
+    """Listens at `path`, or at a place of its own, and answers with what `application()` gives (WSGI), once somebody asks."""
 
     def __init__(self, application, port, path=None):
         if path is None:
@@ -27,7 +27,7 @@ class ControlSocket:
     def _serve(self):
         from emulator.apps.control.http import make_server
 
-        self._server = make_server(self._listener, self._application)
+        self._server = make_server(self._listener, self._application())
         self._server.start()
 
     def close(self):
