@@ -1,5 +1,6 @@
 """Groups: who is in them, what they agreed on, and the offsets that they committed.
 
-`classic` is one group of the classic protocol as a state machine, `members` its members,
-`offsets` the committed offsets, and `coordinator` the one door to all of them.
+`classic` is one group of the classic protocol as a state machine, `members` its members and `sessions` their
+deadlines, `messages` what it is asked and answers, `offsets` the committed offsets, and `coordinator` the one
+door to all of them.
 """

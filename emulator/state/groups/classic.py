@@ -10,9 +10,10 @@ KIP-134 (initial delay), KIP-345 (static members), KIP-394 (member ids), KIP-559
 """
 
 import logging
-from typing import NamedTuple
 
 from emulator.state.groups.members import Member, Members
+from emulator.state.groups.messages import JoinResult, SyncResult
+from emulator.state.groups.sessions import Sessions
 from wire import errors, internal
 
 log = logging.getLogger(__name__)
@@ -35,28 +36,6 @@ NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000
 CONSUMER = "consumer"
 
 
-class JoinResult(NamedTuple):
-    """The answer to a join; `members` is [(member_id, group_instance_id, metadata)], for the leader only."""
-
-    error: int = errors.NONE
-    member_id: str = ""
-    generation_id: int = -1
-    protocol_type: str | None = None
-    protocol_name: str | None = ""
-    leader: str = ""
-    skip_assignment: bool = False
-    members: list = ()
-
-
-class SyncResult(NamedTuple):
-    """The answer to a sync: this member's assignment (bytes)."""
-
-    error: int = errors.NONE
-    protocol_type: str | None = None
-    protocol_name: str | None = None
-    assignment: bytes = b""
-
-
 class ClassicGroup:
     """See the module. `store(group)` is called whenever the group's metadata changed for good."""
 
@@ -73,6 +52,7 @@ class ClassicGroup:
         "subscribed_topics",
         "_settings",
         "_time",
+        "_sessions",
         "_patience",
         "_new_id",
         "_store",
@@ -94,6 +74,7 @@ class ClassicGroup:
         self.subscribed_topics = None  # None: nobody knows (not consumers, or metadata of their own making)
         self._settings = settings
         self._time = time
+        self._sessions = Sessions(time, self._session_expired, self._unused_id_expired)
         self._patience = patience
         self._new_id = new_id
         self._store = store
@@ -122,7 +103,7 @@ class ClassicGroup:
                 raise errors.KafkaError(errors.UNKNOWN_SERVER_ERROR)
             self._add(member_id, join, respond)
         elif error := self._member_error(member_id, join.group_instance_id):
-            respond(JoinResult(error, member_id, protocol_name=None))
+            respond(JoinResult(error, member_id))
         else:
             self._rejoin(self.members[member_id], join, respond)
 
@@ -149,9 +130,8 @@ class ClassicGroup:
             else:
                 self._add(member_id, join, respond)
         elif join.requires_known_member_id:
-            self.members.pending[member_id] = self._time.after(
-                join.session_timeout_ms, lambda: self._pending_expired(member_id)
-            )
+            self.members.pending.add(member_id)
+            self._sessions.hand_out(member_id, join.session_timeout_ms)
             respond(JoinResult(errors.MEMBER_ID_REQUIRED, member_id))
         else:
             self._add(member_id, join, respond)
@@ -165,7 +145,7 @@ class ClassicGroup:
         self._newcomers = self._initial
         self.members.add(member)
         self.members.await_join(member, respond)
-        self._keep_alive(member, NEW_MEMBER_JOIN_TIMEOUT_MS)
+        self._sessions.extend(member, NEW_MEMBER_JOIN_TIMEOUT_MS)
         self._rebalance(f"adding member {member_id}", join.reason)
 
     def _rejoin(self, member, join, respond):
@@ -187,13 +167,13 @@ class ClassicGroup:
     def _replace_static(self, member, member_id, join, respond):
         old_leader = self.members.leader
         fenced = errors.FENCED_INSTANCE_ID
-        self.members.answer_join(member, JoinResult(fenced, member.member_id, protocol_name=None))
+        self.members.answer_join(member, JoinResult(fenced, member.member_id))
         self.members.answer_sync(member, SyncResult(fenced))
         if member.member_id in self._unsynced:
             self._unsynced.remove(member.member_id)
             self._unsynced.add(member_id)
         self.members.rename(member, member_id)
-        self._keep_alive(member, member.session_timeout_ms)
+        self._sessions.extend(member, member.session_timeout_ms)
         self.members.update(member, join)
         self.members.await_join(member, respond)
         reason = f"static member {join.group_instance_id} is back as {member_id}"
@@ -302,7 +282,7 @@ class ClassicGroup:
         for member in self.members:
             self._unsynced.add(member.member_id)
             member.is_new = False
-            self._keep_alive(member, member.session_timeout_ms)
+            self._sessions.extend(member, member.session_timeout_ms)
             self.members.answer_join(member, self._joined(member))
 
     # -- SyncGroup ---------------------------------------------------------------------------------
@@ -345,7 +325,7 @@ class ClassicGroup:
         known = (self.protocol_type, self.protocol_name) if error == errors.NONE else (None, None)
         for member in self.members:
             if self.members.answer_sync(member, SyncResult(error, *known, member.assignment)):
-                self._keep_alive(member, member.session_timeout_ms)
+                self._sessions.extend(member, member.session_timeout_ms)
 
     def _syncs_expired(self):
         """Members took their place in the generation and never asked for their assignment: out."""
@@ -365,31 +345,25 @@ class ClassicGroup:
         if generation_id != self.generation_id:
             return errors.ILLEGAL_GENERATION
         member = self.members[member_id]
-        self._keep_alive(member, member.session_timeout_ms)
+        self._sessions.extend(member, member.session_timeout_ms)
         return errors.REBALANCE_IN_PROGRESS if self.state == PREPARING_REBALANCE else errors.NONE
 
-    def _keep_alive(self, member, timeout_ms):
-        # The deadline stays where it is while it is early enough and re-arms itself: a heartbeat costs no heap.
-        member.expires_at = self._time.now() + timeout_ms
-        deadline = member.deadline
-        if deadline is not None and deadline.pending:
-            if deadline.at <= member.expires_at:
-                return
-            deadline.cancel()
-        member.deadline = self._time.at(member.expires_at, lambda: self._session_due(member))
+    def _session_expired(self, member):
+        log.info("group %s: the session of member %s expired", self.group_id, member.member_id)
+        self._remove(member)
+        if self.state == PREPARING_REBALANCE:
+            self._complete_after_expiry()
+        else:
+            self._rebalance("a session expired")
 
-    def _session_due(self, member):
-        if self._time.now() < member.expires_at:
-            member.deadline = self._time.at(member.expires_at, lambda: self._session_due(member))
-        elif member.is_new or not member.waits:
-            # One that waits for us is not silent, unless it waits since its very first join.
-            log.info("group %s: the session of member %s expired", self.group_id, member.member_id)
-            self._remove(member)
-            self._after_departure("a session expired")
-
-    def _pending_expired(self, member_id):
+    def _unused_id_expired(self, member_id):
         self._forget_pending(member_id)
-        self._complete_pending_departure()
+        self._complete_after_expiry()
+
+    def _complete_after_expiry(self):
+        # Unlike a leave, an expiry may also end the initial delay: as Kafka has it.
+        if self.state == PREPARING_REBALANCE and self.members.all_joined():
+            self._complete_join()
 
     # -- LeaveGroup --------------------------------------------------------------------------------
 
@@ -436,7 +410,7 @@ class ClassicGroup:
         if self.state == COMPLETING_REBALANCE:
             raise errors.KafkaError(errors.REBALANCE_IN_PROGRESS)
         member = self.members[member_id]
-        self._keep_alive(member, member.session_timeout_ms)
+        self._sessions.extend(member, member.session_timeout_ms)
 
     def check_offset_fetch(self, member_id, member_epoch):
         """Everybody may read the offsets of a classic group: it knows no member epochs."""
@@ -497,26 +471,16 @@ class ClassicGroup:
     def _stop(self, member, error):
         self.members.answer_join(member, JoinResult(error))
         self.members.answer_sync(member, SyncResult(error))
-        member.deadline = _cancel(member.deadline)
+        self._sessions.end(member)
 
     def _remove(self, member):
         self._stop(member, errors.UNKNOWN_MEMBER_ID)
         self.members.remove(member)
         self._unsynced.discard(member.member_id)
 
-    def _after_departure(self, reason):
-        if self.state == PREPARING_REBALANCE:
-            self._complete_pending_departure()
-        else:
-            self._rebalance(reason)
-
-    def _complete_pending_departure(self):
-        # Unlike a leave, an expiry may also end the initial delay: as Kafka has it.
-        if self.state == PREPARING_REBALANCE and self.members.all_joined():
-            self._complete_join()
-
     def _forget_pending(self, member_id):
-        _cancel(self.members.pending.pop(member_id, None))
+        self.members.pending.discard(member_id)
+        self._sessions.used(member_id)
 
     def _subscription(self):
         """The topics that the members' embedded consumer protocol names, or None."""

@@ -7,7 +7,8 @@ Source: org.apache.kafka.coordinator.group.GroupCoordinatorService, GroupCoordin
 
 from uuid import UUID
 
-from emulator.state.groups.classic import DEAD, ClassicGroup, JoinResult, SyncResult
+from emulator.state.groups.classic import DEAD, ClassicGroup
+from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
 from wire import errors
 
@@ -46,7 +47,7 @@ class GroupCoordinator:
     # -- the classic protocol ----------------------------------------------------------------------
 
     def join(self, group_id, join, respond):
-        """A `members.Join`; answers a JoinResult."""
+        """A `messages.Join`; answers a JoinResult."""
         settings = self._settings
         timeout = join.session_timeout_ms
         if not group_id:

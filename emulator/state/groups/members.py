@@ -4,25 +4,6 @@ Nothing here knows states or time-outs: see `classic`.
 Source: org.apache.kafka.coordinator.group.classic.ClassicGroupMember, ClassicGroup; KIP-345, KIP-394.
 """
 
-from typing import NamedTuple
-
-
-class Join(NamedTuple):
-    """What a JoinGroup request asks for. Times in ms; `protocols` is ((name, metadata bytes), ...)."""
-
-    member_id: str
-    group_instance_id: str | None
-    client_id: str
-    client_host: str
-    session_timeout_ms: int
-    rebalance_timeout_ms: int
-    protocol_type: str
-    protocols: tuple
-    reason: str | None = None
-    requires_known_member_id: bool = True
-    can_skip_assignment: bool = True
-
-
 class Member:
     """One member. `joining` and `syncing` are the callbacks of its requests that still wait, or None."""
 
@@ -76,7 +57,7 @@ class Members:
     def __init__(self):
         self.by_id = {}
         self.static = {}  # group instance id -> member id
-        self.pending = {}  # member ids handed out (KIP-394) and not used yet -> their deadlines
+        self.pending = set()  # member ids handed out (KIP-394) and not used yet
         self.leader = None
         self.joining = 0  # how many wait for their join to be answered
         self._supporters = {}  # protocol name -> how many members support it

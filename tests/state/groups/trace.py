@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 from emulator.state.clock import VirtualClock
 from emulator.state.groups.coordinator import GroupCoordinator
-from emulator.state.groups.members import Join
+from emulator.state.groups.messages import Join
 from wire import errors
 
 SETTINGS = dict(

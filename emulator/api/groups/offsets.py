@@ -1,0 +1,213 @@
+"""OffsetCommit, OffsetFetch, OffsetDelete: how far groups have read."""
+
+from emulator.api.registry import handles
+from wire import errors
+from wire.apis.groups import OffsetCommit, OffsetDelete, OffsetFetch
+from wire.errors import KafkaError
+
+
+def _by_name(cluster, topic, version):
+    """The Topic that a request means: by id since v10, by name before; None when there is none."""
+    return cluster.topics_by_id.get(topic.topic_id) if version >= 10 else cluster.topics.get(topic.name)
+
+
+def _has_partition(topic, index):
+    return 0 <= index < len(topic.partitions)
+
+
+class _Answer:
+    """Partitions by topic in the order in which they are answered: what is refused at the door comes first."""
+
+    def __init__(self, Topic, by_id=False):
+        self._Topic = Topic
+        self._key = "topic_id" if by_id else "name"
+        self._topics = {}
+
+    def add(self, asked, index, error):
+        key = getattr(asked, self._key)
+        topic = self._topics.get(key)
+        if topic is None:
+            topic = self._topics[key] = self._Topic(**{self._key: key}, partitions=[])
+        topic.partitions.append(self._Topic.Partitions(partition_index=index, error_code=error))
+
+    def topics(self):
+        return list(self._topics.values())
+
+
+@handles(OffsetCommit)
+def offset_commit(request, call, cluster, groups):
+    version, group_id = call.version, request.group_id
+    answer = _Answer(OffsetCommit.Response.Topics, by_id=version >= 10)
+    accepted = []
+    may_commit = call.allowed("read", "group", group_id)
+    for asked in request.topics:
+        topic = _by_name(cluster, asked, version)
+        error = _commit_error(may_commit, asked, topic, call)
+        partitions = []
+        for partition in asked.partitions:
+            index = partition.partition_index
+            if error != errors.NONE:
+                answer.add(asked, index, error)
+            elif not _has_partition(topic, index):
+                answer.add(asked, index, errors.UNKNOWN_TOPIC_OR_PARTITION)
+            else:
+                partitions.append(partition)
+        if partitions:
+            accepted.append((asked, topic.name, partitions))
+    if accepted:
+        for (asked, _, partitions), codes in zip(accepted, _commit(request, accepted, version, groups)):
+            for partition, code in zip(partitions, codes):
+                answer.add(asked, partition.partition_index, code)
+    return OffsetCommit.reply(topics=answer.topics())
+
+
+def _commit_error(may_commit, asked, topic, call):
+    if not may_commit:
+        return errors.GROUP_AUTHORIZATION_FAILED
+    if topic is None and call.version >= 10:
+        return errors.UNKNOWN_TOPIC_ID
+    if not call.allowed("read", "topic", asked.name if topic is None else topic.name):
+        return errors.TOPIC_AUTHORIZATION_FAILED
+    return errors.UNKNOWN_TOPIC_OR_PARTITION if topic is None else errors.NONE
+
+
+def _commit(request, accepted, version, groups):
+    """The error codes of the accepted partitions, topic by topic."""
+    topics = [
+        (
+            name,
+            [
+                (p.partition_index, p.committed_offset, p.committed_leader_epoch, p.committed_metadata)
+                for p in partitions
+            ],
+        )
+        for _, name, partitions in accepted
+    ]
+    try:
+        return groups.commit_offsets(
+            request.group_id,
+            request.member_id,
+            request.group_instance_id,
+            request.generation_id_or_member_epoch,
+            topics,
+            request.retention_time_ms,
+            errors.GROUP_ID_NOT_FOUND if version >= 9 else errors.ILLEGAL_GENERATION,
+        )
+    except KafkaError as refusal:
+        return [[refusal.error] * len(partitions) for _, _, partitions in accepted]
+
+
+@handles(OffsetFetch)
+def offset_fetch(request, call, cluster, groups):
+    version = call.version
+    if version >= 8:
+        Group = OffsetFetch.Response.Groups
+        answers = []
+        for asked in request.groups:
+            error, topics = _fetch(asked.group_id, asked.member_id, asked.member_epoch, asked.topics, Group.Topics, call, cluster, groups)
+            answers.append(Group(group_id=asked.group_id, error_code=error, topics=topics))
+        return OffsetFetch.reply(groups=answers)
+    Topic = OffsetFetch.Response.Topics
+    error, topics = _fetch(request.group_id, None, -1, request.topics, Topic, call, cluster, groups)
+    if error != errors.NONE and version < 2:
+        # v1 has no place for the error of a group but its partitions.
+        topics = [
+            Topic(name=asked.name, partitions=[_nothing(Topic, index, error) for index in asked.partition_indexes])
+            for asked in request.topics
+        ]
+    return OffsetFetch.reply(error_code=error, topics=topics)
+
+
+def _fetch(group_id, member_id, member_epoch, asked_topics, Topic, call, cluster, groups):
+    """(error code of the group, answered topics); `asked_topics` is None for all of them.
+
+    require_stable holds back offsets of open transactions; there are no transactions yet.
+    """
+    if not call.allowed("describe", "group", group_id):
+        return errors.GROUP_AUTHORIZATION_FAILED, []
+    try:
+        committed = groups.fetch_offsets(group_id, member_id, member_epoch)
+    except KafkaError as refusal:
+        return refusal.error, []
+    if asked_topics is None:
+        return errors.NONE, _all_topics(committed, Topic, call, cluster)
+    found, refused = [], []
+    for asked in asked_topics:
+        topic = _by_name(cluster, asked, call.version)
+        # A name need not exist (any more) to be asked about; an id must.
+        name = asked.name if call.version < 10 else topic and topic.name
+        if name is None:
+            error = errors.UNKNOWN_TOPIC_ID
+        elif not call.allowed("describe", "topic", name):
+            error = errors.TOPIC_AUTHORIZATION_FAILED
+        else:
+            offsets = committed.get(name, {})
+            found.append(_topic(Topic, asked, [_position(Topic, i, offsets.get(i)) for i in asked.partition_indexes], call))
+            continue
+        refused.append(_topic(Topic, asked, [_nothing(Topic, index, error) for index in asked.partition_indexes], call))
+    return errors.NONE, found + refused
+
+
+def _all_topics(committed, Topic, call, cluster):
+    topics = []
+    for name, offsets in committed.items():
+        if call.allowed("describe", "topic", name):
+            partitions = [_position(Topic, index, offset) for index, offset in offsets.items()]
+            if call.version < 10:
+                topics.append(Topic(name=name, partitions=partitions))
+            elif (topic := cluster.topics.get(name)) is not None:
+                topics.append(Topic(topic_id=topic.topic_id, partitions=partitions))
+    return topics
+
+
+def _topic(Topic, asked, partitions, call):
+    return Topic(topic_id=asked.topic_id, partitions=partitions) if call.version >= 10 else Topic(name=asked.name, partitions=partitions)
+
+
+def _position(Topic, index, committed):
+    if committed is None:
+        return _nothing(Topic, index)
+    return Topic.Partitions(
+        partition_index=index,
+        committed_offset=committed.offset,
+        committed_leader_epoch=committed.leader_epoch,
+        metadata=committed.metadata,
+    )
+
+
+def _nothing(Topic, index, error=errors.NONE):
+    return Topic.Partitions(
+        partition_index=index, committed_offset=-1, committed_leader_epoch=-1, metadata="", error_code=error
+    )
+
+
+@handles(OffsetDelete)
+def offset_delete(request, call, cluster, groups):
+    if not call.allowed("delete", "group", request.group_id):
+        return OffsetDelete.reply(error_code=errors.GROUP_AUTHORIZATION_FAILED)
+    answer = _Answer(OffsetDelete.Response.Topics)
+    accepted = []
+    for asked in request.topics:
+        topic = cluster.topics.get(asked.name)
+        error = errors.UNKNOWN_TOPIC_OR_PARTITION if topic is None else errors.NONE
+        if not call.allowed("read", "topic", asked.name):
+            error = errors.TOPIC_AUTHORIZATION_FAILED
+        indexes = []
+        for partition in asked.partitions:
+            index = partition.partition_index
+            if error != errors.NONE:
+                answer.add(asked, index, error)
+            elif not _has_partition(topic, index):
+                answer.add(asked, index, errors.UNKNOWN_TOPIC_OR_PARTITION)
+            else:
+                indexes.append(index)
+        if indexes:
+            accepted.append((asked, indexes))
+    try:
+        codes = groups.delete_offsets(request.group_id, [(asked.name, indexes) for asked, indexes in accepted])
+    except KafkaError as refusal:
+        return OffsetDelete.reply(error_code=refusal.error)
+    for asked, indexes in accepted:
+        for index in indexes:
+            answer.add(asked, index, codes[asked.name])
+    return OffsetDelete.reply(topics=answer.topics())

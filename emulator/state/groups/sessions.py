@@ -1,0 +1,52 @@
+"""When members were last heard of: deadlines on the clock `time`, one for each member.
+
+A heartbeat only notes the new end of the session; the deadline re-arms itself when it comes too early. So a
+heartbeat costs no work on the heap, however many there are.
+"""
+
+
+class Sessions:
+    """`expired(member)` is called for a member silent for too long, `unused(member_id)` for an id nobody used."""
+
+    __slots__ = ("_time", "_expired", "_unused", "_handed_out")
+
+    def __init__(self, time, expired, unused):
+        self._time = time
+        self._expired = expired
+        self._unused = unused
+        self._handed_out = {}
+
+    def extend(self, member, timeout_ms):
+        """Expect to hear from this member (again) within `timeout_ms`."""
+        member.expires_at = self._time.now() + timeout_ms
+        deadline = member.deadline
+        if deadline is not None and deadline.pending:
+            if deadline.at <= member.expires_at:
+                return
+            deadline.cancel()
+        self._arm(member)
+
+    def end(self, member):
+        if member.deadline is not None:
+            member.deadline.cancel()
+            member.deadline = None
+
+    def _arm(self, member):
+        member.deadline = self._time.at(member.expires_at, lambda: self._due(member))
+
+    def _due(self, member):
+        if self._time.now() < member.expires_at:
+            self._arm(member)
+        elif member.is_new or not member.waits:
+            # One that waits for us is not silent, unless it waits since its very first join.
+            self._expired(member)
+
+    def hand_out(self, member_id, timeout_ms):
+        """A member id that must be used within `timeout_ms` (KIP-394)."""
+        self._handed_out[member_id] = self._time.after(timeout_ms, lambda: self._unused(member_id))
+
+    def used(self, member_id):
+        """The id became a member, or is given up."""
+        deadline = self._handed_out.pop(member_id, None)
+        if deadline is not None:
+            deadline.cancel()
