@@ -115,7 +115,8 @@ def memory(running, options, measurements):
         def measure():
             rss = server.rss()
             with Bench(server, None, 1).connection() as connection:
-                stored = sum(connection.stored(topic)[0] for scenario in options.rows for topic in SCENARIOS[scenario][1])
+                topics = [topic for scenario in options.rows for topic in SCENARIOS[scenario][1]]
+                stored = sum(connection.stored(topic)[0] for topic in topics)
             return {"loaded_rss": rss, "stored": stored / 1e6}
         measured = attempt(measurements, name, "memory", server, measure)
         if measured:

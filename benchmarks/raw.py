@@ -63,9 +63,10 @@ def fetch(topic, offset, max_bytes):
 
 
 def latest_offset(topic):
-    """ListOffsets v1 of the end of partition 0."""
+    """ListOffsets v5 of the end of partition 0."""
     name = topic.encode()
-    return frame(LIST_OFFSETS, 1, struct.pack(">iih", -1, 1, len(name)) + name + struct.pack(">iiq", 1, 0, -1), flexible=False)
+    return frame(LIST_OFFSETS, 5, struct.pack(">ibih", -1, 0, 1, len(name)) + name + struct.pack(">iiiq", 1, 0, -1, -1),
+                 flexible=False)
 
 
 def fetch_offset_at(topic):
@@ -237,7 +238,8 @@ class Connection:
             time.sleep(0.005)
 
     def end_offset(self, topic):
-        error, _, offset = struct.unpack_from(">hqq", self.call(latest_offset(topic)), 4 + 4 + 4 + 2 + len(topic) + 4 + 4)
+        at = 4 + 4 + 4 + 4 + 2 + len(topic) + 4 + 4
+        error, _, offset = struct.unpack_from(">hqq", self.call(latest_offset(topic)), at)
         if error:
             raise ValueError(f"ListOffsets of {topic} was answered with error {error}")
         return offset
