@@ -8,7 +8,7 @@ the same mistake has another error code for each.
 from emulator.state.configs.broker import BROKER
 from emulator.state.configs.definition import LIST, ConfigError
 from emulator.state.configs.topic import TOPIC
-from wire.errors import INVALID_CONFIG, INVALID_REQUEST, KafkaError
+from wire.errors import INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_SERVER_ERROR, KafkaError
 
 # IncrementalAlterConfigs' operations (AlterConfigOp.OpType).
 SET, DELETE, APPEND, SUBTRACT = range(4)
@@ -19,38 +19,52 @@ _PINNED = "min.insync.replicas"
 
 
 def check_operations(operations):
-    """Raise KafkaError INVALID_REQUEST for duplicate keys and nulls; `operations` are (name, operation, text)."""
+    """Raise KafkaError INVALID_REQUEST for duplicate keys and nulls.
+
+    `operations` are (name, operation, text); every alteration is checked so first, whatever its resource.
+    """
     if len({name for name, _, _ in operations}) != len(operations):
         raise KafkaError(INVALID_REQUEST, "Error due to duplicate config keys")
     nulls = [name for name, operation, text in operations if text is None and operation != DELETE]
     if nulls:
         raise KafkaError(INVALID_REQUEST, "Null value not supported for : " + ", ".join(nulls))
-    for _, operation, _ in operations:
-        if operation not in _OPERATIONS:
-            raise KafkaError(INVALID_REQUEST, f"Unknown operations type {operation}")
 
 
 def alter_topic(configs, name, operations, validate_only=False):
     """Apply `operations` to the overrides of an existing topic; raises KafkaError."""
-    overrides = _applied(configs.topics.get(name, {}), operations, TOPIC)
-    _check_lengths(operations)
+    current = configs.topics.get(name, {})
+    if any(operation not in _OPERATIONS for _, operation, _ in operations):
+        raise KafkaError(UNKNOWN_SERVER_ERROR)  # Kafka's controller stumbles over it
+    for key, operation, _ in operations:
+        if operation in (APPEND, SUBTRACT) and not _is_list(key, TOPIC):
+            raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
+    overrides = _applied(current, operations, TOPIC)
+    _check_lengths(overrides)
     configs.preview(overrides)
-    if not validate_only and overrides != configs.topics.get(name, {}):
+    if not validate_only and overrides != current:
         configs.set_topic(name, overrides)
 
 
 def alter_broker(configs, per_broker, operations, validate_only=False):
     """Apply `operations` to the dynamic configs of this broker, or of all; raises KafkaError."""
     current = configs.dynamic_broker if per_broker else configs.dynamic_default
+    for key, operation, _ in operations:
+        if operation not in _OPERATIONS:
+            raise KafkaError(INVALID_REQUEST, f"Unknown operations type {operation}")
+        if operation in (APPEND, SUBTRACT):
+            if key not in BROKER:
+                raise KafkaError(INVALID_CONFIG, f"Unknown config name: {key}")
+            if not _is_list(key, BROKER):
+                raise KafkaError(INVALID_CONFIG, f"Config value {_OPERATIONS[operation].lower()} is not allowed for config key: {key}")
     overrides = _applied(current, operations, BROKER)
     try:
         _check_dynamic(overrides)
-        if _PINNED in {name for name, _, _ in operations}:
-            _check_pinned(per_broker, overrides)
         configs.check_dynamic(per_broker, overrides)
     except ConfigError as error:
         raise KafkaError(INVALID_REQUEST, str(error)) from None
-    _check_lengths(operations)
+    if _PINNED in {name for name, _, _ in operations}:
+        _check_pinned(per_broker, overrides)
+    _check_lengths(overrides)
     if not validate_only:
         configs.set_dynamic(per_broker, overrides)
 
@@ -61,6 +75,10 @@ def replacing(current, wanted):
     return [(name, SET, text) for name, text in wanted] + [(name, DELETE, None) for name in current if name not in names]
 
 
+def _is_list(name, keys):
+    return name in keys and keys[name].type == LIST
+
+
 def _applied(current, operations, keys):
     after = dict(current)
     for name, operation, text in operations:
@@ -69,8 +87,6 @@ def _applied(current, operations, keys):
         elif operation == DELETE:
             after.pop(name, None)
         else:
-            if name not in keys or keys[name].type != LIST:
-                raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {name} because its type is not LIST.")
             after[name] = ",".join(_merged(after.get(name, keys[name].default), operation, text))
     return after
 
@@ -101,9 +117,9 @@ def _check_pinned(per_broker, overrides):
         raise KafkaError(INVALID_CONFIG, f"Cluster-level {_PINNED} cannot be removed while ELR is enabled.")
 
 
-def _check_lengths(operations):
-    for _, _, text in operations:
-        if text is not None and len(text) > _MAX_VALUE_LENGTH:
+def _check_lengths(overrides):
+    for text in overrides.values():
+        if len(text) > _MAX_VALUE_LENGTH:
             raise KafkaError(
                 INVALID_CONFIG, f"The configuration value cannot be added because it exceeds the maximum value size of {_MAX_VALUE_LENGTH} bytes."
             )

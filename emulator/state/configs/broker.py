@@ -27,6 +27,7 @@ _KEYS = (
     Key("auto.create.topics.enable", BOOLEAN, "true"),
     Key("delete.topic.enable", BOOLEAN, "true"),
     Key("message.max.bytes", INT, "1048588", at_least(0), dynamic=True),
+    Key("max.request.partition.size.limit", INT, "2000", at_least(1)),
     Key("fetch.max.bytes", INT, "57671680", at_least(1024)),
     Key("max.incremental.fetch.session.cache.slots", INT, "1000", at_least(0)),
     Key("producer.id.expiration.ms", INT, "86400000", at_least(1), dynamic=True),
@@ -89,7 +90,8 @@ DESCRIBED = (
     "offsets.retention.minutes", "compression.zstd.level", "num.partitions", "listeners", "log.index.size.max.bytes",
     "compression.lz4.level", "log.roll.hours", "log.roll.jitter.ms", "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms",
     "log.index.interval.bytes", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
-    "max.incremental.fetch.session.cache.slots", "group.min.session.timeout.ms", "group.max.size", "advertised.listeners",
+    "max.incremental.fetch.session.cache.slots", "group.min.session.timeout.ms", "group.max.size", "max.request.partition.size.limit",
+    "advertised.listeners",
 )
 
 Endpoint = namedtuple("Endpoint", "name host port security_protocol")
@@ -161,10 +163,12 @@ def _yaml_text(key, value):
 def _check_together(settings):
     """The rules of AbstractKafkaConfig.validateValues that concern configs of the table."""
     if settings.log_roll_ms is not None and settings.log_roll_ms < 1:
-        raise ConfigError("log.roll.ms must be greater than or equal to 1")
+        raise ConfigError("requirement failed: log.roll.ms must be greater than or equal to 1")
+    if settings.log_roll_jitter_ms is not None and settings.log_roll_jitter_ms < 0:
+        raise ConfigError("requirement failed: log.roll.jitter.ms must be greater than or equal to 0")
     for name in SAME["log.retention.ms"]:
         if settings.value(name) == 0:
-            raise ConfigError("log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
+            raise ConfigError("requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
         if settings.value(name) is not None:
             break
 

@@ -52,6 +52,8 @@ class Key:
         Raises ConfigError with Kafka's message.
         """
         value = None if text is None else self._read(text)
+        if value and getattr(self.check, "distinct", False):
+            value = tuple(dict.fromkeys(value))  # Kafka warns of what is there twice and goes on
         if self.check is not None:
             self.check(self.name, value)
         return value
@@ -148,7 +150,7 @@ def one_of(*allowed):
 
 
 def list_of(*allowed, empty=True):
-    """ConfigDef.ValidList: no duplicates, no empty words, only `allowed` ones (any when none is named)."""
+    """ConfigDef.ValidList: no empty words, only `allowed` ones (any when none is named), each once."""
     known = one_of(*allowed)
 
     def check(name, value):
@@ -156,14 +158,13 @@ def list_of(*allowed, empty=True):
             raise ConfigError(f"Configuration '{name}' values must not be null.")
         if not value and not empty:
             raise ConfigError(f"Configuration '{name}' must not be empty. Valid values include: " + (f"[{', '.join(allowed)}]" if allowed else "any non-empty value"))
-        if len(set(value)) != len(value):
-            raise ConfigError(f"Configuration '{name}' values must not be duplicated.")
         for word in value:
             if not word:
                 raise ConfigError(f"Configuration '{name}' values must not be empty.")
             if allowed:
                 known(name, word)
 
+    check.distinct = True
     return check
 
 

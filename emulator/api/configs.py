@@ -1,0 +1,151 @@
+"""DescribeConfigs, AlterConfigs, IncrementalAlterConfigs: of topics and brokers.
+
+Other kinds of resources have nothing behind them yet; they are refused, by name.
+"""
+
+from emulator.api.authorized import CLUSTER_NAME
+from emulator.api.registry import handles
+from emulator.state.cluster import names
+from emulator.state.configs.alter import alter_broker, alter_topic, check_operations, replacing
+from emulator.state.configs.definition import TYPE_IDS
+from wire import errors
+from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs
+from wire.errors import KafkaError
+
+# ConfigResource.Type
+TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
+_NOT_THERE = {BROKER_LOGGER: "Broker loggers", CLIENT_METRICS: "Client metrics subscriptions", GROUP: "Group configs"}
+
+_Result = DescribeConfigs.Response.Results
+_Config = _Result.Configs
+_MALFORMED = (
+    "This most likely occurs because of a request being malformed by the client library or the message was sent to an"
+    " incompatible broker. See the broker logs for more details."
+)
+
+
+@handles(DescribeConfigs)
+def describe_configs(request, call, configs, cluster):
+    results = []
+    for resource in request.resources:
+        kind, name = resource.resource_type, resource.resource_name
+        result = _Result(resource_type=kind, resource_name=name)
+        try:
+            entries = _entries(kind, name, call, configs, cluster)
+        except KafkaError as error:
+            result.error_code, result.error_message = error.error, error.message or ""
+        else:
+            keys = resource.configuration_keys
+            result.configs = [_described(entry, request) for entry in entries if not keys or entry.key.name in keys]
+        results.append(result)
+    return DescribeConfigs.reply(results=results)
+
+
+def _entries(kind, name, call, configs, cluster):
+    if kind == TOPIC:
+        if not call.allowed("describe_configs", "topic", name):
+            raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
+        names.check(name)
+        if name not in cluster.topics:
+            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+        return configs.describe_topic(name)
+    if kind != BROKER and kind not in _NOT_THERE:
+        raise KafkaError(errors.INVALID_REQUEST, _MALFORMED)
+    if kind != GROUP and not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
+        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
+    if kind == BROKER:
+        if not name:
+            return configs.describe_default_broker()
+        if _broker_id(name, "Broker") != int(configs.node):
+            raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node} or empty string, but received {name}")
+        return configs.describe_broker()
+    raise _not_there(kind)
+
+
+def _described(entry, request):
+    return _Config(
+        name=entry.key.name,
+        value=entry.value,
+        read_only=entry.read_only,
+        config_source=entry.source,
+        synonyms=[_Config.Synonyms(name=name, value=value, source=source) for name, value, source in entry.synonyms]
+        if request.include_synonyms
+        else [],
+        config_type=TYPE_IDS[entry.key.type],
+        documentation=entry.key.documentation if request.include_documentation else None,
+    )
+
+
+def _broker_id(name, what):
+    try:
+        return int(name)
+    except ValueError:
+        raise KafkaError(errors.INVALID_REQUEST, f"{what} id must be an integer, but it is: {name}") from None
+
+
+def _not_there(kind):
+    return KafkaError(errors.INVALID_REQUEST, f"{_NOT_THERE[kind]} are not implemented yet")
+
+
+@handles(IncrementalAlterConfigs)
+def incremental_alter_configs(request, call, configs, cluster):
+    def operations(resource):
+        return [(config.name, config.config_operation, config.value) for config in resource.configs]
+
+    Response = IncrementalAlterConfigs.Response.Responses
+    return IncrementalAlterConfigs.reply(responses=_alter_all(request, Response, operations, call, configs, cluster))
+
+
+@handles(AlterConfigs)
+def alter_configs(request, call, configs, cluster):
+    """What is not named goes back to its default."""
+
+    def operations(resource):
+        if resource.resource_type == TOPIC:
+            current = configs.topics.get(resource.resource_name, {})
+        else:
+            current = configs.dynamic_broker if resource.resource_name else configs.dynamic_default
+        return replacing(current, [(config.name, config.value) for config in resource.configs])
+
+    known = {kind: what for kind, what in _NOT_THERE.items() if kind != BROKER_LOGGER}  # which came later (KIP-412)
+    return AlterConfigs.reply(responses=_alter_all(request, AlterConfigs.Response.Responses, operations, call, configs, cluster, known))
+
+
+def _alter_all(request, Response, operations, call, configs, cluster, not_there=_NOT_THERE):
+    asked = [(resource.resource_type, resource.resource_name) for resource in request.resources]
+    responses = []
+    for resource, (kind, name) in zip(request.resources, asked):
+        response = Response(resource_type=kind, resource_name=name, error_message=None)
+        try:
+            if asked.count((kind, name)) > 1:
+                raise KafkaError(errors.INVALID_REQUEST, "Each resource must appear at most once.")
+            check_operations([(one.name, getattr(one, "config_operation", 0), one.value) for one in resource.configs])
+            _alter(kind, name, operations(resource), request.validate_only, call, configs, cluster, not_there)
+        except KafkaError as error:
+            response.error_code, response.error_message = error.error, error.message
+        responses.append(response)
+    return responses
+
+
+def _alter(kind, name, operations, validate_only, call, configs, cluster, not_there):
+    if kind == TOPIC:
+        if not call.allowed("alter_configs", "topic", name):
+            raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
+        if not name:
+            raise KafkaError(errors.INVALID_REQUEST, "Default topic resources are not allowed.")
+        names.check(name)
+        exists = name in cluster.topics
+        # What is wrong with the configs is said before whether there is such a topic.
+        alter_topic(configs, name, operations, validate_only or not exists)
+        if not exists:
+            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
+    elif kind == BROKER:
+        if not call.allowed("alter_configs", "cluster", CLUSTER_NAME):
+            raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
+        if name and _broker_id(name, "Node") != int(configs.node):
+            raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node}, but received {name}")
+        alter_broker(configs, bool(name), operations, validate_only)
+    elif kind in not_there:
+        raise _not_there(kind)
+    else:
+        raise KafkaError(errors.INVALID_REQUEST, f"Unknown resource type {kind}")
