@@ -74,7 +74,7 @@ class Dispatcher:
         if route is None:
             route = self._route(api_key, version)
         position += _HEAD_SIZE
-        if length > end - position - _HEAD_SIZE:
+        if length > end - position:
             raise Refused("Request header is cut short")
         if length > 0:
             raw = bytes(buffer[position : position + length])

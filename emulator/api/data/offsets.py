@@ -99,7 +99,7 @@ def delete_records(request, call, cluster):
             partition = _partition(cluster, topic.name, index)
             if cluster.topics[topic.name].internal:
                 raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
-            if "delete" not in partition.log.config.cleanup_policy:
+            if not partition.log.config.delete:
                 raise KafkaError(errors.POLICY_VIOLATION)
             low_watermark = partition.log.delete_records(asked.offset)
         except KafkaError as error:

@@ -12,10 +12,11 @@ from emulator.state.log.producers import NO_PRODUCER_ID, Producers
 from emulator.state.log.segment import NO_TIMESTAMP, Segment
 from wire import errors
 from wire.errors import KafkaError
-from wire.records import check_batch, find_timestamp, find_max_timestamp
+from wire.records import check_batch, check_shape, find_max_timestamp, find_timestamp
 
 _PREFIX = struct.Struct(">qii")  # base_offset, batch_length, partition_leader_epoch
 _MOST_RELATIVE = 2**31 - 1  # offsets in a segment are stored relative to its base
+_ANY_CODEC = 7  # Produce from this version on takes every codec
 _INDEX_ENTRY = 8  # bytes of an offset index entry on disk: segment.index.bytes counts in these
 
 
@@ -80,14 +81,16 @@ class Log:
         if not self.leader_epochs or self.leader_epochs[-1][0] < epoch:
             self.leader_epochs.append((epoch, self.end_offset))
 
-    def append(self, records, leader_epoch, now):
+    def append(self, records, leader_epoch, now, version=13):
         """Append a client's batch, given as the whole `records` field of its request.
 
         `records` may be kept and written into when it is a writable memoryview. Raises KafkaError
-        with Kafka's code for what must not be stored.
+        with Kafka's code for what must not be stored. `version`: of the Produce request.
         """
         config = self.config
-        checked = check_batch(records, now, config)
+        if version < _ANY_CODEC:
+            check_shape(records, version)
+        checked = check_batch(records, now, config, self.name)
         header, data = checked.header, checked.records
         if len(data) > config.segment_bytes:
             raise KafkaError(
@@ -266,7 +269,7 @@ class Log:
     def delete_old_segments(self, now):
         """What retention.ms and retention.bytes no longer keep goes, segment by segment."""
         config = self.config
-        if "delete" not in config.cleanup_policy:
+        if not config.delete:
             return
         if config.retention_ms >= 0:
             self._delete_while(lambda segment: now - _age_mark(segment) > config.retention_ms)
