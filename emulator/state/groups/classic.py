@@ -39,7 +39,7 @@ CONSUMER = "consumer"
 class ClassicGroup:
     """See the module. `store(group)` is called whenever the group's metadata changed for good."""
 
-    type = "Classic"
+    type = "classic"
 
     __slots__ = (
         "group_id",
