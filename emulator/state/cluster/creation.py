@@ -8,7 +8,7 @@ from emulator.state.cluster import names
 from emulator.state.cluster.placement import place
 from wire.errors import (
     INVALID_CONFIG, INVALID_PARTITIONS, INVALID_REPLICA_ASSIGNMENT, INVALID_REPLICATION_FACTOR, INVALID_REQUEST,
-    INVALID_TOPIC_EXCEPTION, POLICY_VIOLATION, TOPIC_ALREADY_EXISTS, KafkaError,
+    INVALID_TOPIC_EXCEPTION, POLICY_VIOLATION, TOPIC_ALREADY_EXISTS, UNKNOWN_SERVER_ERROR, KafkaError,
 )
 
 # Of one request, and of the metadata records that it would write.
@@ -101,7 +101,8 @@ def plan_growth(topic, count, assignments, cluster):
     additional = count - present
     factor = topic.replication_factor
     if assignments is None:
-        check_records(additional)  # Kafka places them first and fails then: the answer is the same
+        if additional > MAX_RECORDS_PER_BATCH:
+            raise KafkaError(UNKNOWN_SERVER_ERROR)  # as Kafka answers what its batch of records cannot hold
         return _with_isr(cluster, place(cluster.brokers.values(), additional, factor, cluster.random), factor)
     if len(assignments) != additional:
         raise KafkaError(
