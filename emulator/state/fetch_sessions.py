@@ -22,7 +22,7 @@ class CachedPartition:
     """What a session knows of one partition: the request's fields and what was last answered."""
 
     __slots__ = (
-        "topic", "topic_id", "partition", "fetch_offset", "max_bytes", "current_leader_epoch",
+        "topic", "topic_id", "partition", "fetch_offset", "partition_max_bytes", "current_leader_epoch",
         "last_fetched_epoch", "log_start_offset", "sent_high_watermark", "sent_log_start_offset",
     )  # fmt: skip
 
@@ -36,7 +36,7 @@ class CachedPartition:
 
     def update(self, asked):
         self.fetch_offset = asked.fetch_offset
-        self.max_bytes = asked.partition_max_bytes
+        self.partition_max_bytes = asked.partition_max_bytes
         self.current_leader_epoch = asked.current_leader_epoch
         self.last_fetched_epoch = asked.last_fetched_epoch
         self.log_start_offset = asked.log_start_offset

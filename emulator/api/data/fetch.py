@@ -149,7 +149,7 @@ class _Reader:
                     answer = self._answer(cached, log, ())
                     answer.diverging_epoch = diverging
                 else:
-                    result = log.read(cached.fetch_offset, min(cached.max_bytes, room), self._limit(log), min_one)
+                    result = log.read(cached.fetch_offset, min(cached.partition_max_bytes, room), self._limit(log), min_one)
                     answer = self._answer(cached, log, result.records)
                     if result.first_incomplete:
                         answer.records = ()
@@ -194,7 +194,7 @@ class _Reader:
                     pending.resolve()
                     return
                 if self.min_bytes > 1:
-                    available += min(log.readable_bytes(cached.fetch_offset, self._limit(log)), cached.max_bytes)
+                    available += min(log.readable_bytes(cached.fetch_offset, self._limit(log)), cached.partition_max_bytes)
                     if available < self.min_bytes:
                         continue
                 pending.resolve()

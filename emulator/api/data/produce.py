@@ -67,21 +67,22 @@ def _check(acks, topic, partition, call):
     if acks not in (0, 1, -1):
         raise KafkaError(errors.INVALID_REQUIRED_ACKS)
     if topic.internal and call.client_id != _ADMIN_CLIENT_ID:
-        raise KafkaError(errors.INVALID_TOPIC_EXCEPTION, f"Cannot append to internal topic {topic.name}")
-    if acks == -1 and len(partition.isr) < partition.log.config.min_insync_replicas:
-        raise KafkaError(
-            errors.NOT_ENOUGH_REPLICAS,
-            f"The size of the current ISR Set({', '.join(map(str, partition.isr))}) is insufficient to satisfy "
-            f"the min.isr requirement of {partition.log.config.min_insync_replicas} for partition {partition.log.name}",
-        )
+        raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
+    if acks == -1:
+        # No more replicas need be in sync than the partition has.
+        needed = min(partition.log.config.min_insync_replicas, len(partition.replicas))
+        if len(partition.isr) < needed:
+            raise KafkaError(errors.NOT_ENOUGH_REPLICAS)
 
 
 def _refusal(index, error, topic):
-    answer = _Partition(index=index, error_code=error.error, base_offset=-1, error_message=error.message)
+    answer = _Partition(index=index, error_code=error.error, base_offset=-1)
     if error.error not in _WITHOUT_LOG_START:
         answer.log_start_offset = topic.partitions[index].log.log_start_offset
     record_errors = getattr(error, "record_errors", None)
     if record_errors:
+        # Only where single records are to blame does Kafka say why.
+        answer.error_message = error.message
         answer.record_errors = [
             _RecordError(batch_index=batch_index, batch_index_error_message=message)
             for batch_index, message in record_errors
