@@ -25,7 +25,8 @@ def compile_parser(message):
 def compile_builder(message):
     """f(record, out) -> None, appending bytes-like pieces to the list `out`; raises Unbuildable.
 
-    Record batches longer than a few kB are appended as they are, uncopied; everything else is joined.
+    Record batches longer than a few kB are appended as they are, uncopied; everything else is joined. After an error
+    `out` may hold some of the pieces: throw it away.
     """
     return _Builder(message).function
 
@@ -332,6 +333,8 @@ class _Builder:
         self.function = s.compile("build", message.record.__qualname__)
 
     def write(self, expression, code, path):
+        if code == "16s":  # struct would pad or cut what is not of that size
+            self.source.line(f"if len({expression}) != 16: raise ValueError(f'uuid of {{len({expression})}} bytes')", path)
         self.pending.append((expression, code, path))
 
     def flush(self):
@@ -412,7 +415,7 @@ class _Builder:
         s = self.source
         is_array = isinstance(type_, reference.Array)
         content = f"r{depth}" if is_array else "v"
-        s.line(f"{content} = {value}")
+        s.line(f"{content} = {value}", path)
         if type_.nullable:
             s.line(f"if {content} is None:")
             s.line(f"    n = {0 if type_.compact else -1}; {content} = {'()' if is_array else repr(b'')}")
