@@ -20,14 +20,14 @@ def emulator(directory):
     command = [sys.executable, "-m", "emulator.apps.cli", "serve",
                "--listen", "127.0.0.1:0", "--control", str(directory / "control.sock")]
     with open(directory / "emulator.log", "wb") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=HERE.parents[1])
         try:
             line = process.stdout.readline()
-            address = re.search(r"[\w.]+:\d+", line)
+            address = re.match(r"bootstrap\.servers=(\S+)", line)
             if not address:
                 process.wait(10)
                 raise RuntimeError(f"the emulator did not start: {line!r}\n{(directory / 'emulator.log').read_text()}")
-            yield address[0]
+            yield address[1]
         finally:
             status = stop(process)
             process.stdout.close()
