@@ -39,7 +39,7 @@ def _coordinator(key_type, key, call, cluster, groups):
     if key_type in (_TRANSACTION, _SHARE):
         # Not a retriable error: a client must not look for ever for what cannot be there.
         kind = "transactions" if key_type == _TRANSACTION else "share groups"
-        raise KafkaError(errors.INVALID_REQUEST, f"{kind} are not implemented yet")
+        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, f"{kind} are not implemented yet")
     if key_type != _GROUP:
         raise KafkaError(errors.INVALID_REQUEST, f"There is no coordinator type {key_type}")
     if not call.allowed("describe", "group", key):
