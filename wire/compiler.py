@@ -70,6 +70,9 @@ def _format(type_):
     return getattr(type_, "fmtstr", " ")[1:].strip() or None
 
 
+_TOO_LONG = f"if n > {reference.LONGEST_STRING + 1}: raise ValueError(f'string of {{n - 1}} bytes')"  # n: length + 1
+
+
 def _constant(source, value):
     """An expression for a default."""
     simple = value is None or isinstance(value, (bool, int, float, str, bytes, tuple))
@@ -201,7 +204,7 @@ class _Parser:
         if type_.compact:
             self.varint("n", path)
             if is_string:
-                s.line(f"    if n > {reference.LONGEST_STRING + 1}: raise ValueError(f'string of {{n - 1}} bytes')", path)
+                s.line("    " + _TOO_LONG, path)
         else:
             self.read("n", _format(type_.length), path)
             self.flush()
@@ -334,7 +337,8 @@ class _Builder:
 
     def write(self, expression, code, path):
         if code == "16s":  # struct would pad or cut what is not of that size
-            self.source.line(f"if len({expression}) != 16: raise ValueError(f'uuid of {{len({expression})}} bytes')", path)
+            size = f"len({expression})"
+            self.source.line(f"if {size} != 16: raise ValueError(f'uuid of {{{size}}} bytes')", path)
         self.pending.append((expression, code, path))
 
     def flush(self):
@@ -408,7 +412,7 @@ class _Builder:
         s.line(f"if n < 128: add({self.packed(before + [('n', 'B', path)])})", where)
         s.line("else:")
         if isinstance(type_, reference.String):
-            s.line(f"    if n > {reference.LONGEST_STRING + 1}: raise ValueError(f'string of {{n - 1}} bytes')", path)
+            s.line("    " + _TOO_LONG, path)
         s.line("    add(" + (f"{self.packed(before)} + " if before else "") + "varint(n))", where)
 
     def sized(self, type_, value, depth, path):

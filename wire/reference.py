@@ -7,8 +7,9 @@ Sources: KIP-482 (flexible versions, tagged fields), KIP-893 (nullable structure
 
 import io
 
-from construct import Bytes, Construct, Flag, Float64b, Int8sb, Int16sb, Int16ub, Int32sb, Int64sb, Struct, stream_read, \
-    stream_write
+from construct import (
+    Bytes, Construct, Flag, Float64b, Int8sb, Int16sb, Int16ub, Int32sb, Int64sb, Struct, stream_read, stream_write,
+)
 
 from .record import Record
 from .types import Malformed, Unbuildable, UnsupportedField

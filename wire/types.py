@@ -10,6 +10,7 @@ A word is cheap: nothing is parsed and construct is not imported until a message
 """
 
 ZERO_UUID = bytes(16)
+OPERATIONS_NOT_ASKED = -2**31  # authorized operations (KIP-430) of a request that did not ask for them
 LATEST = 32767
 
 

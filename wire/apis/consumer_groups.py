@@ -1,7 +1,10 @@
 """The consumer group protocol of KIP-848."""
 
 from ..schema import api
-from ..types import array, bool_, int16, int32, int8, string, struct, uuid
+from ..types import OPERATIONS_NOT_ASKED, array, bool_, int16, int32, int8, string, struct, uuid
+
+topic_partitions = array("topic_id" / uuid, "partitions" / array(int32))
+assignment = struct("topic_partitions" / array("topic_id" / uuid, "topic_name" / string, "partitions" / array(int32)))
 
 ConsumerGroupHeartbeat = api(68, "ConsumerGroupHeartbeat", "0-1", flexible="0+",
     request=[
@@ -23,9 +26,7 @@ ConsumerGroupHeartbeat = api(68, "ConsumerGroupHeartbeat", "0-1", flexible="0+",
         "member_id" / string(nullable="0+", default=None),
         "member_epoch" / int32,
         "heartbeat_interval_ms" / int32,
-        "assignment" / struct(
-            "topic_partitions" / array("topic_id" / uuid, "partitions" / array(int32)),
-            nullable="0+", default=None),
+        "assignment" / struct("topic_partitions" / topic_partitions, nullable="0+", default=None),
     ])
 
 
@@ -50,16 +51,8 @@ ConsumerGroupDescribe = api(69, "ConsumerGroupDescribe", "0-1", flexible="0+",
                 "client_host" / string,
                 "subscribed_topic_names" / array(string),
                 "subscribed_topic_regex" / string(nullable="0+", default=None),
-                "assignment" / struct(
-                    "topic_partitions" / array(
-                        "topic_id" / uuid,
-                        "topic_name" / string,
-                        "partitions" / array(int32))),
-                "target_assignment" / struct(
-                    "topic_partitions" / array(
-                        "topic_id" / uuid,
-                        "topic_name" / string,
-                        "partitions" / array(int32))),
+                "assignment" / assignment,
+                "target_assignment" / assignment,
                 "member_type" / int8("1+", default=-1, ignorable=True)),
-            "authorized_operations" / int32(default=-2147483648)),
+            "authorized_operations" / int32(default=OPERATIONS_NOT_ASKED)),
     ])

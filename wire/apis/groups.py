@@ -1,7 +1,7 @@
 """Groups of the classic protocol and the committed offsets of all groups."""
 
 from ..schema import api
-from ..types import array, bool_, bytes_, int16, int32, int64, string, uuid
+from ..types import OPERATIONS_NOT_ASKED, array, bool_, bytes_, int16, int32, int64, string, uuid
 
 OffsetCommit = api(8, "OffsetCommit", "2-10", flexible="8+",
     request=[
@@ -162,7 +162,7 @@ DescribeGroups = api(15, "DescribeGroups", "0-6", flexible="5+",
                 "client_host" / string,
                 "member_metadata" / bytes_,
                 "member_assignment" / bytes_),
-            "authorized_operations" / int32("3+", default=-2147483648)),
+            "authorized_operations" / int32("3+", default=OPERATIONS_NOT_ASKED)),
     ])
 
 

@@ -1,7 +1,7 @@
 """What a cluster is and where things are: ApiVersions, Metadata, DescribeCluster, FindCoordinator and kin."""
 
 from ..schema import api
-from ..types import array, bool_, int16, int32, int64, int8, string, struct, uuid
+from ..types import OPERATIONS_NOT_ASKED, array, bool_, int16, int32, int64, int8, string, struct, uuid
 
 ApiVersions = api(18, "ApiVersions", "0-4", flexible="3+",
     request=[
@@ -56,8 +56,8 @@ Metadata = api(3, "Metadata", "0-13", flexible="9+",
                 "replica_nodes" / array(int32),
                 "isr_nodes" / array(int32),
                 "offline_replicas" / array("5+", int32, ignorable=True)),
-            "topic_authorized_operations" / int32("8+", default=-2147483648)),
-        "cluster_authorized_operations" / int32("8-10", default=-2147483648),
+            "topic_authorized_operations" / int32("8+", default=OPERATIONS_NOT_ASKED)),
+        "cluster_authorized_operations" / int32("8-10", default=OPERATIONS_NOT_ASKED),
         "error_code" / int16("13+", ignorable=True),
     ])
 
@@ -81,7 +81,7 @@ DescribeCluster = api(60, "DescribeCluster", "0-2", flexible="0+",
             "port" / int32,
             "rack" / string(nullable="0+", default=None),
             "is_fenced" / bool_("2+")),
-        "cluster_authorized_operations" / int32(default=-2147483648),
+        "cluster_authorized_operations" / int32(default=OPERATIONS_NOT_ASKED),
     ])
 
 
@@ -108,7 +108,7 @@ DescribeTopicPartitions = api(75, "DescribeTopicPartitions", "0", flexible="0+",
                 "eligible_leader_replicas" / array(int32, nullable="0+", default=None),
                 "last_known_elr" / array(int32, nullable="0+", default=None),
                 "offline_replicas" / array(int32, ignorable=True)),
-            "topic_authorized_operations" / int32(default=-2147483648)),
+            "topic_authorized_operations" / int32(default=OPERATIONS_NOT_ASKED)),
         "next_cursor" / struct("topic_name" / string, "partition_index" / int32, nullable="0+", default=None),
     ])
 

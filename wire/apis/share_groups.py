@@ -1,7 +1,21 @@
 """Share groups (KIP-932) and the share coordinator state behind them."""
 
 from ..schema import api
-from ..types import array, bool_, int16, int32, int64, int8, records, string, struct, uuid
+from ..types import OPERATIONS_NOT_ASKED, array, bool_, int16, int32, int64, int8, records, string, struct, uuid
+
+leader = struct("leader_id" / int32, "leader_epoch" / int32)
+node_endpoints = array(
+    "node_id" / int32,
+    "host" / string,
+    "port" / int32,
+    "rack" / string(nullable="0+", default=None))
+acknowledgement_batches = array("first_offset" / int64, "last_offset" / int64, "acknowledge_types" / array(int8))
+state_batches = array(
+    "first_offset" / int64,
+    "last_offset" / int64,
+    "delivery_state" / int8,
+    "delivery_count" / int16)
+error_message = string(nullable="0+", default=None)
 
 ShareGroupHeartbeat = api(76, "ShareGroupHeartbeat", "1", flexible="0+",
     request=[
@@ -14,7 +28,7 @@ ShareGroupHeartbeat = api(76, "ShareGroupHeartbeat", "1", flexible="0+",
     response=[
         "throttle_time_ms" / int32,
         "error_code" / int16,
-        "error_message" / string(nullable="0+", default=None),
+        "error_message" / error_message,
         "member_id" / string(nullable="0+", default=None),
         "member_epoch" / int32,
         "heartbeat_interval_ms" / int32,
@@ -30,7 +44,7 @@ ShareGroupDescribe = api(77, "ShareGroupDescribe", "1", flexible="0+",
         "throttle_time_ms" / int32,
         "groups" / array(
             "error_code" / int16,
-            "error_message" / string(nullable="0+", default=None),
+            "error_message" / error_message,
             "group_id" / string,
             "group_state" / string,
             "group_epoch" / int32,
@@ -48,7 +62,7 @@ ShareGroupDescribe = api(77, "ShareGroupDescribe", "1", flexible="0+",
                         "topic_id" / uuid,
                         "topic_name" / string,
                         "partitions" / array(int32)))),
-            "authorized_operations" / int32(default=-2147483648)),
+            "authorized_operations" / int32(default=OPERATIONS_NOT_ASKED)),
     ])
 
 
@@ -68,33 +82,26 @@ ShareFetch = api(78, "ShareFetch", "1-2", flexible="0+",
             "topic_id" / uuid,
             "partitions" / array(
                 "partition_index" / int32,
-                "acknowledgement_batches" / array(
-                    "first_offset" / int64,
-                    "last_offset" / int64,
-                    "acknowledge_types" / array(int8)))),
+                "acknowledgement_batches" / acknowledgement_batches)),
         "forgotten_topics_data" / array("topic_id" / uuid, "partitions" / array(int32)),
     ],
     response=[
         "throttle_time_ms" / int32,
         "error_code" / int16,
-        "error_message" / string(nullable="0+", default=None),
+        "error_message" / error_message,
         "acquisition_lock_timeout_ms" / int32,
         "responses" / array(
             "topic_id" / uuid,
             "partitions" / array(
                 "partition_index" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None),
+                "error_message" / error_message,
                 "acknowledge_error_code" / int16,
-                "acknowledge_error_message" / string(nullable="0+", default=None),
-                "current_leader" / struct("leader_id" / int32, "leader_epoch" / int32),
+                "acknowledge_error_message" / error_message,
+                "current_leader" / leader,
                 "records" / records,
                 "acquired_records" / array("first_offset" / int64, "last_offset" / int64, "delivery_count" / int16))),
-        "node_endpoints" / array(
-            "node_id" / int32,
-            "host" / string,
-            "port" / int32,
-            "rack" / string(nullable="0+", default=None)),
+        "node_endpoints" / node_endpoints,
     ])
 
 
@@ -108,28 +115,21 @@ ShareAcknowledge = api(79, "ShareAcknowledge", "1-2", flexible="0+",
             "topic_id" / uuid,
             "partitions" / array(
                 "partition_index" / int32,
-                "acknowledgement_batches" / array(
-                    "first_offset" / int64,
-                    "last_offset" / int64,
-                    "acknowledge_types" / array(int8)))),
+                "acknowledgement_batches" / acknowledgement_batches)),
     ],
     response=[
         "throttle_time_ms" / int32,
         "error_code" / int16,
-        "error_message" / string(nullable="0+", default=None),
+        "error_message" / error_message,
         "acquisition_lock_timeout_ms" / int32("2+", ignorable=True),
         "responses" / array(
             "topic_id" / uuid,
             "partitions" / array(
                 "partition_index" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None),
-                "current_leader" / struct("leader_id" / int32, "leader_epoch" / int32))),
-        "node_endpoints" / array(
-            "node_id" / int32,
-            "host" / string,
-            "port" / int32,
-            "rack" / string(nullable="0+", default=None)),
+                "error_message" / error_message,
+                "current_leader" / leader)),
+        "node_endpoints" / node_endpoints,
     ])
 
 
@@ -152,9 +152,9 @@ DescribeShareGroupOffsets = api(90, "DescribeShareGroupOffsets", "0-1", flexible
                     "leader_epoch" / int32,
                     "lag" / int64("1+", default=-1, ignorable=True),
                     "error_code" / int16,
-                    "error_message" / string(nullable="0+", default=None))),
+                    "error_message" / error_message)),
             "error_code" / int16,
-            "error_message" / string(nullable="0+", default=None)),
+            "error_message" / error_message),
     ])
 
 
@@ -168,14 +168,14 @@ AlterShareGroupOffsets = api(91, "AlterShareGroupOffsets", "0", flexible="0+",
     response=[
         "throttle_time_ms" / int32,
         "error_code" / int16,
-        "error_message" / string(nullable="0+", default=None),
+        "error_message" / error_message,
         "responses" / array(
             "topic_name" / string,
             "topic_id" / uuid,
             "partitions" / array(
                 "partition_index" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None))),
+                "error_message" / error_message)),
     ])
 
 
@@ -184,12 +184,12 @@ DeleteShareGroupOffsets = api(92, "DeleteShareGroupOffsets", "0", flexible="0+",
     response=[
         "throttle_time_ms" / int32,
         "error_code" / int16,
-        "error_message" / string(nullable="0+", default=None),
+        "error_message" / error_message,
         "responses" / array(
             "topic_name" / string,
             "topic_id" / uuid,
             "error_code" / int16,
-            "error_message" / string(nullable="0+", default=None)),
+            "error_message" / error_message),
     ])
 
 
@@ -206,7 +206,7 @@ InitializeShareGroupState = api(83, "InitializeShareGroupState", "0", flexible="
             "partitions" / array(
                 "partition" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None))),
+                "error_message" / error_message)),
     ])
 
 
@@ -221,14 +221,10 @@ ReadShareGroupState = api(84, "ReadShareGroupState", "0", flexible="0+",
             "partitions" / array(
                 "partition" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None),
+                "error_message" / error_message,
                 "state_epoch" / int32,
                 "start_offset" / int64,
-                "state_batches" / array(
-                    "first_offset" / int64,
-                    "last_offset" / int64,
-                    "delivery_state" / int8,
-                    "delivery_count" / int16))),
+                "state_batches" / state_batches)),
     ])
 
 
@@ -243,11 +239,7 @@ WriteShareGroupState = api(85, "WriteShareGroupState", "0-1", flexible="0+",
                 "leader_epoch" / int32,
                 "start_offset" / int64,
                 "delivery_complete_count" / int32("1+", default=-1, ignorable=True),
-                "state_batches" / array(
-                    "first_offset" / int64,
-                    "last_offset" / int64,
-                    "delivery_state" / int8,
-                    "delivery_count" / int16))),
+                "state_batches" / state_batches)),
     ],
     response=[
         "results" / array(
@@ -255,7 +247,7 @@ WriteShareGroupState = api(85, "WriteShareGroupState", "0-1", flexible="0+",
             "partitions" / array(
                 "partition" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None))),
+                "error_message" / error_message)),
     ])
 
 
@@ -267,7 +259,7 @@ DeleteShareGroupState = api(86, "DeleteShareGroupState", "0", flexible="0+",
             "partitions" / array(
                 "partition" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None))),
+                "error_message" / error_message)),
     ])
 
 
@@ -282,7 +274,7 @@ ReadShareGroupStateSummary = api(87, "ReadShareGroupStateSummary", "0-1", flexib
             "partitions" / array(
                 "partition" / int32,
                 "error_code" / int16,
-                "error_message" / string(nullable="0+", default=None),
+                "error_message" / error_message,
                 "state_epoch" / int32,
                 "leader_epoch" / int32,
                 "start_offset" / int64,
