@@ -28,7 +28,6 @@ class Draw:
                 for name, type_, default in field.subcon.fields.values():
                     values[name] = default if self.random.random() < 0.4 else self.value(type_)
             elif isinstance(field.subcon, reference.Absent):
-                # A field that the version lacks may be set if it is ignorable; it is not sent either way.
                 values[field.name] = field.subcon.default
             else:
                 values[field.name] = self.value(field.subcon)
