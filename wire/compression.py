@@ -186,7 +186,7 @@ def _write_lz4(data, level):
     if level is None or level == LZ4_DEFAULT_LEVEL:
         level = 0
     packer = cramjam.lz4.Compressor(level=level, content_checksum=False, block_linked=False)
-    packer.compress(data)
+    packer.compress(bytes(data))  # the one codec of cramjam's that takes nothing else
     return bytes(packer.finish())
 
 

@@ -12,6 +12,8 @@ Refused here (INVALID_RECORD) though Kafka 4.3.1 stores it, since no consumer re
 that are not 0, 1, 2 ..., and compressed records whose length is not what their fields take.
 """
 
+from struct import Struct
+
 from wire import compression, errors
 from wire.records.batch import (
     ATTRIBUTES_AT, COMPRESSION_MASK, CRC_AT, CREATE_TIME, HEADER, HEADER_SIZE, LOG_APPEND_TIME, LOG_OVERHEAD,
@@ -21,6 +23,7 @@ from wire.records.build import build_batch
 from wire.records.read import iter_batch
 from wire.records.walk import BadBatch, invalid, walk
 
+BATCH_LENGTH = Struct(">i")
 SMALLEST_RECORD = 14  # bytes after the length in the smallest message there ever was (magic 0)
 PRODUCER_ID_END = 51
 # A batch may hold more than message.max.bytes once decompressed (Kafka streams it and has no bound);
@@ -76,7 +79,7 @@ def check_shape(records, version):
 
 def _size_at(records, position, end):
     """The size that a batch at `position` says it has; 0 when too few bytes are there to tell."""
-    length = int.from_bytes(records[position + 8:position + 12], "big", signed=True)
+    length, = BATCH_LENGTH.unpack_from(records, position + 8)
     if length < SMALLEST_RECORD:
         raise _corrupt_at(position, f"Record size {length} is less than the minimum record overhead ({SMALLEST_RECORD})")
     if position + MAGIC_AT >= end:
@@ -98,14 +101,15 @@ def check_batch(records, now, config, name=""):
     `now` (ms) is the broker's time, `name` the topic-partition for Kafka's messages. A writable memoryview
     may be written into (log append time), other bytes never are.
     """
-    length = len(records)
-    size = check_shape(records, 7)
-    if size < length:
+    size = len(records)
+    if (size < HEADER_SIZE or records[MAGIC_AT] != 2
+            or BATCH_LENGTH.unpack_from(records, 8)[0] != size - LOG_OVERHEAD):
+        size = check_shape(records, 7)
         records = records[:size]
-    if size < HEADER_SIZE:
-        if records[:8] != bytes(8):
-            raise invalid("base offset is not 0")
-        raise BadBatch(errors.CORRUPT_MESSAGE, f"a batch of {size} bytes is smaller than its header")
+        if size < HEADER_SIZE:
+            if records[:8] != bytes(8):
+                raise invalid("base offset is not 0")
+            raise BadBatch(errors.CORRUPT_MESSAGE, f"a batch of {size} bytes is smaller than its header")
     header = BatchHeader._make(HEADER.unpack_from(records))
     (base_offset, _, _, _, crc, attributes, last_offset_delta, base_timestamp, max_timestamp,
      producer_id, _, base_sequence, count) = header
