@@ -116,7 +116,7 @@ def synchronous(bench):
 
 
 def batches(bench):
-    topic, count = "batches", bench.count(150)
+    topic, count = "batches", bench.count(80)
     batch = raw.record_batch(BATCH_RECORDS, BATCH_RECORD_SIZE)
     megabytes = count * len(batch) / 1e6
     with bench.connection() as connection:
@@ -134,13 +134,13 @@ def through_librdkafka(bench, topic, size, count):
 
 
 def small(bench):
-    count = bench.count(400_000)
+    count = bench.count(250_000)
     produced, consumed, megabytes, cpu = through_librdkafka(bench, "small", 100, count)
     return {"small_produce": count / produced / 1e6, "small_consume": megabytes / consumed, "small_cpu": cpu}
 
 
 def large(bench):
-    produced, consumed, megabytes, cpu = through_librdkafka(bench, "large", 10_000, bench.count(12_000))
+    produced, consumed, megabytes, cpu = through_librdkafka(bench, "large", 10_000, bench.count(6_000))
     return {"large_produce": megabytes / produced, "large_consume": megabytes / consumed, "large_cpu": cpu}
 
 
