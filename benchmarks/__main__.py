@@ -12,6 +12,7 @@ from benchmarks import rdkafka, servers, table
 from benchmarks.scenarios import ROWS, SCENARIOS, Bench
 
 IDLE_SECONDS = 0.5
+CODEC = "codec"
 
 
 def arguments():
@@ -19,17 +20,20 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="less work, fewer rounds: under a minute, noisier")
     parser.add_argument("--only", metavar="SERVERS", default=",".join(servers.KINDS),
                         help="comma-separated, of: " + ", ".join(servers.KINDS))
-    parser.add_argument("--rows", metavar="SCENARIOS", default=",".join(SCENARIOS),
-                        help="comma-separated, of: " + ", ".join(SCENARIOS))
+    scenarios = [*SCENARIOS, CODEC]
+    parser.add_argument("--rows", metavar="SCENARIOS", default=",".join(scenarios),
+                        help="comma-separated, of: " + ", ".join(scenarios))
     parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
     options = parser.parse_args()
     options.only, options.rows = options.only.split(","), options.rows.split(",")
-    for given, known in ((options.only, servers.KINDS), (options.rows, SCENARIOS)):
+    for given, known in ((options.only, servers.KINDS), (options.rows, scenarios)):
         for name in given:
             if name not in known:
                 parser.error(f"{name!r} is none of {', '.join(known)}")
     options.only = [name for name in servers.KINDS if name in options.only]
+    options.codec = CODEC in options.rows
+    options.rows = [name for name in options.rows if name != CODEC]
     options.rounds = options.rounds or (3 if options.quick else 5)
     options.scale = 0.35 if options.quick else 1.0
     options.starts = 1 if options.quick else 3
@@ -123,8 +127,8 @@ def memory(running, options, measurements):
             measurements.add(name, measured)
 
 
-def main():
-    options = arguments()
+def compare_servers(options):
+    """Prints the table; gives whether everything that was asked for could be measured."""
     library = rdkafka.load()
     kinds = available(options.only)
     measurements = Measurements()
@@ -145,7 +149,18 @@ def main():
         with open(options.json, "w") as file:
             json.dump({"medians": medians, "measurements": measurements.values, "failures": measurements.failures,
                        "cores": os.cpu_count(), "quick": options.quick}, file, indent=1)
-    return 1 if measurements.failures or not kinds else 0
+    return kinds and not measurements.failures
+
+
+def main():
+    options = arguments()
+    measured = compare_servers(options) if options.rows else True
+    if options.codec:
+        from benchmarks import codec  # here, for the servers' table needs nothing of the wire package
+
+        print()
+        codec.main()
+    return 0 if measured else 1
 
 
 if __name__ == "__main__":

@@ -68,8 +68,10 @@ class Kafka:
         properties.write_text(text)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # Formatting happens once in a broker's life, so it is no part of its start-up.
-        subprocess.run(self.java + ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
-                       check=True, capture_output=True)
+        formatted = subprocess.run(self.java + ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
+                                   capture_output=True, text=True)
+        if formatted.returncode:
+            raise Unavailable(f"kafka.tools.StorageTool: {(formatted.stderr or formatted.stdout).strip().splitlines()[-1]}")
         return self.java[:1] + KAFKA_JVM + self.java[1:] + ["kafka.Kafka", str(properties)]
 
 
@@ -104,7 +106,11 @@ class Running:
     def __enter__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="benchmarks-"))
         self.address = ("127.0.0.1", free_port())
-        command = self.kind.command(self.address[1], self.directory)
+        try:
+            command = self.kind.command(self.address[1], self.directory)
+        except BaseException:
+            shutil.rmtree(self.directory)
+            raise
         self.log = open(self.directory / "output.txt", "w+b")
         spawned = time.perf_counter()
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
