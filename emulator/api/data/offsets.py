@@ -46,7 +46,8 @@ def list_offsets(request, call, cluster):
             offset, stamp, epoch = _look_up(partition, timestamp, committed)
         except KafkaError as error:
             return Partition(partition_index=index, error_code=error.error)
-        return Partition(partition_index=index, offset=offset, timestamp=stamp, leader_epoch=epoch)
+        known_epoch = epoch if call.version >= 4 else -1  # KIP-320
+        return Partition(partition_index=index, offset=offset, timestamp=stamp, leader_epoch=known_epoch)
 
     return ListOffsets.reply(
         topics=_each(request.topics, lambda topic, answers: Topic(name=topic.name, partitions=answers), answer)
