@@ -104,8 +104,10 @@ def work(running, options, library, measurements):
                 attempt(measurements, name, scenario, server, lambda: Bench(server, library, 1).new_topic(topic))
     for number in range(options.rounds + 1):
         say("warming up" if number == 0 else f"round {number} of {options.rounds}")
+        order = list(running.items())
+        order = order[number % len(order):] + order[:number % len(order)]
         for scenario in options.rows:
-            for name, server in running.items():
+            for name, server in order:
                 if f"{scenario} on {name}" in measurements.failures:
                     continue
                 bench = Bench(server, library, options.scale)

@@ -68,8 +68,8 @@ class Kafka:
         properties.write_text(text)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # Formatting happens once in a broker's life, so it is no part of its start-up.
-        formatted = subprocess.run(self.java + ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
-                                   capture_output=True, text=True)
+        formatted = subprocess.run(self.java + ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}",
+                                                "--config", str(properties)], capture_output=True, text=True)
         if formatted.returncode:
             raise Unavailable(f"kafka.tools.StorageTool: {(formatted.stderr or formatted.stdout).strip().splitlines()[-1]}")
         return self.java[:1] + KAFKA_JVM + self.java[1:] + ["kafka.Kafka", str(properties)]
