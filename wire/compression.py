@@ -53,26 +53,30 @@ def compress(code, data, level=None):
 # gzip --------------------------------------------------------------------------------------------
 
 GZIP_MAGIC = b"\x1f\x8b"
+GZIP_STEP = 64 * 1024
 
 
 def _read_gzip(data, limit):
-    pieces, room = [], limit
+    pieces, room, position = [], limit, 0
     while True:
         member = zlib.decompressobj(wbits=31)
-        try:
-            # zlib counts 0 as "no limit"; one byte more than the room tells full from overfull.
-            piece = member.decompress(data, room + 1)
-        except zlib.error as error:
-            raise CorruptData(f"gzip: {error}") from None
-        if len(piece) > room:
-            raise TooLarge(limit)
-        if not member.eof:
-            raise CorruptData("gzip: the data ends within a member")
-        pieces.append(piece)
-        room -= len(piece)
-        data = member.unused_data
+        while not member.eof:
+            # In steps, as zlib copies what it leaves: many small members would cost their square.
+            step = data[position:position + GZIP_STEP]
+            if not step:
+                raise CorruptData("gzip: the data ends within a member")
+            try:
+                # zlib counts 0 as "no limit"; one byte more than the room tells full from overfull.
+                piece = member.decompress(step, room + 1)
+            except zlib.error as error:
+                raise CorruptData(f"gzip: {error}") from None
+            if len(piece) > room:
+                raise TooLarge(limit)
+            pieces.append(piece)
+            room -= len(piece)
+            position += len(step) - len(member.unused_data)
         # As java.util.zip.GZIPInputStream: what follows and is no further member is left unread.
-        if data[:2] != GZIP_MAGIC:
+        if data[position:position + 2] != GZIP_MAGIC:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

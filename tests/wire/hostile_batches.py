@@ -242,6 +242,8 @@ LOG_APPEND_TIME = {
     "timestamp two hours ahead": (batch([record(timestamp=7_200_000)]), NONE),
     "log append time from a client": (batch(attributes=8), TIMESTAMP),
     "gzip": (batch(payload=gz(record()), attributes=1), NONE),
+    "gzip, log append time from a client": (batch(payload=gz(record()), attributes=9), TIMESTAMP),
+    "log append time from a client, no timestamp": (batch(attributes=8, max_timestamp=-1), TIMESTAMP),
 }
 
 #: for a topic with compression.type=gzip
@@ -250,6 +252,7 @@ GZIP = {
     "offset delta skipped": (batch([record(0), record(2)]), NONE),
     "log append time from a client": (batch(attributes=8), NONE),
     "delete horizon flag": (batch(attributes=0x40), NONE),
+    "control batch": (batch(attributes=0x20), INVALID),
     "snappy to gzip": (batch(payload=SNAPPED + record(), attributes=2), NONE),
     "snappy to gzip, record size one short": (batch(payload=SNAPPED + record(size=7), attributes=2), INVALID),
 }

@@ -115,6 +115,10 @@ def test_gzip_bomb():
         decompress(GZIP, bomb, LIMIT)
 
 
+def test_many_small_gzip_members_cost_no_more_than_their_sum():
+    assert decompress(GZIP, gzip.compress(b"x") * 40_000, LIMIT) == b"x" * 40_000
+
+
 # snappy
 
 def test_snappy_is_written_in_the_blocks_of_snappy_java():

@@ -138,6 +138,17 @@ def test_timestamps_out_of_range_are_named_as_kafka_names_them():
             f"The timestamp should be within [{NOW - 10}, {NOW + 20}]") for i, t in ((0, -11), (3, 21))]
 
 
+@pytest.mark.parametrize("codec, target, name", [
+    (0, "producer", "DefaultRecord"), (1, "producer", "PartialDefaultRecord"), (1, "gzip", "PartialDefaultRecord"),
+    (1, "lz4", "DefaultRecord"), (0, "gzip", "DefaultRecord")])
+def test_append_time_from_a_client_is_named_as_kafka_names_it(codec, target, name):
+    said = build_batch([Record(0, NOW, b"k", b"vv")], compression=codec, timestamp_type=LOG_APPEND_TIME, max_timestamp=NOW)
+    bad = refusal(said, config=Config(log_append_time=True, compression_type=target))
+    assert (bad.error, bad.record_errors) == (errors.INVALID_TIMESTAMP, [(0, (
+        f"Invalid timestamp type in message {name}(offset=0, timestamp={NOW}, key=1 bytes, value=2 bytes). "
+        f"Producer should not set timestamp type to LogAppendTime."))])
+
+
 def test_a_missing_timestamp_is_in_every_range():
     batch = build_batch([Record(0, -1, b"k", b"v")])
     checked = check_batch(batch, NOW, Config(message_timestamp_before_max_ms=0))

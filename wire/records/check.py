@@ -188,6 +188,9 @@ def _refuse_records(header, payload, now, config, name):
     wrong, bad_timestamp, newest = [], False, NO_TIMESTAMP
     earliest = now - config.message_timestamp_before_max_ms
     latest = now + config.message_timestamp_after_max_ms
+    # Kafka skims records that it will not have to make over, and tells so by their name.
+    skimmed = header.compression and config.compression_type in ("producer", compression.NAMES[header.compression])
+    kind = "PartialDefaultRecord" if skimmed else "DefaultRecord"
     for index, record in enumerate(iter_batch(header, payload)):
         newest = max(newest, record.timestamp)
         if config.compact and record.key is None:
@@ -196,7 +199,7 @@ def _refuse_records(header, payload, now, config, name):
             if header.timestamp_type == LOG_APPEND_TIME:
                 bad_timestamp = True
                 wrong.append((index, (
-                    f"Invalid timestamp type in message DefaultRecord(offset={index}, timestamp={record.timestamp}, "
+                    f"Invalid timestamp type in message {kind}(offset={index}, timestamp={record.timestamp}, "
                     f"key={len(record.key or b'')} bytes, value={len(record.value or b'')} bytes). "
                     f"Producer should not set timestamp type to LogAppendTime.")))
         elif not earliest <= record.timestamp <= latest:
