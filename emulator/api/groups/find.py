@@ -35,9 +35,10 @@ def _find(key_type, key, call, cluster, groups):
 
 def _coordinator(key_type, key, call, cluster, groups):
     if key_type == _SHARE and call.version < 6:
-        raise KafkaError(errors.INVALID_REQUEST)
+        raise KafkaError(errors.INVALID_REQUEST, "Coordinators of share groups are found with version 6 or later")
     if key_type in (_TRANSACTION, _SHARE):
-        # Not a retriable error: a client must not look for ever for what cannot be there.
+        # Of all errors only this one ends the search of librdkafka, the Java producer, kafka-python and aiokafka
+        # at once, the first two with the message.
         kind = "transactions" if key_type == _TRANSACTION else "share groups"
         raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, f"{kind} are not implemented yet")
     if key_type != _GROUP:
@@ -45,6 +46,7 @@ def _coordinator(key_type, key, call, cluster, groups):
     if not call.allowed("describe", "group", key):
         raise KafkaError(errors.GROUP_AUTHORIZATION_FAILED)
     try:
+        # Kafka answers COORDINATOR_NOT_AVAILABLE while it makes the topic; here it is there at once.
         topic = cluster.ensure_internal_topic(_OFFSETS_TOPIC)
     except KafkaError:
         raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE) from None  # too few brokers yet

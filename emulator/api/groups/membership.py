@@ -31,10 +31,7 @@ def join_group(request, call, groups):
             call.version >= 9,  # KIP-814
         )
         pending = call.pending()
-        try:
-            groups.join(request.group_id, join, pending.resolve)
-        except KafkaError as refusal:
-            pending.resolve(JoinResult(refusal.error))
+        groups.join(request.group_id, join, pending.resolve)
         result = pending.wait()
     Member = JoinGroup.Response.Members
     return JoinGroup.reply(

@@ -99,9 +99,10 @@ class ClassicGroup:
             self._join_unknown(join, respond)
         elif member_id in self.members.pending:
             if join.group_instance_id is not None:
-                # An id handed out to a dynamic member: Kafka calls this unexpected, too.
-                raise errors.KafkaError(errors.UNKNOWN_SERVER_ERROR)
-            self._add(member_id, join, respond)
+                # The id was handed out to a dynamic member; so answers Kafka, too.
+                respond(JoinResult(errors.UNKNOWN_SERVER_ERROR))
+            else:
+                self._add(member_id, join, respond)
         elif error := self._member_error(member_id, join.group_instance_id):
             respond(JoinResult(error, member_id))
         else:

@@ -136,6 +136,11 @@ def test_an_id_that_is_not_used_within_the_session_timeout_is_forgotten(group):
     group << join("b") >> refused("b", errors.UNKNOWN_MEMBER_ID)
 
 
+def test_an_id_that_was_handed_out_does_not_make_a_static_member(group):
+    group << knock("a") >> refused("a", errors.MEMBER_ID_REQUIRED)
+    group << join("a", instance="i") >> refused("a", errors.UNKNOWN_SERVER_ERROR)
+
+
 def test_a_pending_member_may_leave(group):
     group << stable("a") << knock("b") >> refused("b", errors.MEMBER_ID_REQUIRED)
     group << leave("b") >> ok("b") << join("a") >> generation(2, leader="a")
