@@ -1,7 +1,7 @@
 PY = .venv/bin/python
 COMPAT = tests/compat
 
-.PHONY: help run test test-fast test-compat soak bench record clean
+.PHONY: help run ready test test-fast test-compat soak bench record clean
 
 help:
 	@echo 'make run     serve a Kafka cluster of one broker on localhost:9092, with config.yaml'
@@ -17,29 +17,26 @@ run:
 
 test: test-fast test-compat
 
-test-fast:
-	@tools/venv test
-	$(PY) -m pytest -q --ignore=$(COMPAT)
-
-test-compat:
+# The fast tests hold the declarations against Kafka's own, which are in a jar that the set-up brings.
+ready:
 	@tools/venv test
 	@$(PY) $(COMPAT)/setup
+
+test-fast: ready
+	$(PY) -m pytest -q --ignore=$(COMPAT)
+
+test-compat: ready
 	$(PY) -m pytest -q $(COMPAT)
 
 # pytest's status 5: nothing was collected.
-soak:
-	@tools/venv test
-	@$(PY) $(COMPAT)/setup
+soak: ready
 	@$(PY) -m pytest -m soak; status=$$?; \
 	if [ $$status = 5 ]; then echo 'no test is marked soak yet'; else exit $$status; fi
 
-bench:
-	@tools/venv test
+bench: ready
 	$(PY) -m benchmarks
 
-record:
-	@tools/venv test
-	@$(PY) $(COMPAT)/setup
+record: ready
 	$(PY) -m tests.compat.record
 
 clean:
