@@ -55,8 +55,8 @@ def serve_parser():
     option("--topic", metavar="NAME[:PARTITIONS]", action="append", default=[], dest="topics",
            help="create this topic at the start; may be repeated")
     option("--data-dir", metavar="DIR", help="not there yet: records live in memory")
-    option("--log-level", choices=LOG_LEVELS, default="warning", metavar="LEVEL",
-           help=f"what is logged to stderr: {', '.join(LOG_LEVELS)} (default warning)")
+    option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL",
+           help=f"what is logged to stderr: {', '.join(LOG_LEVELS)} (default info)")
     option("--control", metavar="PATH",
            help="where to open the control socket, which status, topics and stop talk to (default: a place of its own, "
                 "where they find it)")

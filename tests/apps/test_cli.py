@@ -144,6 +144,16 @@ def test_the_command_line_goes_before_the_file(serve, home):
     assert serve("--config", "one.yaml").bootstrap.startswith("127.0.0.1:")
 
 
+def test_why_a_connection_was_closed_is_logged(serve):
+    server = serve()
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"\x7f\xff\xff\xff")
+        assert client.recv(1) == b""
+    server.send_signal(signal.SIGTERM)
+    _, _, err = server.end()
+    assert "INFO" in err and "size = 2147483647" in err
+
+
 def test_every_interface_is_warned_of(serve):
     server = serve(listen="0.0.0.0:0")
     assert server.bootstrap == f"localhost:{server.port}"
