@@ -13,7 +13,7 @@ _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length
 class _Handler(WSGIHandler):
     def _handle_client_error(self, ex):
         """pywsgi's hook for bytes that are no HTTP; as it stands, some of them print a traceback."""
-        log.info("control: not HTTP: %s", ex)
+        log.info("control: not HTTP: %.200s", ex)
         return "400", _BAD_REQUEST
 
 
