@@ -95,7 +95,13 @@ class Configs:
     def check_dynamic(self, per_broker, overrides):
         """The Settings that these dynamic configs would give; raises ConfigError."""
         layers = (self.dynamic_default, overrides) if per_broker else (overrides, self.dynamic_broker)
-        return Settings({**self.static, **layers[0], **layers[1]})
+        texts = dict(self.static)
+        for layer in layers:
+            for name in layer:
+                for same in SAME.get(name, ()):
+                    texts.pop(same, None)  # a dynamic log.retention.ms also hides log.retention.hours below it
+            texts.update(layer)
+        return Settings(texts)
 
     def set_dynamic(self, per_broker, overrides):
         """Replace the dynamic broker configs (of this broker, or the cluster's default) by `overrides`."""
