@@ -1,7 +1,7 @@
 """What the tests of every client share."""
 import time
 
-TIMEOUT = 60  # seconds: how long anything may take before the test fails; nothing waits that long when all is well
+TIMEOUT = 30  # seconds: how long anything may take before the test fails; nothing waits that long when all is well
 
 
 def eventually(condition, what=None, timeout=TIMEOUT):
