@@ -123,6 +123,17 @@ class Call:
     def pending(self):
         return Pending(self)
 
+    def offload(self, function, *arguments):
+        """`function(*arguments)` in another thread, for what would hold up every other client.
+
+        The function must not touch what this thread may change meanwhile.
+        """
+        return get_hub().threadpool.apply(function, arguments)
+
+    def breathe(self):
+        """Let other clients be served in the middle of a large request."""
+        sleep(0)
+
     def close(self, reason):
         """End the connection instead of answering; what was answered before is still sent."""
         raise Refused(reason)

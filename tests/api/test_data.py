@@ -10,7 +10,7 @@ from wire.apis.data import DeleteRecords, Fetch, ListOffsets, OffsetForLeaderEpo
 from wire.apis.metadata import Metadata
 from wire.apis.topics import CreateTopics, DeleteTopics
 from wire.apis.transactions import InitProducerId
-from wire.records import Record, build_batch, iter_records
+from wire.records import Record, build_batch, iter_records, takes_long
 
 NOW = 1_700_000_000_000
 
@@ -278,3 +278,15 @@ def test_an_idempotent_producer(client, topic):
     gap = send(3)
     assert (gap.error_code, gap.error_message, gap.log_start_offset) == (errors.OUT_OF_ORDER_SEQUENCE_NUMBER, None, 0)
     assert fetch(client, topic, 0).high_watermark == 2
+
+
+@pytest.mark.parametrize("compression", [0, 4])
+def test_a_batch_of_very_many_records_is_checked_aside(client, topic, compression):
+    records = batch(*[b"%d" % index for index in range(30_000)], compression=compression)
+    assert takes_long(records)
+    assert produce(client, topic, records).base_offset == 0
+    assert produce(client, topic, records).base_offset == 30_000
+    spoiled = bytearray(batch(*[b"%d" % index for index in range(30_000)]))
+    spoiled[-1] ^= 1
+    assert produce(client, topic, bytes(spoiled)).error_code == errors.CORRUPT_MESSAGE
+    assert fetch(client, topic, 0).high_watermark == 60_000

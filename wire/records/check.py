@@ -30,6 +30,8 @@ PRODUCER_ID_END = 51
 # here it is decompressed at once, so there is one.
 MIN_DECOMPRESSED_LIMIT = 128 * 1024 * 1024
 DECOMPRESSED_RATIO = 8
+MANY_RECORDS = 20_000
+LARGE_COMPRESSED = 512 * 1024
 # Slices of bytes are fast, of a memoryview slow; records this large are few enough not to copy them.
 LARGE_RECORD = 2048
 
@@ -52,6 +54,14 @@ class CheckedBatch:
         self.header = header
         self.max_timestamp = max_timestamp
         self.log_append_time = log_append_time
+
+
+def takes_long(records):
+    """Whether `check_batch` might take longer than some 20 ms, going by the header alone."""
+    if len(records) < HEADER_SIZE:
+        return False
+    count = int.from_bytes(records[HEADER_SIZE - 4:HEADER_SIZE], "big")
+    return count > MANY_RECORDS or len(records) > LARGE_COMPRESSED and records[ATTRIBUTES_AT + 1] & COMPRESSION_MASK
 
 
 def check_shape(records, version):

@@ -4,12 +4,14 @@ from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import Produce
 from wire.errors import KafkaError
+from wire.records import takes_long
 
 _Topic = Produce.Response.Responses
 _Partition = _Topic.PartitionResponses
 _RecordError = _Partition.RecordErrors
 
 _ADMIN_CLIENT_ID = "__admin_client"  # the one client that may write to internal topics
+_BREATHE_AFTER = 1024 * 1024  # bytes of records in one request, before others get a turn
 # Refused before the log is asked, or for what the batch is: Kafka then names no log start offset.
 _WITHOUT_LOG_START = frozenset({
     errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID, errors.NOT_LEADER_OR_FOLLOWER, errors.CORRUPT_MESSAGE,
@@ -22,7 +24,7 @@ _WITHOUT_LOG_START = frozenset({
 @handles(Produce, advertised=(0, Produce.versions.max))
 def produce(request, call, cluster):
     acks, now, version = request.acks, call.now, call.version
-    topics, failed = [], False
+    topics, failed, unbroken = [], False, 0
     for asked in request.topic_data:
         if version >= 13:
             topic = cluster.topics_by_id.get(asked.topic_id)
@@ -40,8 +42,18 @@ def produce(request, call, cluster):
                     raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
                 partition = topic.partitions[index]
                 _check(acks, topic, partition, call)
-                log = partition.log
-                appended = log.append(data.records, partition.leader_epoch, now, version)
+                log, records = partition.log, data.records
+                if records is None:
+                    raise KafkaError(errors.INVALID_RECORD)
+                if takes_long(records):
+                    checked = call.offload(log.check, records, now, version)
+                else:
+                    checked = log.check(records, now, version)
+                appended = log.append(checked, partition.leader_epoch, now)
+                unbroken += len(records)
+                if unbroken > _BREATHE_AFTER:
+                    call.breathe()
+                    unbroken = 0
             except KafkaError as error:
                 failed = True
                 answers.append(_refusal(index, error, topic))

@@ -81,17 +81,25 @@ class Log:
         if not self.leader_epochs or self.leader_epochs[-1][0] < epoch:
             self.leader_epochs.append((epoch, self.end_offset))
 
-    def append(self, records, leader_epoch, now, version=13):
-        """Append a client's batch, given as the whole `records` field of its request.
+    def check(self, records, now, version=13):
+        """What a client's batch, the whole `records` field of its Produce request, will be stored as.
 
-        `records` may be kept and written into when it is a writable memoryview. Raises KafkaError
-        with Kafka's code for what must not be stored. `version`: of the Produce request.
+        `records` may be kept and written into when it is a writable memoryview. Touches nothing of the
+        log, so it may run in another thread. Raises KafkaError with Kafka's code for what must not be stored.
         """
-        config = self.config
         if version < _ANY_CODEC:
             check_shape(records, version)
-        checked = check_batch(records, now, config, self.name)
+        return check_batch(records, now, self.config, self.name)
+
+    def append(self, checked, leader_epoch, now):
+        """Append a batch that `check` has passed; gives Appended.
+
+        Raises KafkaError: RECORD_LIST_TOO_LARGE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER.
+        """
+        config = self.config
         header, data = checked.header, checked.records
+        if self.closed:
+            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
         if len(data) > config.segment_bytes:
             raise KafkaError(
                 errors.RECORD_LIST_TOO_LARGE,

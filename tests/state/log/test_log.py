@@ -38,7 +38,12 @@ def batch(*values, timestamp=1_700_000_000_000, **options):
 
 
 def append(log, *values, **options):
-    return log.append(batch(*values, **options), 0, log._time.now())
+    return store(log, batch(*values, **options))
+
+
+def store(log, records, leader_epoch=0):
+    now = log._time.now()
+    return log.append(log.check(records, now), leader_epoch, now)
 
 
 def values(log, offset, max_bytes=1 << 20, **options):
@@ -95,7 +100,7 @@ def test_what_a_reader_holds_does_not_change_when_more_is_appended(log):
 
 def test_a_large_writable_batch_is_kept_and_not_copied(log):
     frame = bytearray(batch(b"x" * 100_000))
-    log.append(memoryview(frame), 0, log._time.now())
+    store(log, memoryview(frame))
     append(log, b"next")
     (piece, *_) = log.read(0, 10, 2, min_one_message=True).records
     assert piece.obj is frame
@@ -153,7 +158,7 @@ def test_retention_by_size_keeps_at_least_that_many_bytes(clock):
 
 def test_without_delete_in_its_policy_nothing_expires(clock):
     log = make_log(clock, cleanup_policy="compact", retention_ms=1)
-    log.append(build_batch([Record(0, clock.now(), b"k", b"v", ())]), 0, clock.now())
+    store(log, build_batch([Record(0, clock.now(), b"k", b"v", ())]))
     clock.advance(HOUR)
     log.delete_old_segments(clock.now())
     assert log.log_start_offset == 0
@@ -201,7 +206,7 @@ def test_an_expired_producer_may_begin_anywhere(log, clock):
 def test_leader_epochs_say_where_each_ended(log):
     append(log, b"a")
     log.begin_epoch(3)
-    log.append(batch(b"b", b"c"), 3, log._time.now())
+    store(log, batch(b"b", b"c"), leader_epoch=3)
     assert log.end_offset_of_epoch(0) == (0, 1)
     assert log.end_offset_of_epoch(2) == (0, 1)
     assert log.end_offset_of_epoch(3) == (3, 3)
