@@ -4,7 +4,6 @@ Semantics and messages follow org.apache.kafka.common.config.ConfigDef: tools pr
 """
 
 import re
-from decimal import Decimal
 
 # DescribeConfigs carries the type as an int8 (ConfigEntry.ConfigType).
 BOOLEAN, STRING, INT, SHORT, LONG, DOUBLE, LIST = "BOOLEAN", "STRING", "INT", "SHORT", "LONG", "DOUBLE", "LIST"
@@ -111,6 +110,8 @@ def _java_double(value):
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "Infinity" if value > 0 else "-Infinity"
+    from decimal import Decimal  # start-up is timed, and few values are doubles
+
     decimal = Decimal(repr(value))
     if value == 0 or 1e-3 <= abs(value) < 1e7:
         text = format(decimal, "f")

@@ -1,0 +1,143 @@
+"""Topics of a cluster of several brokers: how they come, change and go."""
+
+from random import Random
+
+import pytest
+
+from emulator.state.clock import VirtualClock
+from emulator.state.cluster import Broker, Cluster, NewTopic, uuid_text
+from emulator.state.configs import Configs, parse_broker_settings
+from wire import errors
+from wire.errors import KafkaError
+
+
+class Log:
+    def __init__(self, topic, index, config):
+        self.name = f"{topic.name}-{index}"
+        self.config = config
+        self.closed = False
+
+    def close(self):
+        self.closed = True
+
+
+def cluster(brokers=1, seed=1, **settings):
+    settings = parse_broker_settings({name.replace("_", "."): value for name, value in settings.items()})
+    return Cluster("id", [Broker(number + 1) for number in range(brokers)], Configs(settings), Log, VirtualClock(), Random(seed))
+
+
+def test_a_topic_is_found_by_name_by_id_and_by_partition():
+    here = cluster(3)
+    topic = here.create_topic("orders", 2, 3)
+    assert here.topics["orders"] is topic is here.topics_by_id[topic.topic_id]
+    assert here.partition("orders", 1) is topic.partitions[1]
+    assert here.partition("orders", 1).log.name == "orders-1"
+    assert [here.partition(*missing) for missing in (("orders", 2), ("orders", -1), ("none", 0))] == [None] * 3
+    for partition in topic.partitions:
+        assert partition.leader == partition.isr[0] == partition.replicas[0] and sorted(partition.replicas) == [1, 2, 3]
+
+
+def test_ids_are_kafkas():
+    here = cluster()
+    texts = [uuid_text(here.create_topic(f"t{number}").topic_id) for number in range(300)]
+    assert len(set(texts)) == 300 and {len(text) for text in texts} == {22}
+    assert not any(text.startswith("-") for text in texts)
+    assert texts == [uuid_text(topic.topic_id) for topic in _created_again(300)]  # the same seed, the same ids
+
+
+def _created_again(count):
+    here = cluster()
+    return [here.create_topic(f"t{number}") for number in range(count)]
+
+
+def test_defaults_are_the_clusters():
+    topic = cluster(3, num_partitions=4, default_replication_factor=2).create_topic("orders")
+    assert (len(topic.partitions), topic.replication_factor) == (4, 2)
+
+
+def test_one_bad_topic_does_not_keep_the_others():
+    here = cluster()
+    good, bad = here.create_topics([NewTopic("good"), NewTopic("bad", configs=[("foo", "1")])])
+    assert (list(here.topics), good.name) == (["good"], "good")
+    assert (bad.error, bad.message) == (errors.INVALID_CONFIG, "Unknown topic config name: foo")
+
+
+def test_fenced_brokers_are_not_in_sync_and_do_not_lead():
+    here = cluster(3)
+    here.brokers[2].fenced = True
+    for partition in here.create_topic("orders", 20, 3).partitions:
+        assert sorted(partition.replicas) == [1, 2, 3] and sorted(partition.isr) == [1, 3] and partition.leader != 2
+    (refused,) = here.create_topics([NewTopic("manual", assignments=[(0, [2])])])
+    assert refused.message == "All brokers specified in the manual partition assignment for partition 0 are fenced or in controlled shutdown."
+    for broker in here.brokers.values():
+        broker.fenced = True
+    (refused,) = here.create_topics([NewTopic("none")])
+    assert refused.message == "Unable to replicate the partition 1 time(s): All brokers are currently fenced, or have all their log directories cordoned."
+
+
+def test_manual_assignments_have_one_replication_factor():
+    (refused,) = cluster(3).create_topics([NewTopic("manual", assignments=[(0, [1, 2]), (1, [3])])])
+    assert (refused.error, refused.message) == (
+        errors.INVALID_REPLICA_ASSIGNMENT,
+        "The manual partition assignment includes a partition with 1 replica(s), but this is not consistent with previous partitions,"
+        " which have 2 replica(s).",
+    )
+
+
+def test_new_partitions_have_the_topics_replication_factor():
+    here = cluster(3)
+    topic = here.create_topic("orders", 1, 2)
+    here.create_partitions("orders", 3)
+    assert [(partition.index, len(partition.replicas)) for partition in topic.partitions] == [(0, 2), (1, 2), (2, 2)]
+    with pytest.raises(KafkaError) as refusal:
+        here.create_partitions("orders", 20_000)
+    assert (refusal.value.error, len(topic.partitions)) == (errors.UNKNOWN_SERVER_ERROR, 3)
+
+
+def test_a_deleted_topic_leaves_nothing_behind():
+    here, gone = cluster(), []
+    here.on_delete.append(gone.append)
+    topic = here.create_topic("a.b", 2, configs={"retention.ms": "5"})
+    assert here.topics["a.b"].partitions[0].log.config.retention_ms == 5
+    here.delete_topic(topic.topic_id)
+    assert gone == [topic] and all(partition.log.closed for partition in topic.partitions)
+    assert not here.topics and not here.topics_by_id and here.collision("a_b") is None
+    again = here.create_topic("a.b")
+    assert again.topic_id != topic.topic_id and again.partitions[0].log.config.retention_ms == 604_800_000
+    with pytest.raises(KafkaError) as refusal:
+        here.delete_topic(topic.topic_id)
+    assert refusal.value.error == errors.UNKNOWN_TOPIC_ID
+
+
+def test_logs_hold_the_config_that_holds():
+    here = cluster()
+    logs = [partition.log for name in ("a", "b") for partition in here.create_topic(name).partitions]
+    here.configs.set_topic("a", {"max.message.bytes": "7"})
+    assert [log.config.max_message_bytes for log in logs] == [7, 1_048_588]
+    here.configs.set_dynamic(True, {"message.max.bytes": "9"})
+    assert [log.config.max_message_bytes for log in logs] == [7, 9]
+
+
+def test_the_topic_of_committed_offsets_is_made_when_needed():
+    here = cluster(offsets_topic_num_partitions=5)
+    topic = here.ensure_internal_topic("__consumer_offsets")
+    assert here.ensure_internal_topic("__consumer_offsets") is topic
+    assert (topic.internal, len(topic.partitions)) == (True, 5)
+    config = here.configs.topic("__consumer_offsets")
+    assert (config.cleanup_policy, config.segment_bytes, config.compression_type) == (("compact",), 104_857_600, "producer")
+    with pytest.raises(KafkaError) as refusal:
+        cluster(offsets_topic_replication_factor=3).ensure_internal_topic("__consumer_offsets")
+    assert refusal.value.error == errors.INVALID_REPLICATION_FACTOR
+
+
+def test_every_change_moves_the_metadata_on():
+    here, offsets = cluster(), []
+    for change in (
+        lambda: here.create_topic("a"),
+        lambda: here.create_partitions("a", 2),
+        lambda: here.configs.set_topic("a", {"retention.ms": "5"}),
+        lambda: here.delete_topic(here.topics["a"].topic_id),
+    ):
+        change()
+        offsets.append(here.metadata_offset)
+    assert offsets == sorted(set(offsets))

@@ -1,0 +1,77 @@
+"""The broker's settings: what a config file may say."""
+
+import pytest
+
+from emulator.state.configs import BROKER, ConfigError, parse_broker_settings
+from emulator.state.configs.broker import DESCRIBED, Endpoint
+
+
+def test_quick_start_values_hold_unless_said_otherwise():
+    settings = parse_broker_settings({})
+    assert (settings.node_id, settings.offsets_topic_replication_factor, settings.group_initial_rebalance_delay_ms) == (1, 1, 0)
+    settings = parse_broker_settings({"node.id": 7, "group.initial.rebalance.delay.ms": "3000"})
+    assert (settings.node_id, settings.group_initial_rebalance_delay_ms) == (7, 3000)
+
+
+@pytest.mark.parametrize("key, value, expected", [
+    ("num.partitions", 3, 3),
+    ("num.partitions", "3", 3),
+    ("auto.create.topics.enable", False, False),
+    ("auto.create.topics.enable", "FALSE", False),
+    ("broker.rack", 5, "5"),
+    ("broker.rack", None, None),
+    ("listeners", ["A://h:1", "PLAINTEXT://h:2"], ("A://h:1", "PLAINTEXT://h:2")),
+])
+def test_values_may_be_yamls_or_text(key, value, expected):
+    extra = {"listener.security.protocol.map": "A:PLAINTEXT,PLAINTEXT:PLAINTEXT"} if key == "listeners" else {}
+    assert parse_broker_settings({key: value, **extra}).value(key) == expected
+
+
+@pytest.mark.parametrize("mapping, message", [
+    ({"num.partition": 3}, "Unknown configuration num.partition, did you mean num.partitions?"),
+    ({"num_partitions": 3}, "Unknown configuration num_partitions, did you mean num.partitions?"),
+    ({"log.cleaner.threads": 3}, "Unknown configuration log.cleaner.threads"),
+    ({7: 3}, "Unknown configuration 7"),
+    ({"num.partitions": "x"}, "Invalid value x for configuration num.partitions: Not a number of type INT"),
+    ({"num.partitions": 0}, "Invalid value 0 for configuration num.partitions: Value must be at least 1"),
+    ({"num.partitions": True}, "Invalid value True for configuration num.partitions: Expected an integer"),
+    ({"num.partitions": [1]}, "Invalid value [1] for configuration num.partitions: Expected an integer"),
+    ({"delete.topic.enable": 1}, "Invalid value 1 for configuration delete.topic.enable: Expected true or false"),
+    ({"node.id": None}, "Invalid value null for configuration node.id: Value must be non-null"),
+    ({"log.retention.minutes": 0}, "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1"),
+])
+def test_what_cannot_be_meant_is_one_clear_line(mapping, message):
+    with pytest.raises(ConfigError) as refusal:
+        parse_broker_settings(mapping)
+    assert str(refusal.value).startswith(message) and "\n" not in str(refusal.value)
+
+
+def test_listeners_are_endpoints():
+    settings = parse_broker_settings({
+        "listeners": "PLAINTEXT://:9092,outside://[::1]:0",
+        "advertised.listeners": "OUTSIDE://broker.example:19092",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,OUTSIDE:PLAINTEXT",
+    })  # fmt: skip
+    assert settings.endpoints == (Endpoint("PLAINTEXT", "", 9092, "PLAINTEXT"), Endpoint("OUTSIDE", "::1", 0, "PLAINTEXT"))
+    assert settings.advertised_endpoints == (Endpoint("OUTSIDE", "broker.example", 19092, "PLAINTEXT"),)
+
+
+@pytest.mark.parametrize("mapping, part", [
+    ({"listeners": ""}, "must not be empty"),
+    ({"listeners": "localhost:9092"}, "Unable to parse localhost:9092 to a broker endpoint"),
+    ({"listeners": "PLAINTEXT://:99999"}, "99999 is not a port"),
+    ({"listeners": "NAME://:9092"}, "No security protocol defined for listener NAME"),
+    ({"listeners": "SSL://:9092"}, "SSL is not available"),
+    ({"listeners": "PLAINTEXT://:1,PLAINTEXT://:2"}, "different name"),
+    ({"advertised.listeners": "PLAINTEXT://0.0.0.0:9092"}, "nonroutable"),
+    ({"listeners": "PLAINTEXT://:1", "advertised.listeners": "A://h:1", "listener.security.protocol.map": "A:PLAINTEXT,PLAINTEXT:PLAINTEXT"},
+     "not in listeners"),
+    ({"listener.security.protocol.map": "A:TELNET"}, "A:TELNET"),
+])
+def test_listeners_that_may_not_be(mapping, part):
+    with pytest.raises(ConfigError, match=part.replace("(", r"\(")):
+        parse_broker_settings(mapping)
+
+
+def test_every_setting_is_described_once():
+    assert sorted(DESCRIBED) == sorted(BROKER)
