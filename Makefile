@@ -37,7 +37,7 @@ bench: ready
 	$(PY) -m benchmarks
 
 record: ready
-	$(PY) -m tests.compat.record
+	$(PY) $(COMPAT)/record.py
 
 clean:
 	rm -rf .venv .pytest_cache .hypothesis build dist *.egg-info $(COMPAT)/.cache
