@@ -1,0 +1,248 @@
+"""What people type into the stock tools, as sessions: record.py writes what Apache Kafka prints, test_cli.py compares."""
+
+SESSIONS = {}
+
+
+def session(function):
+    SESSIONS[function.__name__] = function
+    return function
+
+
+def filled(sh, prefix, lines, partitions=1):
+    """A topic with these lines in it, made without a trace in the transcript."""
+    topic = sh.name(prefix)
+    before = list(sh.lines)
+    sh.run(f"kafka-topics.sh --create --partitions {partitions} --topic {topic}")
+    sh.run(f"kafka-topics.sh --describe --topic {topic}", until=f"Partition: {partitions - 1}\tLeader: 1")
+    sh.run(f"kafka-console-producer.sh --topic {topic} --reader-property parse.key=true --reader-property key.separator=:",
+           stdin="".join(f"{line}\n" for line in lines))
+    sh.lines = before
+    return topic
+
+
+@session
+def first_light(sh):
+    test = sh.name("test")
+    sh.run(f"kafka-topics.sh --create --replication-factor 1 --partitions 1 --topic {test}")
+    sh.run(f"kafka-topics.sh --describe --topic {test}", until="Leader: 1")
+    sh.run(f"kafka-console-producer.sh --topic {test}", stdin="hello\nworld\n\nüñïcödé\n")
+    sh.run(f"kafka-console-consumer.sh --topic {test} --from-beginning", interrupt_after=4)
+
+
+@session
+def topics_created(sh):
+    topic = sh.name("orders")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --partitions 3 --config retention.ms=60000 --config cleanup.policy=compact")
+    sh.run(f"kafka-topics.sh --describe --topic {topic}", until="Partition: 2\tLeader: 1")
+    sh.run(f"kafka-topics.sh --create --topic {topic}")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --if-not-exists")
+    sh.run(f"kafka-topics.sh --create --topic {sh.name('defaults')}")
+    sh.run(f"kafka-topics.sh --describe --topic {sh.name('defaults')}", until="Leader: 1")
+    sh.run(f"kafka-topics.sh --create --topic {sh.name('assigned')} --replica-assignment 1,1")
+    sh.run(f"kafka-topics.sh --describe --topic {sh.name('assigned')}", until="Partition: 1\tLeader: 1")
+    sh.run(f"kafka-topics.sh --list --topic '.*-{sh.suffix}'")
+
+
+@session
+def topics_refused(sh):
+    topic = sh.name("refused")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --replication-factor 3")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --partitions 0")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --replica-assignment 7")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --replica-assignment 1:1")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --config no.such.config=1")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --config retention.ms=soon")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --config cleanup.policy=burn")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --config max.message.bytes=-1")
+    sh.run("kafka-topics.sh --create --topic 'white space'")
+    sh.run("kafka-topics.sh --create --topic ..")
+    sh.run(f"kafka-topics.sh --create --topic {'x' * 250}")
+    sh.run(f"kafka-topics.sh --create --topic a.b-{sh.suffix}")
+    sh.run(f"kafka-topics.sh --create --topic a_b-{sh.suffix}")
+
+
+@session
+def topics_altered_and_deleted(sh):
+    topic, unknown = sh.name("grows"), sh.name("unknown")
+    sh.run(f"kafka-topics.sh --create --topic {topic}")
+    sh.run(f"kafka-topics.sh --alter --topic {topic} --partitions 3")
+    sh.run(f"kafka-topics.sh --describe --topic {topic}", until="Partition: 2\tLeader: 1")
+    sh.run(f"kafka-topics.sh --alter --topic {topic} --partitions 2")
+    sh.run(f"kafka-topics.sh --alter --topic {topic} --partitions 3")
+    sh.run(f"kafka-topics.sh --alter --topic {unknown} --partitions 3")
+    sh.run(f"kafka-topics.sh --alter --topic {unknown} --partitions 3 --if-exists")
+    sh.run(f"kafka-topics.sh --describe --topic {unknown}")
+    sh.run(f"kafka-topics.sh --describe --topic {unknown} --if-exists")
+    sh.run("kafka-topics.sh --describe --topic-id AAAAAAAAAAAAAAAAAAAAAQ")
+    sh.run(f"kafka-topics.sh --describe --topic {topic} --under-replicated-partitions")
+    sh.run(f"kafka-topics.sh --delete --topic {topic}")
+    sh.run(f"kafka-topics.sh --list --topic {topic}")
+    sh.run(f"kafka-topics.sh --delete --topic {topic}")
+    sh.run(f"kafka-topics.sh --delete --topic {topic} --if-exists")
+
+
+@session
+def keys_headers_and_nulls(sh):
+    topic = sh.name("records")
+    sh.run(f"kafka-topics.sh --create --partitions 2 --topic {topic}")
+    sh.run(f"kafka-console-producer.sh --topic {topic} --reader-property parse.key=true --reader-property parse.headers=true "
+           "--reader-property null.marker=NULL --reader-property headers.delimiter=| --reader-property key.separator=:",
+           stdin="a:1,b:2|key1:value1\nNULL|key1:NULL\nn:NULL|key1:null header\nNULL|key2:\nx:y|key2:last\n")
+    for partition, count in ((0, 3), (1, 2)):  # key1 and key2 fall there
+        sh.run(f"kafka-console-consumer.sh --topic {topic} --partition {partition} --offset earliest --max-messages {count} "
+               "--formatter-property print.key=true --formatter-property print.headers=true --formatter-property print.timestamp=true "
+               "--formatter-property print.offset=true --formatter-property print.partition=true "
+               "--formatter-property print.value=true --formatter-property null.literal=(null)")
+
+
+@session
+def consumers_positions(sh):
+    topic = filled(sh, "positions", [f"k:{i}" for i in range(10)])
+    consume = f"kafka-console-consumer.sh --topic {topic}"
+    sh.run(f"{consume} --from-beginning --max-messages 3")
+    sh.run(f"{consume} --partition 0 --offset 7 --max-messages 3")
+    sh.run(f"{consume} --partition 0 --offset earliest --max-messages 2")
+    sh.run(f"{consume} --partition 0 --offset latest --timeout-ms 1000")
+    sh.run(f"{consume} --partition 0 --offset 1000 --timeout-ms 1000")
+    sh.run(f"{consume} --partition 9 --offset earliest --timeout-ms 1000")
+    sh.run(f"{consume} --from-beginning --isolation-level read_committed --max-messages 10")
+
+
+@session
+def producers_options(sh):
+    topic = sh.name("options")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --config max.message.bytes=2000")
+    produce = f"kafka-console-producer.sh --topic {topic}"
+    sh.run(f"{produce} --compression-codec zstd --request-required-acks 1", stdin="zstd\n" * 3)
+    sh.run(f"{produce} --compression-codec snappy --request-required-acks 0 --sync", stdin="snappy\n")
+    sh.run(f"{produce} --command-property enable.idempotence=true --command-property linger.ms=50", stdin="gzip\n")
+    sh.run(produce, stdin="x" * 3000 + "\n")
+    sh.run(f"{produce} --reader-property parse.key=true", stdin="no separator\n")
+    sh.run(f"kafka-console-consumer.sh --topic {topic} --from-beginning --max-messages 5")
+    large = sh.name("large")
+    sh.run(f"kafka-topics.sh --create --topic {large}")
+    sh.run(f"kafka-console-producer.sh --topic {large}", stdin="x" * 2_000_000 + "\n")
+    sh.run(f"kafka-console-producer.sh --topic {large} --max-block-ms 60000 --command-property max.request.size=3000000",
+           stdin="x" * 2_000_000 + "\n")
+
+
+@session
+def unknown_topics(sh):
+    automatic = sh.name("automatic")
+    sh.run(f"kafka-console-producer.sh --topic {automatic}", stdin="first\n")
+    sh.run(f"kafka-topics.sh --describe --topic {automatic}", until="Leader: 1")
+    sh.run(f"kafka-console-consumer.sh --topic {automatic} --from-beginning --max-messages 1")
+    consumed = sh.name("consumed")
+    sh.run(f"kafka-console-consumer.sh --topic {consumed} --from-beginning --timeout-ms 3000")
+    sh.run(f"kafka-topics.sh --describe --topic {consumed}", until="Leader: 1")
+    sh.run(f"kafka-console-consumer.sh --topic {sh.name('none')} --timeout-ms 3000 "
+           "--command-property allow.auto.create.topics=false")
+    sh.run("kafka-console-producer.sh --topic 'not a name'", stdin="x\n")
+
+
+@session
+def groups_with_members(sh):
+    topic, group = filled(sh, "work", [f"k:{i}" for i in range(10)], partitions=2), sh.name("group")
+    member = sh.start(f"kafka-console-consumer.sh --topic {topic} --group {group} --from-beginning "
+                      "--command-property heartbeat.interval.ms=300 --command-property auto.commit.interval.ms=100")
+    groups = "kafka-consumer-groups.sh"
+    sh.run(f"{groups} --describe --group {group}", until=r" 10 +10 +0 (.*\n)+.* 0 +0 +0 ")
+    sh.run(f"{groups} --describe --group {group} --members", until=" 2 ")
+    sh.run(f"{groups} --describe --group {group} --members --verbose")
+    sh.run(f"{groups} --describe --group {group} --state")
+    sh.run(f"{groups} --list", only=True)
+    sh.run(f"{groups} --list --state", only=True)
+    sh.run(f"{groups} --list --state Empty", only=True)
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --reset-offsets --to-earliest --group {group} --topic {topic} --execute")
+    sh.stop(member)
+    sh.run(f"{groups} --describe --group {group} --state", until="Empty")
+    sh.run(f"{groups} --describe --group {group}")
+    sh.run(f"{groups} --describe --group {group} --members")
+    sh.run(f"{groups} --list --state Empty", only=True)
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --describe --group {group}")
+    sh.run(f"{groups} --delete --group {group}")
+
+
+@session
+def groups_offsets(sh):
+    topic, group = filled(sh, "work", [f"k:{i}" for i in range(10)]), sh.name("group")
+    groups = "kafka-consumer-groups.sh"
+    sh.run(f"kafka-console-consumer.sh --topic {topic} --group {group} --from-beginning --max-messages 4")
+    sh.run(f"kafka-console-consumer.sh --topic {topic} --group {group} --max-messages 3")
+    sh.run(f"{groups} --describe --group {group} --state", until="Empty")
+    sh.run(f"{groups} --describe --group {group} --offsets", until=" 7 +10 +3 ")
+    reset = f"{groups} --reset-offsets --group {group} --topic {topic}"
+    sh.run(f"{reset} --to-earliest --dry-run")
+    sh.run(f"{reset} --to-earliest --execute")
+    sh.run(f"{reset} --to-latest --execute")
+    sh.run(f"{reset} --shift-by -3 --execute")
+    sh.run(f"{reset} --to-offset 1000 --execute")
+    sh.run(f"{reset} --to-datetime 2020-01-01T00:00:00.000 --execute")
+    sh.run(f"{reset} --to-datetime 2100-01-01T00:00:00.000 --execute")
+    sh.run(f"{groups} --reset-offsets --group {group} --topic {topic}:0 --to-offset 5 --execute --export")
+    sh.run(f"{groups} --reset-offsets --group {group} --topic {sh.name('unknown')} --to-earliest --execute")
+    sh.run(f"{groups} --delete-offsets --group {group} --topic {topic}")
+    sh.run(f"{groups} --describe --group {group}")
+    sh.run(f"{groups} --describe --group {sh.name('nobody')}")
+    sh.run(f"{groups} --delete --group {sh.name('nobody')}")
+    sh.run(f"{groups} --reset-offsets --group {sh.name('fresh')} --topic {topic} --to-latest --execute")
+    sh.run(f"{groups} --describe --group {sh.name('fresh')}")
+
+
+@session
+def offsets_of_topics(sh):
+    topic = filled(sh, "offsets", [f"k:{i}" for i in range(10)], partitions=2)
+    offsets = f"kafka-get-offsets.sh --topic {topic}"
+    sh.run(offsets)
+    for time in ("earliest", "-1", "earliest-local", "latest-tiered", "0", "4102444800000"):
+        sh.run(f"{offsets} --time {time}")
+    sh.run(f"kafka-get-offsets.sh --topic {filled(sh, 'one', ['k:0'])} --time max-timestamp")
+    sh.run(f"kafka-get-offsets.sh --topic-partitions {topic}:1")
+    sh.run(f"kafka-get-offsets.sh --topic {topic} --partitions 0")
+    sh.run(f"kafka-get-offsets.sh --topic {sh.name('unknown')}")
+    sh.run(f"kafka-get-offsets.sh --topic {topic} --time yesterday")
+
+
+@session
+def records_deleted(sh):
+    topic = filled(sh, "deleted", [f"k:{i}" for i in range(10)])
+    delete = "kafka-delete-records.sh --offset-json-file /dev/stdin"
+
+    def body(offset, name=topic):
+        return f'{{"partitions": [{{"topic": "{name}", "partition": 0, "offset": {offset}}}], "version": 1}}'
+    sh.run(delete, stdin=body(6))
+    sh.run(f"kafka-get-offsets.sh --topic {topic} --time earliest")
+    sh.run(f"kafka-console-consumer.sh --topic {topic} --from-beginning --max-messages 4")
+    sh.run(delete, stdin=body(1000))
+    sh.run(delete, stdin=body(-1))
+    sh.run(f"kafka-get-offsets.sh --topic {topic} --time earliest")
+    compacted = sh.name("compacted")
+    sh.run(f"kafka-topics.sh --create --topic {compacted} --config cleanup.policy=compact")
+    sh.run(delete, stdin=body(0, compacted))
+
+
+@session
+def configs_of_topics(sh):
+    topic, unknown = sh.name("configured"), sh.name("unknown")
+    sh.run(f"kafka-topics.sh --create --topic {topic}")
+    configs = f"kafka-configs.sh --topic {topic}"
+    sh.run(f"{configs} --describe")
+    sh.run(f"{configs} --alter --add-config retention.ms=60000,cleanup.policy=[compact,delete]")
+    sh.run(f"{configs} --describe", until="retention.ms=60000")
+    sh.run(f"kafka-topics.sh --describe --topic {topic}")
+    sh.run(f"{configs} --alter --delete-config retention.ms --add-config max.message.bytes=5000")
+    sh.run(f"{configs} --describe", until="max.message.bytes=5000")
+    sh.run(f"{configs} --describe --all", sort=True)
+    sh.run(f"{configs} --alter --add-config retention.ms=soon")
+    sh.run(f"{configs} --alter --add-config no.such.config=1")
+    sh.run(f"{configs} --alter --delete-config segment.bytes")
+    sh.run(f"kafka-configs.sh --topic {unknown} --describe")
+    sh.run(f"kafka-configs.sh --topic {unknown} --alter --add-config retention.ms=1")
+    sh.run("kafka-configs.sh --entity-type brokers --entity-name 1 --describe")
+
+
+@session
+def the_cluster(sh):
+    sh.run("kafka-cluster.sh cluster-id")

@@ -1,0 +1,113 @@
+"""Runs the stock tools as their users do and writes down what is seen, as a transcript that can be compared.
+
+A transcript shows each command, its standard output, its standard error and an exit status other than 0. What differs
+from run to run (ids, times, ports) is masked, by as many characters as it had where the tools pad columns.
+"""
+import re
+import shlex
+import signal
+import subprocess
+import time
+import uuid
+
+from helpers import TIMEOUT
+from servers import BIN
+
+MASKS = [
+    (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[TIME]"),  # in log lines
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", lambda m: "u" * 36),
+    (r"(TopicId: )[\w-]{22}", r"\1" + "i" * 22),
+    (r"(Cluster ID: )[\w-]{22}", r"\1" + "i" * 22),
+    (r"(127\.0\.0\.1:9092) +\(1\)", r"\1 (1)"),  # padded by the length of the port
+    (r"(CreateTime:|LogAppendTime:)\d{13}", r"\1" + "T" * 13),
+    (r"console-consumer-\d{1,5}\b", "console-consumer-N"),
+    (r"correlation id \d+", "correlation id N"),
+    (r"(?m)^(?:\tat |\t\.\.\. \d+ more).*\n", ""),  # stack frames are the JDK's and the client's matter
+]
+
+
+class Shell:
+    """One transcript: `run` and its kin append to it, `name` makes the names it uses unique."""
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+        self.suffix = uuid.uuid4().hex[:8]
+        self.lines = []
+        self.running = []
+
+    def name(self, prefix):
+        """A topic or group of this transcript alone; it shows as prefix-xxxxxxxx."""
+        return f"{prefix}-{self.suffix}"
+
+    def run(self, command, stdin="", until=None, only=False, sort=False, interrupt_after=None):
+        """Run a tool to its end and write down what it printed; returns its standard output.
+
+        `until` (a pattern) runs it anew until it prints that: only the last run is written down. `only` keeps the lines
+        with a name of this transcript; `sort` is for output (but its first line) whose order nobody promises; `interrupt_after` presses
+        Ctrl-C once that many lines came.
+        """
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            process = self._start(command)
+            if interrupt_after is None:
+                out, err = process.communicate(stdin, timeout=TIMEOUT)
+            else:
+                process.stdin.close()
+                out = "".join(process.stdout.readline() for _ in range(interrupt_after))
+                process.send_signal(signal.SIGINT)
+                rest, err = process.stdout.read(), process.stderr.read()
+                out += rest
+                process.wait(TIMEOUT)
+            if until is None or re.search(until, out):
+                break
+            assert time.monotonic() < deadline, f"{command}: no {until!r} in\n{out}{err}"
+        self._show(command, stdin, out, err, process.returncode, only, sort)
+        return out
+
+    def start(self, command):
+        """Start a tool that goes on in the background; the transcript's end stops it."""
+        process = self._start(command)
+        self.running.append(process)
+        return process
+
+    def stop(self, process):
+        self.running.remove(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT)
+
+    def close(self):
+        for process in list(self.running):
+            self.stop(process)
+
+    def transcript(self):
+        return "\n".join(self.lines) + "\n"
+
+    def _start(self, command):
+        tool, *arguments = shlex.split(command)
+        arguments[arguments[0][0] != "-":0] = ["--bootstrap-server", self.bootstrap]  # after a subcommand, if any
+        return subprocess.Popen([BIN / tool, *arguments], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def _show(self, command, stdin, out, err, status, only, sort):
+        self.lines.append("$ " + self._mask(command))
+        self.lines.extend(f"< {line}" for line in self._mask(stdin if len(stdin) < 1000 else f"({len(stdin)} characters)").splitlines())
+        for text, mark in ((out, ""), (err, "! ")):
+            lines = self._mask(text).split("\n")
+            if lines[-1] == "":
+                del lines[-1]
+            if only:
+                lines = [line for line in lines if self._mask(self.suffix) in line]
+            if sort:
+                lines[1:] = sorted(lines[1:])
+            # A client repeats its warning as long as it has to; how often is a matter of luck.
+            lines = [line for i, line in enumerate(lines) if not (mark and i and line == lines[i - 1])]
+            self.lines.extend(f"{mark}{line}".rstrip("\n") for line in lines)
+        if status:
+            self.lines.append(f"(exit status {status})")
+        self.lines.append("")
+
+    def _mask(self, text):
+        text = text.replace(self.suffix, "x" * 8).replace(self.bootstrap, "127.0.0.1:9092")
+        for pattern, mask in MASKS:
+            text = re.sub(pattern, mask, text)
+        return text

@@ -1,0 +1,113 @@
+"""The stock command line tools of Apache Kafka."""
+import concurrent.futures
+import difflib
+import subprocess
+
+import pytest
+
+from helpers import TIMEOUT, eventually
+from record import EXPECTED, perform
+from servers import BIN, HERE
+from sessions import SESSIONS
+
+pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"))]
+
+
+@pytest.fixture(scope="module")
+def transcripts(bootstrap, request):
+    """The sessions that are asked for, performed two at a time: a tool is mostly a JVM that starts."""
+    asked = [item.callspec.params["name"] for item in request.session.items
+             if getattr(item, "originalname", "") == "test_output_is_that_of_real_kafka"]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(perform, name, bootstrap) for name in asked}
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_output_is_that_of_real_kafka(transcripts, name):
+    expected = (EXPECTED / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    seen = transcripts[name].result(10 * TIMEOUT).splitlines()
+    difference = "\n".join(difflib.unified_diff(expected, seen, "Apache Kafka", "seen", n=4, lineterm=""))
+    assert not difference, f"\n{difference}"
+
+
+def test_every_recording_has_its_session():
+    assert {path.stem for path in EXPECTED.glob("*.txt")} == set(SESSIONS)
+
+
+@pytest.fixture
+def tool(bootstrap):
+    """tool("kafka-....sh", ...) starts a tool, pipes open; what still runs is stopped at the end."""
+    running = []
+
+    def start(name, *arguments):
+        running.append(subprocess.Popen([BIN / name, "--bootstrap-server", bootstrap, *arguments], text=True, bufsize=1,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return running[-1]
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=TIMEOUT)
+
+
+def run(process, stdin=None):
+    """Wait for the end; returns the output."""
+    out, err = process.communicate(stdin, timeout=TIMEOUT)
+    assert process.returncode == 0, out + err
+    return out
+
+
+def test_typed_lines_arrive_while_both_run(tool, unique):
+    topic = unique("chat")
+    run(tool("kafka-topics.sh", "--create", "--topic", topic))
+    consumer = tool("kafka-console-consumer.sh", "--topic", topic, "--from-beginning")
+    producer = tool("kafka-console-producer.sh", "--topic", topic)
+    for line in ("one\n", "two\n", "three\n"):
+        producer.stdin.write(line)
+        assert consumer.stdout.readline() == line
+    producer.stdin.close()
+    assert producer.wait(TIMEOUT) == 0
+
+
+def test_two_consumers_share_and_one_leaves(tool, unique):
+    topic, group = unique("work"), unique("group")
+    run(tool("kafka-topics.sh", "--create", "--partitions", "2", "--topic", topic))
+
+    def member():
+        return tool("kafka-console-consumer.sh", "--topic", topic, "--group", group, "--from-beginning",
+                    "--command-property", "heartbeat.interval.ms=300", "--formatter-property", "print.partition=true")
+
+    def partitions():
+        out = run(tool("kafka-consumer-groups.sh", "--describe", "--group", group, "--members"))
+        return [line.split()[4] for line in out.splitlines() if line.startswith(group)]
+
+    def produce(value):  # one key for each partition
+        run(tool("kafka-console-producer.sh", "--topic", topic, "--reader-property", "parse.key=true",
+                 "--reader-property", "key.separator=:"), f"key1:{value}\nkey2:{value}\n")
+    stays, leaves = member(), member()
+    eventually(lambda: partitions() == ["1", "1"])
+    produce("shared")
+    assert {stays.stdout.readline(), leaves.stdout.readline()} == {"Partition:0\tshared\n", "Partition:1\tshared\n"}
+    leaves.terminate()
+    eventually(lambda: partitions() == ["2"])
+    produce("alone")
+    assert {stays.stdout.readline() for _ in range(2)} == {"Partition:0\talone\n", "Partition:1\talone\n"}
+
+
+def test_ten_megabytes(tool, unique):
+    topic = unique("perf")
+    run(tool("kafka-topics.sh", "--create", "--topic", topic))
+    out = run(tool("kafka-producer-perf-test.sh", "--topic", topic, "--num-records", "10000", "--record-size", "1000",
+                   "--throughput", "-1"))
+    assert "10000 records sent" in out
+    out = run(tool("kafka-get-offsets.sh", "--topic", topic))
+    assert out == f"{topic}:0:10000\n"
+    header, row = run(tool("kafka-consumer-perf-test.sh", "--topic", topic, "--num-records", "10000")).strip().splitlines()[-2:]
+    figures = dict(zip((name.strip() for name in header.split(",")), (value.strip() for value in row.split(","))))
+    assert figures["data.consumed.in.nMsg"] == "10000"
+
+
+def test_broker_api_versions(tool, bootstrap):
+    out = run(tool("kafka-broker-api-versions.sh"))
+    assert out.startswith(f"{bootstrap} (id: 1 rack: null isFenced: false) -> (\n\tProduce(0): ")
+    assert "UNSUPPORTED" not in out.split("ApiVersions(18)")[0]
