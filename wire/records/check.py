@@ -38,6 +38,10 @@ LARGE_RECORD = 2048
 _INT64 = 1 << 64
 
 
+class NoBatch(BadBatch):
+    """Refused for its shape, before any log is asked (ProduceRequest.validateRecords)."""
+
+
 class CheckedBatch:
     """A batch fit to be stored.
 
@@ -71,19 +75,19 @@ def check_shape(records, version):
     """
     length = len(records)
     if length < LOG_OVERHEAD:
-        raise invalid("no record batch")
+        raise NoBatch(errors.INVALID_RECORD, "no record batch")
     size = _size_at(records, 0, length)
     if not LOG_OVERHEAD < size <= length:
-        raise invalid("no whole record batch")
+        raise NoBatch(errors.INVALID_RECORD, "no whole record batch")
     if records[MAGIC_AT] != 2:
-        raise invalid(f"record batch has magic {records[MAGIC_AT]}; Produce v3 and later take 2 only")
+        raise NoBatch(errors.INVALID_RECORD, f"record batch has magic {records[MAGIC_AT]}; Produce v3 and later take 2 only")
     if size < PRODUCER_ID_END:
-        raise BadBatch(errors.UNKNOWN_SERVER_ERROR, f"a batch of {size} bytes ends within its header")
+        raise NoBatch(errors.UNKNOWN_SERVER_ERROR, f"a batch of {size} bytes ends within its header")
     if version < 7 and records[ATTRIBUTES_AT + 1] & COMPRESSION_MASK == compression.ZSTD:
-        raise BadBatch(errors.UNSUPPORTED_COMPRESSION_TYPE, f"Produce v{version} takes no zstd (KIP-110)")
+        raise NoBatch(errors.UNSUPPORTED_COMPRESSION_TYPE, f"Produce v{version} takes no zstd (KIP-110)")
     # What is left and is no batch is cut off, as Kafka does.
     if length - size >= LOG_OVERHEAD and LOG_OVERHEAD < _size_at(records, size, length) <= length - size:
-        raise invalid("more than one record batch")
+        raise NoBatch(errors.INVALID_RECORD, "more than one record batch")
     return size
 
 
@@ -102,7 +106,7 @@ def _size_at(records, position, end):
 
 def _corrupt_at(position, reason):
     # Kafka names the reason of the first batch only: there its whole request fails on it.
-    return BadBatch(errors.CORRUPT_MESSAGE, reason, None if position else reason)
+    return NoBatch(errors.CORRUPT_MESSAGE, reason, None if position else reason)
 
 
 def check_batch(records, now, config, name=""):

@@ -11,7 +11,9 @@ _Partition = _Topic.Partitions
 _Epoch = _Partition.DivergingEpoch
 
 _CONSUMER, _DEBUG_CONSUMER = -1, -2
-_READ_COMMITTED = 1
+_READ_UNCOMMITTED, _READ_COMMITTED = 0, 1
+# Errors found before a log is read: Kafka answers them with an empty list of aborted transactions, others with none.
+_BEFORE_READING = (errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID, errors.UNKNOWN_SERVER_ERROR)
 _ZSTD_SINCE = 10  # older clients cannot read zstd (KIP-110)
 
 
@@ -23,6 +25,8 @@ def fetch(request, call, cluster, settings, fetch_sessions):
     except KafkaError as error:
         return Fetch.reply(error_code=error.error)
     reader = _Reader(request, call, cluster, settings, partitions)
+    if request.isolation_level not in (_READ_UNCOMMITTED, _READ_COMMITTED) and reader.has_something():
+        return _refuse_all(request, with_ids)
     answers = reader.read()
     if not reader.satisfied and request.max_wait_ms > 0 and reader.wait(request.max_wait_ms):
         answers = reader.read()
@@ -39,6 +43,17 @@ def fetch(request, call, cluster, settings, fetch_sessions):
         session_id = session.id
         answers = _changes(session, answers)
     return Fetch.reply(session_id=session_id, responses=_by_topic(answers))
+
+
+def _refuse_all(request, with_ids):
+    """Kafka's answer when it cannot make sense of a request: v13+ has a place for the error at the top alone."""
+    error = errors.UNKNOWN_SERVER_ERROR
+    if with_ids:
+        return Fetch.reply(error_code=error)
+    return Fetch.reply(error_code=error, responses=[
+        _Topic(topic=topic.topic, partitions=[_refusal(asked.partition, error) for asked in topic.partitions])
+        for topic in request.topics
+    ])  # fmt: skip
 
 
 def _context(request, with_ids, call, sessions):
@@ -113,6 +128,15 @@ class _Reader:
         # v15+: the replica's id moved to a tagged struct (KIP-903).
         self.replica_id = request.replica_id if call.version < 15 else request.replica_state.replica_id
 
+    def has_something(self):
+        """Whether any of the partitions exists."""
+        return any(self._exists(cached) for cached in self.partitions)
+
+    def _exists(self, cached):
+        by_id = self.call.version >= 13
+        topic = self.cluster.topics_by_id.get(cached.topic_id) if by_id else self.cluster.topics.get(cached.topic)
+        return topic is not None and 0 <= cached.partition < len(topic.partitions)
+
     def _find(self, cached):
         cluster = self.cluster
         if self.call.version >= 13:
@@ -161,9 +185,7 @@ class _Reader:
                         raise KafkaError(errors.UNSUPPORTED_COMPRESSION_TYPE)
             except KafkaError as error:
                 urgent = True
-                answer = _Partition(
-                    partition_index=cached.partition, error_code=error.error, high_watermark=-1, records=()
-                )
+                answer = _refusal(cached.partition, error.error)
             answers.append((cached, answer))
         self.satisfied = urgent or total >= self.min_bytes
         return answers
@@ -211,9 +233,16 @@ class _Reader:
         return True
 
 
+def _refusal(index, error):
+    answer = _Partition(partition_index=index, error_code=error, high_watermark=-1, records=())
+    if error not in _BEFORE_READING:
+        answer.aborted_transactions = None
+    return answer
+
+
 def check_leader_epoch(partition, current_leader_epoch):
     """Fence a client whose metadata is older, or newer, than ours (KIP-320)."""
-    if current_leader_epoch >= 0 and current_leader_epoch != partition.leader_epoch:
+    if current_leader_epoch != -1 and current_leader_epoch != partition.leader_epoch:
         raise KafkaError(
             errors.FENCED_LEADER_EPOCH
             if current_leader_epoch < partition.leader_epoch

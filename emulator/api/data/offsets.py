@@ -12,7 +12,7 @@ from wire.errors import KafkaError
 _LATEST, _EARLIEST, _MAX_TIMESTAMP = -1, -2, -3
 _EARLIEST_LOCAL, _LATEST_TIERED, _EARLIEST_PENDING_UPLOAD = -4, -5, -6
 _SINCE = {_MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARLIEST_PENDING_UPLOAD: 11}
-_READ_COMMITTED = 1
+_READ_UNCOMMITTED, _READ_COMMITTED = 0, 1
 
 
 def _partition(cluster, name, index):
@@ -37,6 +37,8 @@ def list_offsets(request, call, cluster):
     def answer(topic, asked):
         index, timestamp = asked.partition_index, asked.timestamp
         try:
+            if request.isolation_level not in (_READ_UNCOMMITTED, _READ_COMMITTED):
+                raise KafkaError(errors.UNKNOWN_SERVER_ERROR)
             if times[topic.name, index] > 1:
                 raise KafkaError(errors.INVALID_REQUEST)
             if call.version < _SINCE.get(timestamp, 0):

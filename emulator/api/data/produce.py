@@ -4,7 +4,7 @@ from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import Produce
 from wire.errors import KafkaError
-from wire.records import takes_long
+from wire.records import NoBatch, check_shape, takes_long
 
 _Topic = Produce.Response.Responses
 _Partition = _Topic.PartitionResponses
@@ -41,10 +41,10 @@ def produce(request, call, cluster):
                 if not 0 <= index < len(topic.partitions):
                     raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
                 partition = topic.partitions[index]
-                _check(acks, topic, partition, call)
                 log, records = partition.log, data.records
                 if records is None:
                     raise KafkaError(errors.INVALID_RECORD)
+                _check(acks, topic, partition, records, call)
                 if takes_long(records):
                     checked = call.offload(log.check, records, now, version)
                 else:
@@ -66,7 +66,8 @@ def produce(request, call, cluster):
                         log_start_offset=log.log_start_offset,
                     )
                 )
-        topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
+        if answers:
+            topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
     if acks == 0:
         if failed:
             # The client expects no answer; only a closed connection makes it look again.
@@ -75,21 +76,24 @@ def produce(request, call, cluster):
     return Produce.reply(responses=topics)
 
 
-def _check(acks, topic, partition, call):
+def _check(acks, topic, partition, records, call):
+    """What is refused whatever the records say; only their shape is looked at before (KafkaApis)."""
     if acks not in (0, 1, -1):
-        raise KafkaError(errors.INVALID_REQUIRED_ACKS)
-    if topic.internal and call.client_id != _ADMIN_CLIENT_ID:
-        raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
-    if acks == -1:
-        # No more replicas need be in sync than the partition has.
-        needed = min(partition.log.config.min_insync_replicas, len(partition.replicas))
-        if len(partition.isr) < needed:
-            raise KafkaError(errors.NOT_ENOUGH_REPLICAS)
+        error = errors.INVALID_REQUIRED_ACKS
+    elif topic.internal and call.client_id != _ADMIN_CLIENT_ID:
+        error = errors.INVALID_TOPIC_EXCEPTION
+    # No more replicas need be in sync than the partition has.
+    elif acks == -1 and len(partition.isr) < min(partition.log.config.min_insync_replicas, len(partition.replicas)):
+        error = errors.NOT_ENOUGH_REPLICAS
+    else:
+        return
+    check_shape(records, call.version)
+    raise KafkaError(error)
 
 
 def _refusal(index, error, topic):
     answer = _Partition(index=index, error_code=error.error, base_offset=-1)
-    if error.error not in _WITHOUT_LOG_START:
+    if error.error not in _WITHOUT_LOG_START and not isinstance(error, NoBatch):
         answer.log_start_offset = topic.partitions[index].log.log_start_offset
     record_errors = getattr(error, "record_errors", None)
     if record_errors:

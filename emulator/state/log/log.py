@@ -250,7 +250,7 @@ class Log:
         """
         entries = self.leader_epochs
         index = bisect_right(entries, epoch, key=lambda entry: entry[0])
-        if epoch < 0 or not entries:
+        if epoch == -1 or not entries:
             return -1, -1
         if index == len(entries):
             return (epoch, self.end_offset) if entries[-1][0] == epoch else (-1, -1)
