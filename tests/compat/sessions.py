@@ -246,3 +246,8 @@ def configs_of_topics(sh):
 @session
 def the_cluster(sh):
     sh.run("kafka-cluster.sh cluster-id")
+
+
+@session
+def apis_served(sh):
+    sh.run("kafka-broker-api-versions.sh")

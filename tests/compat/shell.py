@@ -96,7 +96,7 @@ class Shell:
             if lines[-1] == "":
                 del lines[-1]
             if only:
-                lines = [line for line in lines if self._mask(self.suffix) in line]
+                lines = [re.sub(" +", " ", line) for line in lines if "x" * 8 in line]  # others' names set the widths
             if sort:
                 lines[1:] = sorted(lines[1:])
             # A client repeats its warning as long as it has to; how often is a matter of luck.
