@@ -210,12 +210,10 @@ def describe_topic_partitions(request, call, cluster):
 
 
 def _cursor_error(asked, cursor):
-    if "" in asked:
-        return errors.UNKNOWN_SERVER_ERROR  # Kafka cannot even ask whether it is allowed
-    if cursor is None:
-        return None
-    if cursor.partition_index < 0 or asked and cursor.topic_name not in asked:
+    if cursor is not None and (cursor.partition_index < 0 or asked and cursor.topic_name not in asked):
         return errors.INVALID_REQUEST
+    if "" in asked and not (cursor and cursor.topic_name):
+        return errors.UNKNOWN_SERVER_ERROR  # Kafka cannot even ask whether it is allowed
     return None
 
 
