@@ -84,7 +84,8 @@ class Shell:
 
     def _start(self, command):
         tool, *arguments = shlex.split(command)
-        arguments[arguments[0][0] != "-":0] = ["--bootstrap-server", self.bootstrap]  # after a subcommand, if any
+        subcommand = bool(arguments) and not arguments[0].startswith("-")
+        arguments[subcommand:subcommand] = ["--bootstrap-server", self.bootstrap]
         return subprocess.Popen([BIN / tool, *arguments], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
