@@ -1,6 +1,7 @@
 """ApiVersions: what this broker serves, computed from the handlers that are registered."""
 
 import re
+from functools import cache
 
 from emulator.api.registry import HANDLERS, handles
 from wire import errors
@@ -31,21 +32,30 @@ def api_versions(request, call, cluster):
         _SOFTWARE.fullmatch(request.client_software_name) and _SOFTWARE.fullmatch(request.client_software_version)
     ):
         return ApiVersions.reply(error_code=errors.INVALID_REQUEST)
-    Response = ApiVersions.Response
+    served, supported, finalized = _lists(call.version >= 4)
     return ApiVersions.reply(
-        api_keys=[_range(HANDLERS[key]) for key in sorted(HANDLERS)],
-        supported_features=[
-            Response.SupportedFeatures(name=name, min_version=lowest, max_version=highest)
-            for name, (lowest, highest, _) in _FEATURES.items()
-            if lowest > 0 or call.version >= 4  # v4+: older clients choke on a lowest version of 0 (KAFKA-17011)
-        ],
+        api_keys=served,
+        supported_features=supported,
         finalized_features_epoch=cluster.metadata_offset,
-        finalized_features=[
-            Response.FinalizedFeatures(name=name, min_version_level=level, max_version_level=level)
-            for name, (_, _, level) in _FEATURES.items()
-            if level > 0
-        ],
+        finalized_features=finalized,
     )
+
+
+@cache
+def _lists(with_zero):
+    """(APIs, supported features, finalized features); nothing of it changes while a server runs."""
+    Response = ApiVersions.Response
+    supported = [
+        Response.SupportedFeatures(name=name, min_version=lowest, max_version=highest)
+        for name, (lowest, highest, _) in _FEATURES.items()
+        if lowest > 0 or with_zero  # v4+: older clients choke on a lowest version of 0 (KAFKA-17011)
+    ]
+    finalized = [
+        Response.FinalizedFeatures(name=name, min_version_level=level, max_version_level=level)
+        for name, (_, _, level) in _FEATURES.items()
+        if level > 0
+    ]
+    return [_range(HANDLERS[key]) for key in sorted(HANDLERS)], supported, finalized
 
 
 def _range(handler):

@@ -90,7 +90,7 @@ class Call:
 
     __slots__ = (
         "connection", "listener", "client_host", "client_port", "version", "correlation_id",
-        "raw_client_id", "client_id", "time", "patience", "state",
+        "raw_client_id", "client_id", "time", "patience",
     )  # fmt: skip
 
     def __init__(self, connection, listener, peer, time, patience):
@@ -102,7 +102,6 @@ class Call:
         self.client_id = None
         self.time = time
         self.patience = patience
-        self.state = {}
 
     @property
     def now(self):

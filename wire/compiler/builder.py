@@ -84,7 +84,11 @@ class Builder:
             return value
         if isinstance(default, tuple):
             return f"({value} is None or len({value}))"
-        return f"{value} != {constant(self.source, default)}"
+        name = constant(self.source, default)
+        if isinstance(default, reference.Record):
+            # Mostly the one shared default: no need to compare field by field.
+            return f"({value} is not {name} and {value} != {name})"
+        return f"{value} != {name}"
 
     def value(self, type_, value, depth, path):
         s = self.source
@@ -182,8 +186,7 @@ class Builder:
         s.line(f"{t} = []")
         for tag, (name, tagged_type, default) in sorted(type_.fields.items()):
             value = f"o{depth}.{name}"
-            shared = f"{value} is not {constant(s, default)} and " if isinstance(default, reference.Record) else ""
-            s.line(f"if {shared}{self.differs(value, default)}:", path + name)
+            s.line(f"if {self.differs(value, default)}:", path + name)
             s.indent += 1
             s.line(f"a{depth} = add; q{depth} = []; add = q{depth}.append")
             self.value(tagged_type, value, depth, path + name)
