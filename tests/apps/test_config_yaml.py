@@ -6,7 +6,8 @@ from pathlib import Path
 from emulator.apps.config_file import read_config_file
 from emulator.apps.cli import serve_parser
 from emulator.apps.settings import make_settings
-from emulator.state.configs import BROKER
+from emulator.state.configs import BROKER, Configs
+from emulator.state.configs.store import DEFAULT_CONFIG
 
 CONFIG_YAML = Path(__file__).resolve().parents[2] / "config.yaml"
 
@@ -20,10 +21,19 @@ def test_it_changes_nothing():
     assert {name: with_file.value(name) for name in BROKER} == {name: without.value(name) for name in BROKER}
 
 
-def test_each_key_that_is_commented_out_may_be_given(tmp_path):
+def test_what_is_commented_out_is_the_default_too(tmp_path):
     text = CONFIG_YAML.read_text()
-    hidden = re.sub(r"^# (?=[a-z.]+: \S+$)", "", text, flags=re.MULTILINE)
+    shown = re.sub(r"^# (?=[a-z.]+: \S+ *(#.*)?$)", "", text, flags=re.MULTILINE)
     given = tmp_path / "all.yaml"
-    given.write_text(hidden)
-    assert len(read_config_file(given).values) > len(read_config_file(CONFIG_YAML).values)
-    settings("--config", str(given))
+    given.write_text(shown)
+    names = set(read_config_file(given).values)
+    assert len(names) >= 24
+    with_file, without = settings("--config", str(given)), settings()
+    differ = {name for name in names if with_file.value(name) != without.value(name)}
+    assert differ == {"advertised.listeners", "broker.rack", "listener.security.protocol.map"}
+
+
+def test_a_topic_made_with_it_shows_what_it_shows_in_kafka():
+    configs = Configs(settings("--config", str(CONFIG_YAML)))
+    shown = [entry.key.name for entry in configs.describe_topic("any") if entry.source != DEFAULT_CONFIG]
+    assert shown == ["min.insync.replicas"]
