@@ -15,6 +15,7 @@ from wire import errors, reference
 from wire.apis.metadata import ApiVersions, Metadata
 
 ROUNDS = 12  # random requests per API and version, and as many spoiled ones
+MANY_ROUNDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +53,12 @@ def ask(bootstrap, frame):
         return received
 
 
-@pytest.mark.parametrize("key", sorted(HANDLERS), ids=lambda key: HANDLERS[key].api.name)
-def test_random_and_spoiled_requests(server, caplog, key):
-    handler = HANDLERS[key]
+def attack(server, caplog, handler, seed, rounds):
     caplog.set_level(logging.ERROR)
-    choose = random.Random(key)
+    choose = random.Random(seed)
     with WireClient(server.bootstrap) as client:
         for version in range(handler.min_version, handler.max_version + 1):
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 request = Likely(choose).message(handler.api.request[version])
                 frame = client.frame(handler.api, version, request)
                 ask(server.bootstrap, frame)
@@ -67,8 +66,24 @@ def test_random_and_spoiled_requests(server, caplog, key):
                 for _ in range(choose.randint(1, 4)):
                     spoiled[choose.randrange(12, len(spoiled))] = choose.randrange(256)
                 ask(server.bootstrap, bytes(spoiled))
-                assert not caplog.records, (version, request, caplog.records[0].getMessage(), caplog.records[0].exc_text)
+                assert not caplog.records, (seed, version, request, caplog.records[0].getMessage(), caplog.records[0].exc_text)
         assert client.call(ApiVersions, 0).error_code == errors.NONE
+
+
+EVERY_API = pytest.mark.parametrize("key", sorted(HANDLERS), ids=lambda key: HANDLERS[key].api.name)
+
+
+@EVERY_API
+def test_random_and_spoiled_requests(server, caplog, key):
+    attack(server, caplog, HANDLERS[key], key, ROUNDS)
+
+
+@pytest.mark.soak
+@EVERY_API
+def test_very_many_random_and_spoiled_requests(server, caplog, key):
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    attack(server, caplog, HANDLERS[key], seed, MANY_ROUNDS)
 
 
 def test_noise(server, caplog):
