@@ -7,6 +7,7 @@ the channel likewise), but a client that goes away is noticed.
 
 import errno
 import logging
+import mmap
 import socket
 
 from gevent import get_hub, getcurrent, sleep
@@ -20,7 +21,23 @@ _JOIN_BELOW = 64 * 1024  # smaller answers are joined into one send; larger ones
 _FLUSH_ABOVE = 1024 * 1024  # answers of one read are gathered up to this size
 _FIRST_ALLOCATION = 1024 * 1024  # for a large frame, before more of it has really arrived
 _READS_BEFORE_YIELD = 32  # a client that always has more to say must let others speak
+_FRESH = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
 _MOST_PIECES = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
+
+
+def fresh_buffer(size):
+    """Writable memory straight from the kernel, all its pages there at once.
+
+    A bytearray would be written over with zeros first and fault page by page: a fifth more CPU for
+    each stored byte of a large batch.
+    """
+    return mmap.mmap(-1, size, flags=_FRESH)
+
+
+def _longer(buffer, size):
+    longer = fresh_buffer(size)
+    longer[: len(buffer)] = buffer[:]
+    return longer
 
 
 class Disconnected(Exception):
@@ -235,12 +252,12 @@ class Connection:
         """
         hub = get_hub()
         filled = len(beginning)
-        frame = bytearray(min(size, max(_FIRST_ALLOCATION, 2 * filled)))
+        frame = fresh_buffer(min(size, max(_FIRST_ALLOCATION, 2 * filled)))
         frame[:filled] = beginning
         reads = 0
         while filled < size:
             if filled == len(frame):
-                frame.extend(bytes(min(size - filled, filled)))
+                frame = _longer(frame, min(size, 2 * filled))
             if reads >= _READS_BEFORE_YIELD:
                 sleep(0)
                 reads = 0

@@ -290,3 +290,13 @@ def test_a_batch_of_very_many_records_is_checked_aside(client, topic, compressio
     spoiled[-1] ^= 1
     assert produce(client, topic, bytes(spoiled)).error_code == errors.CORRUPT_MESSAGE
     assert fetch(client, topic, 0).high_watermark == 60_000
+
+
+def test_a_request_of_many_megabytes(client, fresh):
+    topic = fresh("many")
+    create(client, topic, partitions=20)
+    one = batch(b"x" * 1_000_000)
+    parts = [Produce.Request.TopicData.PartitionData(index=index, records=one) for index in range(20)]
+    (answer,) = client.call(Produce, 9, acks=1, timeout_ms=1000, topic_data=[Produce.Request.TopicData(name=topic, partition_data=parts)]).responses
+    assert [(got.index, got.error_code, got.base_offset) for got in answer.partition_responses] == [(index, 0, 0) for index in range(20)]
+    assert values(fetch(client, topic, 0, partition=19, max_bytes=1)) == [b"x" * 1_000_000]
