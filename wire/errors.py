@@ -1,6 +1,6 @@
 """Kafka's error codes by name, and the one exception that carries one.
 
-Source: org.apache.kafka.common.protocol.Errors of 4.3.1 (a test compares the two).
+Source: org.apache.kafka.common.protocol.Errors of 4.3.1 (tests/compat compares the two).
 """
 
 from enum import IntEnum
