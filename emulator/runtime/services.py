@@ -2,10 +2,11 @@
 
 import base64
 
-from emulator.state.cluster import Broker, Cluster, Endpoint
+from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
 from emulator.state.fetch_sessions import FetchSessions
 from emulator.state.groups.coordinator import GroupCoordinator
+from emulator.state.groups.store import Store
 from emulator.state.log import Log
 from emulator.state.producer_ids import ProducerIds
 
@@ -22,8 +23,7 @@ def make_services(settings, bound, time, patience, random):
     broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
     cluster_id = base64.urlsafe_b64encode(random.randbytes(16)).rstrip(b"=").decode()
     cluster = Cluster(cluster_id, [broker], configs, new_log, time, random)
-    groups = GroupCoordinator(settings, time, patience, random)
-    cluster.on_delete.append(lambda topic: groups.topic_deleted(topic.name))
+    groups = _make_groups(settings, cluster, time, patience, random)
     _keep_retention(configs, cluster, time)
     return {
         "settings": settings,
@@ -36,6 +36,28 @@ def make_services(settings, bound, time, patience, random):
         "patience": patience,
         "random": random,
     }
+
+
+def _make_groups(settings, cluster, time, patience, random):
+    """The group coordinator over the logs of __consumer_offsets."""
+
+    def partition_of(index):
+        return cluster.ensure_internal_topic(names.CONSUMER_OFFSETS).partitions[index]
+
+    def topic_id(name):
+        topic = cluster.topics.get(name)
+        return topic and topic.topic_id
+
+    def topic_deleted(topic):
+        if topic.name == names.CONSUMER_OFFSETS:
+            for partition in topic.partitions:
+                groups.unload(partition.index)
+        else:
+            groups.topic_deleted(topic.name)
+
+    groups = GroupCoordinator(settings, time, patience, random, Store(partition_of, time), topic_id)
+    cluster.on_delete.append(topic_deleted)
+    return groups
 
 
 def _advertised(settings, bound):

@@ -192,6 +192,36 @@ def groups_offsets(sh):
 
 
 @session
+def groups_as_records(sh):
+    """What the coordinator writes into __consumer_offsets, read with the formatters that Kafka has for it."""
+    topic, group = filled(sh, "work", [f"k:{i}" for i in range(10)], partitions=2), sh.name("stored")
+    consume, groups = f"kafka-console-consumer.sh --topic {topic}", "kafka-consumer-groups.sh"
+    sh.run(f"{consume} --group {group} --from-beginning --max-messages 4")
+    sh.run(f"{groups} --describe --group {group} --state", until="Empty")
+    sh.run(f"{groups} --reset-offsets --group {group} --topic {topic} --to-latest --execute")
+    sh.run(f"{consume} --group {group} --timeout-ms 1000 --command-property group.instance.id=instance")
+    sh.run(f"{groups} --delete-offsets --group {group} --topic {topic}:1 --timeout 60000")
+    internal = f"kafka-console-consumer.sh --topic __consumer_offsets --partition {coordinating_partition(group)} --offset earliest"
+    formatter = "--timeout-ms 2000 --formatter org.apache.kafka.tools.consumer"
+    for kind in ("OffsetsMessageFormatter", "GroupMetadataMessageFormatter"):
+        sh.run(f"{internal} {formatter}.{kind}", only=True)
+    simple = sh.name("simple")
+    sh.run(f"{groups} --reset-offsets --group {simple} --topic {topic} --to-earliest --execute")
+    sh.run(f"{groups} --delete --group {simple}")
+    internal = f"kafka-console-consumer.sh --topic __consumer_offsets --partition {coordinating_partition(simple)} --offset earliest"
+    for kind in ("OffsetsMessageFormatter", "GroupMetadataMessageFormatter"):
+        sh.run(f"{internal} {formatter}.{kind}", only=True)
+
+
+def coordinating_partition(group, partitions=50):
+    """As Kafka finds it: by String.hashCode."""
+    value = 0
+    for unit in group.encode():
+        value = (31 * value + unit) % 2**32
+    return abs(value - 2**32 if value >= 2**31 else value) % partitions
+
+
+@session
 def offsets_of_topics(sh):
     topic = filled(sh, "offsets", [f"k:{i}" for i in range(10)], partitions=2)
     offsets = f"kafka-get-offsets.sh --topic {topic}"

@@ -20,7 +20,12 @@ MASKS = [
     (r"(Cluster ID: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(127\.0\.0\.1:9092) +\(1\)", r"\1 (1)"),  # padded by the length of the port
     (r"(CreateTime:|LogAppendTime:)\d{13}", r"\1" + "T" * 13),
+    (r'\}(?=\{"key":\{"type")', "}\n"),  # the formatters of internal topics end no line
+    (r'("\w*[tT]imestamp":)\d{13}', r"\1" + "T" * 13),
+    (r'("topicId":")[\w-]{22}', r"\1" + "i" * 22),
+    (r'("(?:subscription|assignment)":")([\w+/=]+)', lambda m: m[1] + "b" * len(m[2])),  # names of topics, in base64
     (r"console-consumer-\d{1,5}\b", "console-consumer-N"),
+    (r"(__consumer_offsets --partition )\d+", r"\1N"),
     (r"correlation id \d+", "correlation id N"),
     (r"(?m)^(?:\tat |\t\.\.\. \d+ more).*\n", ""),  # stack frames are the JDK's and the client's matter
 ]

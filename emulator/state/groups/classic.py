@@ -84,6 +84,22 @@ class ClassicGroup:
         self._sync_deadline = None
         self._unsynced = set()
 
+    def restore(self, generation_id, protocol_type, protocol_name, leader, state_timestamp, members):
+        """Be the group that was stored: `members` is [(Join, assignment)]. Their sessions start now."""
+        self.generation_id = generation_id
+        self.protocol_type = protocol_type
+        self.protocol_name = protocol_name
+        for join, assignment in members:
+            member = Member(join.member_id, join, assignment)
+            self.members.add(member)
+            self._sessions.extend(member, member.session_timeout_ms)
+        self.members.leader = leader
+        self.state = STABLE if members else EMPTY
+        self.state_timestamp = state_timestamp
+        self.subscribed_topics = self._subscription()
+        if len(self.members) > self._settings.group_max_size:
+            self._prepare_rebalance("it was loaded with more members than group.max.size allows")
+
     # -- JoinGroup ---------------------------------------------------------------------------------
 
     def join(self, join, respond):
@@ -173,6 +189,8 @@ class ClassicGroup:
         if member.member_id in self._unsynced:
             self._unsynced.remove(member.member_id)
             self._unsynced.add(member_id)
+        before = join._replace(member_id=member.member_id, protocols=member.protocols,
+                               session_timeout_ms=member.session_timeout_ms, rebalance_timeout_ms=member.rebalance_timeout_ms)
         self.members.rename(member, member_id)
         self._sessions.extend(member, member.session_timeout_ms)
         self.members.update(member, join)
@@ -184,8 +202,7 @@ class ClassicGroup:
             self._complete_join_if_all_joined()
         elif self.members.select_protocol() != self.protocol_name:
             self._rebalance(reason, join.reason)
-        else:
-            self._store(self)
+        elif self._static_replaced(member, before):
             result = self._joined(member)
             if join.can_skip_assignment:
                 result = result._replace(skip_assignment=member_id == self.members.leader)
@@ -193,6 +210,18 @@ class ClassicGroup:
                 # Told the leader of before, it takes itself for a follower: nobody assigns anew (KIP-345).
                 result = result._replace(leader=old_leader, members=())
             self.members.answer_join(member, result)
+
+    def _static_replaced(self, member, before):
+        """Store that a static member has a new id; False, all as before and the join answered, where that fails."""
+        try:
+            self._store(self)
+        except errors.KafkaError as reason:
+            log.warning("group %s: %s keeps its id: %s", self.group_id, before.member_id, reason)
+            self.members.update(member, before)
+            self.members.rename(member, before.member_id)
+            self.members.answer_join(member, JoinResult(errors.UNKNOWN_SERVER_ERROR))
+            return False
+        return True
 
     def _joined(self, member):
         leads = member.member_id == self.members.leader
@@ -224,9 +253,7 @@ class ClassicGroup:
             client_reason or "not provided",
         )
         if self.state == COMPLETING_REBALANCE:
-            for member in self.members:
-                member.assignment = b""
-            self._answer_syncs(errors.REBALANCE_IN_PROGRESS)
+            self._abandon_assignments(errors.REBALANCE_IN_PROGRESS)
         self._unsynced.clear()
         self._sync_deadline = _cancel(self._sync_deadline)
         self._initial, self._newcomers = self.state == EMPTY, False
@@ -305,8 +332,14 @@ class ClassicGroup:
         if member_id == self.members.leader:
             for other in self.members:
                 other.assignment = assignments.get(other.member_id, b"")
+            try:
+                self._store(self)
+            except errors.KafkaError as reason:
+                # More than a record of __consumer_offsets may hold: nobody gets an assignment that would not outlive us.
+                self._abandon_assignments(errors.UNKNOWN_SERVER_ERROR)
+                self._prepare_rebalance(f"its assignment cannot be stored: {reason}")
+                return
             self._step("assigned")
-            self._store(self)
             self._answer_syncs(errors.NONE)
 
     def _sync_error(self, member_id, group_instance_id, generation_id, protocol_type, protocol_name):
@@ -321,6 +354,11 @@ class ClassicGroup:
         if self.state == PREPARING_REBALANCE:
             return errors.REBALANCE_IN_PROGRESS
         return errors.NONE
+
+    def _abandon_assignments(self, error):
+        for member in self.members:
+            member.assignment = b""
+        self._answer_syncs(error)
 
     def _answer_syncs(self, error):
         known = (self.protocol_type, self.protocol_name) if error == errors.NONE else (None, None)

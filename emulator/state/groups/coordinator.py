@@ -5,14 +5,24 @@ comes back as that answer's error code. Nothing blocks: joins and syncs answer t
 Source: org.apache.kafka.coordinator.group.GroupCoordinatorService, GroupCoordinatorShard of Kafka 4.3.1.
 """
 
+import logging
+from functools import lru_cache
 from uuid import UUID
 
+from emulator.state.groups import records
 from emulator.state.groups.classic import DEAD, ClassicGroup
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
 from wire import errors
+from wire.internal import CONSUMER_OFFSETS, Malformed
+from wire.internal.groups import GroupMetadata, OffsetCommit
+
+log = logging.getLogger(__name__)
+
+_NO_ID = bytes(16)
 
 
+@lru_cache(10_000)
 def java_hash(text):
     """String.hashCode of Java: over UTF-16 code units, a signed int32."""
     data = text.encode("utf-16-be", "surrogatepass")
@@ -29,13 +39,18 @@ def partition_for(key, partitions):
 
 
 class GroupCoordinator:
-    """`settings` has the broker's configs as attributes (group_max_size, offsets_retention_minutes, ...)."""
+    """`settings` has the broker's configs as attributes (group_max_size, offsets_retention_minutes, ...).
 
-    def __init__(self, settings, time, patience, random):
+    `store`: of the partitions of __consumer_offsets; `topic_id(name)`: a topic's 16 bytes, or None.
+    """
+
+    def __init__(self, settings, time, patience, random, store, topic_id):
         self._settings = settings
         self._time = time
         self._patience = patience
         self._random = random
+        self._store = store
+        self._topic_id = topic_id
         self._groups = {}
         self._offsets = CommittedOffsets()
         self._cleaning = None
@@ -112,16 +127,23 @@ class GroupCoordinator:
         group.check_offset_commit(member_id, group_instance_id, generation_id)
         now = self._time.now()
         expires = None if retention_ms == -1 else now + retention_ms
-        return [
-            [self._commit(group_id, topic, *position, now, expires) for position in positions]
-            for topic, positions in topics
-        ]
+        with self._store:
+            return [
+                [self._commit(group_id, topic, topic_id, *position, now, expires) for position in positions]
+                for topic, positions in topics
+                for topic_id in [self._topic_id(topic) or _NO_ID]
+            ]
 
-    def _commit(self, group_id, topic, partition, offset, leader_epoch, metadata, now, expires):
+    def _commit(self, group_id, topic, topic_id, partition, offset, leader_epoch, metadata, now, expires):
         if metadata is not None and len(metadata) > self._settings.offset_metadata_max_bytes:
             return errors.OFFSET_METADATA_TOO_LARGE
-        committed = CommittedOffset(offset, leader_epoch, metadata or "", now, expires)
-        self._offset_committed(group_id, topic, partition, committed)
+        committed = CommittedOffset(offset, leader_epoch, metadata or "", now, expires, topic_id)
+        try:
+            self._offset_committed(group_id, topic, partition, committed)
+        except errors.KafkaError as refusal:
+            if refusal.error != errors.MESSAGE_TOO_LARGE:
+                raise
+            return errors.INVALID_COMMIT_OFFSET_SIZE
         return errors.NONE
 
     def fetch_offsets(self, group_id, member_id=None, member_epoch=-1):
@@ -139,21 +161,23 @@ class GroupCoordinator:
         group = self._group(group_id)
         group.check_offset_delete()
         answers = {}
-        for topic, partitions in topics:
-            if group.subscribes_to(topic):
-                answers[topic] = errors.GROUP_SUBSCRIBED_TO_TOPIC
-                continue
-            answers[topic] = errors.NONE
-            for partition in partitions:
-                if self._offsets.get(group_id, topic, partition) is not None:
-                    self._offset_forgotten(group_id, topic, partition)
+        with self._store:
+            for topic, partitions in topics:
+                if group.subscribes_to(topic):
+                    answers[topic] = errors.GROUP_SUBSCRIBED_TO_TOPIC
+                    continue
+                answers[topic] = errors.NONE
+                for partition in partitions:
+                    if self._offsets.get(group_id, topic, partition) is not None:
+                        self._offset_forgotten(group_id, topic, partition)
         return answers
 
     def topic_deleted(self, topic):
         """No group keeps offsets in a topic that is gone."""
-        for group_id in self._offsets.groups_with(topic):
-            for partition in list(self._offsets.of_group(group_id)[topic]):
-                self._offset_forgotten(group_id, topic, partition)
+        with self._store:
+            for group_id in self._offsets.groups_with(topic):
+                for partition in list(self._offsets.of_group(group_id)[topic]):
+                    self._offset_forgotten(group_id, topic, partition)
 
     # -- groups ------------------------------------------------------------------------------------
 
@@ -175,9 +199,10 @@ class GroupCoordinator:
         """Delete an empty group and its offsets. KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""
         group = self._group(group_id)
         group.check_delete()
-        for topic, partition, _ in self._offsets.positions(group_id):
-            self._offset_forgotten(group_id, topic, partition)
-        self._group_forgotten(group)
+        with self._store:
+            for topic, partition, _ in self._offsets.positions(group_id):
+                self._offset_forgotten(group_id, topic, partition)
+            self._group_forgotten(group)
 
     def _group(self, group_id):
         group = self._groups.get(group_id)
@@ -207,12 +232,13 @@ class GroupCoordinator:
         self._cleaning = None
         now = self._time.now()
         retention = self._settings.offsets_retention_minutes * 60_000
-        for group in list(self._groups.values()):
-            for topic, partition, offset in self._offsets.positions(group.group_id):
-                if not group.subscribes_to(topic) and self._is_expired(group, offset, now, retention):
-                    self._offset_forgotten(group.group_id, topic, partition)
-            if group.is_empty and not self._offsets.of_group(group.group_id):
-                self._group_forgotten(group)
+        with self._store:
+            for group in list(self._groups.values()):
+                for topic, partition, offset in self._offsets.positions(group.group_id):
+                    if not group.subscribes_to(topic) and self._is_expired(group, offset, now, retention):
+                        self._offset_forgotten(group.group_id, topic, partition)
+                if group.is_empty and not self._offsets.of_group(group.group_id):
+                    self._group_forgotten(group)
         self._clean_later()
 
     @staticmethod
@@ -227,15 +253,55 @@ class GroupCoordinator:
     # -- what becomes a record of __consumer_offsets: each change of state that lasts, in one place --
 
     def _offset_committed(self, group_id, topic, partition, committed):
+        self._append(group_id, records.offset_key(group_id, topic, partition), records.offset_value(committed))
         self._offsets.committed(group_id, topic, partition, committed)
 
     def _offset_forgotten(self, group_id, topic, partition):
+        self._append(group_id, records.offset_key(group_id, topic, partition), None)
         self._offsets.forgotten(group_id, topic, partition)
 
     def _group_changed(self, group):
         """The group's members, generation and assignment as they now are."""
+        self._append(group.group_id, records.group_key(group.group_id), records.group_value(group))
 
     def _group_forgotten(self, group):
+        self._append(group.group_id, records.group_key(group.group_id), None)
         del self._groups[group.group_id]
         if group.state != DEAD:
             group.close(errors.NOT_COORDINATOR)
+
+    def _append(self, group_id, key, value):
+        self._store.append(self.partition_for(group_id), key, value)
+
+    # -- a coordinator comes and goes: its groups are those of a partition of __consumer_offsets --------
+
+    def load(self, partition):
+        """Take over a partition: rebuild its groups from its records. Sessions of members start anew."""
+        groups = {}  # group id -> its last GroupMetadata; None: only its offsets are known
+        for key, value in self._store.read(partition):
+            try:
+                kind, key, value = CONSUMER_OFFSETS.parse(key, value)
+            except Malformed as reason:
+                log.warning("a record of partition %d of __consumer_offsets is left out: %s", partition, reason)
+                continue
+            if kind is GroupMetadata:
+                groups.pop(key.group, None)
+                if value is not None:
+                    groups[key.group] = value
+            elif kind is OffsetCommit:
+                if value is None:
+                    self._offsets.forgotten(key.group, key.topic, key.partition)
+                else:
+                    groups.setdefault(key.group)
+                    self._offsets.committed(key.group, key.topic, key.partition, records.committed_offset(value))
+        for group_id, value in groups.items():
+            group = self._new_group(group_id)
+            if value is not None:
+                group.restore(value.generation, value.protocol_type or None, value.protocol, value.leader,
+                              value.current_state_timestamp, records.members(value))
+
+    def unload(self, partition):
+        """Give a partition up: its groups live on elsewhere, or went with the topic."""
+        for group_id in [group_id for group_id in self._groups if self.partition_for(group_id) == partition]:
+            self._groups.pop(group_id).close(errors.NOT_COORDINATOR)
+            self._offsets.drop(group_id)

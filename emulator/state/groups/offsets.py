@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 
 class CommittedOffset(NamedTuple):
-    """Where a group is in one partition. Timestamps in ms; leader_epoch -1 when unknown."""
+    """Where a group is in one partition. Timestamps in ms; leader_epoch -1 when unknown, topic_id 16 zeros."""
 
     offset: int
     leader_epoch: int
     metadata: str
     commit_timestamp: int
     expire_timestamp: int | None = None  # asked for by commits of v2-4 only
+    topic_id: bytes = bytes(16)
 
 
 class CommittedOffsets:
@@ -25,13 +26,18 @@ class CommittedOffsets:
         self._groups.setdefault(group_id, {}).setdefault(topic, {})[partition] = offset
 
     def forgotten(self, group_id, topic, partition):
-        """An offset was deleted or has expired."""
-        topics = self._groups[group_id]
-        del topics[topic][partition]
+        """An offset was deleted or has expired; perhaps it was not there."""
+        topics = self._groups.get(group_id, {})
+        if topics.get(topic, {}).pop(partition, None) is None:
+            return
         if not topics[topic]:
             del topics[topic]
             if not topics:
                 del self._groups[group_id]
+
+    def drop(self, group_id):
+        """This group's offsets are no longer ours to know."""
+        self._groups.pop(group_id, None)
 
     def get(self, group_id, topic, partition):
         return self._groups.get(group_id, {}).get(topic, {}).get(partition)

@@ -203,6 +203,13 @@ class Log:
             return ReadResult(segment.file.read(position, size), size, first_incomplete=size < first)
         return EMPTY
 
+    def batches(self):
+        """(header, bytes) of every batch from the log's start on."""
+        for segment in self.segments:
+            for position, header in segment.batches():
+                if header.last_offset >= self.log_start_offset:
+                    yield header, segment.batch_bytes(position, header)
+
     def readable_bytes(self, offset, upto):
         """How many bytes a fetch from `offset` could get now; what `fetch.min.bytes` is measured by."""
         if not self.log_start_offset <= offset < upto:

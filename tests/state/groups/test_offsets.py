@@ -19,7 +19,8 @@ def commit(trace, name=None, offset=1, topic="t", partition=0, metadata="", rete
         "generation_id": client.generation_id if client else -1,
         **fields,
     }
-    topics = [(topic, [(partition, offset, 5, metadata)])]
+    leader_epoch = 5 if retention_ms == -1 else -1  # no version has both
+    topics = [(topic, [(partition, offset, leader_epoch, metadata)])]
     try:
         [[error]] = trace.groups.commit_offsets(trace.group_id, topics=topics, retention_ms=retention_ms, **identity)
     except errors.KafkaError as refusal:

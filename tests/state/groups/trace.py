@@ -10,9 +10,15 @@ from random import Random
 from types import SimpleNamespace
 
 from emulator.state.clock import VirtualClock
+from emulator.state.configs import Configs
+from emulator.state.configs.broker import parse_broker_settings
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.messages import Join
+from emulator.state.groups.store import Store
+from emulator.state.log import Log
 from wire import errors
+from wire.internal import CONSUMER_OFFSETS
+from wire.records import iter_records
 
 SETTINGS = dict(
     group_min_session_timeout_ms=6_000,
@@ -24,6 +30,7 @@ SETTINGS = dict(
     offsets_retention_check_interval_ms=600_000,
     offsets_topic_num_partitions=50,
 )
+CONFIG = Configs(parse_broker_settings({})).preview({"cleanup.policy": "compact"})
 RANGE = (("range", b"\0\0\0\0\0\1\0\1t\xff\xff\xff\xff"),)  # consumer protocol v0: topic t, no user data
 SESSION, REBALANCE = 10_000, 60_000
 
@@ -42,9 +49,30 @@ class Trace:
     def __init__(self, group_id="g", seed=1, **settings):
         self.settings = SimpleNamespace(**{**SETTINGS, **settings})
         self.time, self.patience = VirtualClock(), VirtualClock()
-        self.groups = GroupCoordinator(self.settings, self.time, self.patience, Random(seed))
+        self.random = Random(seed)
+        self.partitions = {}
+        self.topic_ids = {}
+        self.groups = self.coordinator()
         self.group_id = group_id
         self.clients = {}
+
+    def partition(self, index):
+        """One of __consumer_offsets, made when it is first asked for."""
+        if index in self.partitions:
+            return self.partitions[index]
+        log = Log(f"__consumer_offsets-{index}", CONFIG, self.time, self.random)
+        log.begin_epoch(0)
+        return self.partitions.setdefault(index, SimpleNamespace(log=log, leader_epoch=0))
+
+    def coordinator(self):
+        """One that knows nothing yet, over the same logs."""
+        store = Store(self.partition, self.time)
+        return GroupCoordinator(self.settings, self.time, self.patience, self.random, store, self.topic_ids.get)
+
+    def stored(self):
+        """What __consumer_offsets holds of the group: a list of Parsed for each batch."""
+        log = self.partition(self.groups.partition_for(self.group_id)).log
+        return [[CONSUMER_OFFSETS.parse(record.key, record.value) for record in iter_records(batch)] for _, batch in log.batches()]
 
     def client(self, name):
         return self.clients.setdefault(name, Client(name))

@@ -1,0 +1,89 @@
+"""Where a coordinator keeps its state for good: records in the partitions of an internal topic.
+
+    with store:                                 # one batch for each partition: what one request did stays together
+        store.append(partition, key, value)     # value None: a tombstone
+
+Outside of `with` every record is a batch of its own. What was appended is read again, oldest first, by `read`.
+Source: org.apache.kafka.coordinator.common.runtime.CoordinatorRuntime, CoordinatorLoaderImpl of Kafka 4.3.1.
+"""
+
+from wire.errors import MESSAGE_TOO_LARGE, KafkaError
+from wire.records import COMMIT, CheckedBatch, build_internal_batch, iter_records, parse_control
+
+_BATCH_OVERHEAD = 61
+_RECORD_OVERHEAD = 32  # the most that a record adds to its key and value
+
+
+class Store:
+    """`partition_of(index)` is the cluster's Partition, its log with it; `time` stamps the records."""
+
+    def __init__(self, partition_of, time):
+        self._partition_of = partition_of
+        self._time = time
+        self._depth = 0
+        self._collected = {}  # partition -> [(key, value)]
+
+    def append(self, partition, key, value):
+        """Append a record. KafkaError MESSAGE_TOO_LARGE, and nothing else later: call this before state changes."""
+        found = self._partition_of(partition)
+        size = _size(key, value) + _BATCH_OVERHEAD
+        if size > found.log.config.max_message_bytes:
+            raise KafkaError(MESSAGE_TOO_LARGE, f"A record of {size} bytes is more than {found.log.name} takes.")
+        if self._depth:
+            self._collected.setdefault(partition, []).append((key, value))
+        else:
+            self._write(found, [(key, value)])
+
+    def __enter__(self):
+        self._depth += 1
+
+    def __exit__(self, *raised):
+        self._depth -= 1
+        if not self._depth and self._collected:
+            collected, self._collected = self._collected, {}
+            for index, pairs in collected.items():
+                found = self._partition_of(index)
+                if len(pairs) == 1:
+                    self._write(found, pairs)
+                    continue
+                for batch in _split(pairs, found.log.config.max_message_bytes):
+                    self._write(found, batch)
+
+    def _write(self, partition, pairs):
+        now = self._time.now()
+        data, header = build_internal_batch(pairs, now)
+        partition.log.append(CheckedBatch(data, header, now, -1), partition.leader_epoch, now)
+
+    def read(self, partition):
+        """(key, value) of every record that counts: of transactions, those that were committed."""
+        log = self._partition_of(partition).log
+        open_transactions = {}  # producer id -> [(key, value)]
+        for header, batch in log.batches():
+            if header.is_control:
+                [marker] = iter_records(batch, control=True)
+                pairs = open_transactions.pop(header.producer_id, ())
+                if parse_control(marker).type == COMMIT:
+                    yield from pairs
+                continue
+            pairs = ((record.key, record.value) for record in iter_records(batch) if record.offset >= log.log_start_offset)
+            if header.is_transactional:
+                open_transactions.setdefault(header.producer_id, []).extend(pairs)
+            else:
+                yield from pairs
+
+
+def _size(key, value):
+    return len(key) + (0 if value is None else len(value)) + _RECORD_OVERHEAD
+
+
+def _split(pairs, most):
+    """The pairs in batches of at most `most` bytes: what expires at once may be more than one batch takes."""
+    batch, size = [], _BATCH_OVERHEAD
+    for pair in pairs:
+        more = _size(*pair)
+        if batch and size + more > most:
+            yield batch
+            batch, size = [], _BATCH_OVERHEAD
+        batch.append(pair)
+        size += more
+    yield batch
