@@ -9,6 +9,9 @@ from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.store import Store
 from emulator.state.log import Log
 from emulator.state.producer_ids import ProducerIds
+from emulator.state.transactions.coordinator import TransactionCoordinator
+from emulator.state.transactions.markers import Markers
+from emulator.state.transactions.store import TransactionLog
 
 
 def make_services(settings, bound, time, patience, random):
@@ -24,6 +27,8 @@ def make_services(settings, bound, time, patience, random):
     cluster_id = base64.urlsafe_b64encode(random.randbytes(16)).rstrip(b"=").decode()
     cluster = Cluster(cluster_id, [broker], configs, new_log, time, random)
     groups = _make_groups(settings, cluster, time, patience, random)
+    markers = Markers(cluster, groups, time)
+    transactions = _make_transactions(settings, cluster, time, patience, markers)
     _keep_retention(configs, cluster, time)
     return {
         "settings": settings,
@@ -31,7 +36,8 @@ def make_services(settings, bound, time, patience, random):
         "cluster": cluster,
         "groups": groups,
         "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
-        "producer_ids": ProducerIds(),
+        "transactions": transactions,
+        "markers": markers,
         "time": time,
         "patience": patience,
         "random": random,
@@ -58,6 +64,20 @@ def _make_groups(settings, cluster, time, patience, random):
     groups = GroupCoordinator(settings, time, patience, random, Store(partition_of, time), topic_id)
     cluster.on_delete.append(topic_deleted)
     return groups
+
+
+def _make_transactions(settings, cluster, time, patience, markers):
+    """The transaction coordinator over the logs of __transaction_state."""
+
+    def topic_deleted(topic):
+        if topic.name == names.TRANSACTION_STATE:
+            for partition in topic.partitions:
+                transactions.unload(partition.index)
+
+    log = TransactionLog(cluster, settings, time)
+    transactions = TransactionCoordinator(settings, time, patience, ProducerIds(), log, markers.write)
+    cluster.on_delete.append(topic_deleted)
+    return transactions
 
 
 def _advertised(settings, bound):

@@ -2,6 +2,7 @@
 
 from emulator.api.registry import handles
 from emulator.state.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, INVALID_SESSION_ID, CachedPartition
+from emulator.state.log.log import EMPTY
 from wire import errors
 from wire.apis.data import Fetch
 from wire.errors import KafkaError
@@ -124,6 +125,7 @@ class _Reader:
         self.partitions = list(partitions.values())
         self.max_bytes = min(request.max_bytes, settings.fetch_max_bytes)
         self.min_bytes = min(request.min_bytes, self.max_bytes)
+        self.committed_only = request.isolation_level == _READ_COMMITTED
         self.satisfied = True
         # v15+: the replica's id moved to a tagged struct (KIP-903).
         self.replica_id = request.replica_id if call.version < 15 else request.replica_state.replica_id
@@ -158,7 +160,7 @@ class _Reader:
     def _limit(self, log):
         if self.replica_id == _DEBUG_CONSUMER:
             return log.end_offset
-        return log.last_stable_offset if self.request.isolation_level == _READ_COMMITTED else log.high_watermark
+        return log.last_stable_offset if self.committed_only else log.high_watermark
 
     def read(self):
         """[(CachedPartition, answer)] of all partitions; `satisfied` says whether to answer now."""
@@ -170,11 +172,11 @@ class _Reader:
                 log = partition.log
                 if cached.last_fetched_epoch >= 0 and (diverging := _diverging(log, cached)):
                     urgent = True
-                    answer = self._answer(cached, log, ())
+                    answer = self._answer(cached, log, EMPTY)
                     answer.diverging_epoch = diverging
                 else:
                     result = log.read(cached.fetch_offset, min(cached.partition_max_bytes, room), self._limit(log), min_one)
-                    answer = self._answer(cached, log, result.records)
+                    answer = self._answer(cached, log, result)
                     if result.first_incomplete:
                         answer.records = ()
                     elif result.size:
@@ -190,14 +192,14 @@ class _Reader:
         self.satisfied = urgent or total >= self.min_bytes
         return answers
 
-    def _answer(self, cached, log, records):
+    def _answer(self, cached, log, result):
         return _Partition(
             partition_index=cached.partition,
             high_watermark=log.high_watermark,
             last_stable_offset=log.last_stable_offset,
             log_start_offset=log.log_start_offset,
-            aborted_transactions=() if self.request.isolation_level == _READ_COMMITTED else None,
-            records=records,
+            aborted_transactions=_aborted(cached, log, result) if self.committed_only else None,
+            records=result.records,
         )
 
     def wait(self, max_wait_ms):
@@ -209,20 +211,21 @@ class _Reader:
             log = self._find(cached).log
             watched.append((cached, log))
 
+        needed = max(self.min_bytes, 1)
+
         def grown():
             available = 0
             for cached, log in watched:
                 if log.closed:
                     pending.resolve()
                     return
-                if self.min_bytes > 1:
-                    available += min(log.readable_bytes(cached.fetch_offset, self._limit(log)), cached.partition_max_bytes)
-                    if available < self.min_bytes:
-                        continue
-                pending.resolve()
-                return
+                available += min(log.readable_bytes(cached.fetch_offset, self._limit(log)), cached.partition_max_bytes)
+                if available >= needed:
+                    pending.resolve()
+                    return
 
-        wake = pending.resolve if self.min_bytes <= 1 else grown
+        # A log that grows has more for who reads it to its end; who waits for transactions to end must look.
+        wake = pending.resolve if needed == 1 and not self.committed_only else grown
         for _, log in watched:
             log.watch(wake)
         try:
@@ -231,6 +234,13 @@ class _Reader:
             for _, log in watched:
                 log.unwatch(wake)
         return True
+
+
+def _aborted(cached, log, result):
+    return [
+        _Partition.AbortedTransactions(producer_id=producer_id, first_offset=first_offset)
+        for producer_id, first_offset in log.aborted_transactions(cached.fetch_offset, result)
+    ]
 
 
 def _refusal(index, error):

@@ -1,5 +1,6 @@
 """Produce: one batch per partition into its log."""
 
+from emulator.api.data.transactional import Unsettled, has_transactional, transaction_errors
 from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import Produce
@@ -22,9 +23,11 @@ _WITHOUT_LOG_START = frozenset({
 
 # Versions 0 to 2 are advertised, as Kafka does for old librdkafka (KAFKA-18659), and refused as it does.
 @handles(Produce, advertised=(0, Produce.versions.max))
-def produce(request, call, cluster):
+def produce(request, call, cluster, configs, transactions):
     acks, now, version = request.acks, call.now, call.version
     topics, failed, unbroken = [], False, 0
+    transactional, settled, refused = has_transactional(request), False, None
+    verdicts = {}
     for asked in request.topic_data:
         if version >= 13:
             topic = cluster.topics_by_id.get(asked.topic_id)
@@ -36,6 +39,11 @@ def produce(request, call, cluster):
         for data in asked.partition_data:
             index = data.index
             try:
+                if transactional and not settled:
+                    verdicts, refused = transaction_errors(request, call, cluster, configs, transactions)
+                    settled = True
+                if refused is not None:
+                    raise refused
                 if topic is None:
                     raise KafkaError(missing)
                 if not 0 <= index < len(topic.partitions):
@@ -47,13 +55,19 @@ def produce(request, call, cluster):
                 _check(acks, topic, partition, records, call)
                 if takes_long(records):
                     checked = call.offload(log.check, records, now, version)
+                    if transactional:  # which may have ended meanwhile
+                        verdicts, refused = transaction_errors(request, call, cluster, configs, transactions)
                 else:
                     checked = log.check(records, now, version)
-                appended = log.append(checked, partition.leader_epoch, now)
+                if transactional:
+                    _check_transaction(refused, verdicts, topic, index)
+                    appended = log.append(checked, partition.leader_epoch, now, True, 2 if version >= 12 else 0)  # KIP-890
+                else:
+                    appended = log.append(checked, partition.leader_epoch, now)
                 unbroken += len(records)
                 if unbroken > _BREATHE_AFTER:
                     call.breathe()
-                    unbroken = 0
+                    unbroken, settled = 0, False
             except KafkaError as error:
                 failed = True
                 answers.append(_refusal(index, error, topic))
@@ -91,8 +105,18 @@ def _check(acks, topic, partition, records, call):
     raise KafkaError(error)
 
 
+def _check_transaction(refused, verdicts, topic, index):
+    if refused is not None:
+        raise refused
+    if (topic.name, index) in verdicts:
+        raise verdicts[topic.name, index]
+
+
 def _refusal(index, error, topic):
     answer = _Partition(index=index, error_code=error.error, base_offset=-1)
+    if isinstance(error, Unsettled):
+        answer.error_message = error.message
+        return answer
     if error.error not in _WITHOUT_LOG_START and not isinstance(error, NoBatch):
         answer.log_start_offset = topic.partitions[index].log.log_start_offset
     record_errors = getattr(error, "record_errors", None)

@@ -1,8 +1,10 @@
-"""OffsetCommit, OffsetFetch, OffsetDelete: how far groups have read."""
+"""OffsetCommit, TxnOffsetCommit, OffsetFetch, OffsetDelete: how far groups have read."""
 
 from emulator.api.registry import handles
+from emulator.state.cluster.names import CONSUMER_OFFSETS
 from wire import errors
 from wire.apis.groups import OffsetCommit, OffsetDelete, OffsetFetch
+from wire.apis.transactions import TxnOffsetCommit
 from wire.errors import KafkaError
 
 
@@ -71,9 +73,8 @@ def _commit_error(may_commit, asked, topic, call):
     return errors.UNKNOWN_TOPIC_OR_PARTITION if topic is None else errors.NONE
 
 
-def _commit(request, accepted, version, groups):
-    """The error codes of the accepted partitions, topic by topic."""
-    topics = [
+def _positions(accepted):
+    return [
         (
             name,
             [
@@ -83,6 +84,11 @@ def _commit(request, accepted, version, groups):
         )
         for _, name, partitions in accepted
     ]
+
+
+def _commit(request, accepted, version, groups):
+    """The error codes of the accepted partitions, topic by topic."""
+    topics = _positions(accepted)
     try:
         return groups.commit_offsets(
             request.group_id,
@@ -97,6 +103,66 @@ def _commit(request, accepted, version, groups):
         return [[refusal.error] * len(partitions) for _, _, partitions in accepted]
 
 
+@handles(TxnOffsetCommit)
+def txn_offset_commit(request, call, cluster, configs, groups, transactions):
+    answer = _Answer(TxnOffsetCommit.Response.Topics)
+    accepted = []
+    refused = errors.NONE
+    if not call.allowed("write", "transactional_id", request.transactional_id):
+        refused = errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    elif not call.allowed("read", "group", request.group_id):
+        refused = errors.GROUP_AUTHORIZATION_FAILED
+    for asked in request.topics:
+        topic = cluster.topics.get(asked.name)
+        error = refused
+        if not error and not call.allowed("read", "topic", asked.name):
+            error = errors.TOPIC_AUTHORIZATION_FAILED
+        partitions = []
+        for partition in asked.partitions:
+            if error or topic is None or not _has_partition(topic, partition.partition_index):
+                answer.add(asked, partition.partition_index, error or errors.UNKNOWN_TOPIC_OR_PARTITION)
+            else:
+                partitions.append(partition)
+        if partitions:
+            accepted.append((asked, asked.name, partitions))
+    if accepted:
+        try:
+            if not request.group_id:
+                raise KafkaError(errors.INVALID_GROUP_ID)
+            _join_transaction(request, call, configs, groups, transactions)
+            codes = groups.commit_transactional_offsets(
+                request.group_id, request.member_id, request.group_instance_id, request.generation_id,
+                (request.producer_id, request.producer_epoch), _positions(accepted),
+            )  # fmt: skip
+        except KafkaError as refusal:
+            codes = [[refusal.error] * len(partitions) for _, _, partitions in accepted]
+        for (asked, _, partitions), found in zip(accepted, codes):
+            for partition, code in zip(partitions, found):
+                answer.add(asked, partition.partition_index, code)
+    return TxnOffsetCommit.reply(topics=answer.topics())
+
+
+def _join_transaction(request, call, configs, groups, transactions):
+    """The group's partition must be part of the transaction; v5+ makes it so (KIP-890)."""
+    partition = CONSUMER_OFFSETS, groups.partition_for(request.group_id)
+    producer = request.transactional_id, request.producer_id, request.producer_epoch
+    try:
+        if call.version >= 5:
+            transactions.add_partitions(*producer, [partition], version=2)
+            return
+        if not configs.settings.transaction_partition_verification_enable:
+            return
+        error = transactions.verify_partitions(*producer, [partition])[partition]
+    except KafkaError as refusal:
+        error = refusal.error
+    if error == errors.PRODUCER_FENCED:
+        error = errors.INVALID_PRODUCER_EPOCH
+    elif error == errors.TRANSACTION_ABORTABLE and call.version < 4:
+        error = errors.INVALID_TXN_STATE
+    if error:
+        raise KafkaError(error)
+
+
 @handles(OffsetFetch)
 def offset_fetch(request, call, cluster, groups):
     version = call.version
@@ -104,11 +170,14 @@ def offset_fetch(request, call, cluster, groups):
         Group = OffsetFetch.Response.Groups
         answers = []
         for asked in request.groups:
-            error, topics = _fetch(asked.group_id, asked.member_id, asked.member_epoch, asked.topics, Group.Topics, call, cluster, groups)
+            error, topics = _fetch(
+                asked.group_id, asked.member_id, asked.member_epoch, asked.topics, request.require_stable, Group.Topics,
+                call, cluster, groups,
+            )  # fmt: skip
             answers.append(Group(group_id=asked.group_id, error_code=error, topics=topics))
         return OffsetFetch.reply(groups=answers)
     Topic = OffsetFetch.Response.Topics
-    error, topics = _fetch(request.group_id, None, -1, request.topics, Topic, call, cluster, groups)
+    error, topics = _fetch(request.group_id, None, -1, request.topics, request.require_stable, Topic, call, cluster, groups)
     if error != errors.NONE and version < 2:
         # v1 has no place for the error of a group but its partitions.
         topics = [
@@ -118,10 +187,10 @@ def offset_fetch(request, call, cluster, groups):
     return OffsetFetch.reply(error_code=error, topics=topics)
 
 
-def _fetch(group_id, member_id, member_epoch, asked_topics, Topic, call, cluster, groups):
+def _fetch(group_id, member_id, member_epoch, asked_topics, require_stable, Topic, call, cluster, groups):
     """(error code of the group, answered topics); `asked_topics` is None for all of them.
 
-    require_stable holds back offsets of open transactions; there are no transactions yet.
+    `require_stable` holds back offsets that open transactions may change (KIP-447).
     """
     if not call.allowed("describe", "group", group_id):
         return errors.GROUP_AUTHORIZATION_FAILED, []
@@ -129,8 +198,13 @@ def _fetch(group_id, member_id, member_epoch, asked_topics, Topic, call, cluster
         committed = groups.fetch_offsets(group_id, member_id, member_epoch)
     except KafkaError as refusal:
         return refusal.error, []
+    def position(name, index, offset):
+        if require_stable and groups.is_pending(group_id, name, index):
+            return _nothing(Topic, index, errors.UNSTABLE_OFFSET_COMMIT)
+        return _position(Topic, index, offset)
+
     if asked_topics is None:
-        return errors.NONE, _all_topics(committed, Topic, call, cluster)
+        return errors.NONE, _all_topics(committed, position, Topic, call, cluster)
     found, refused = [], []
     for asked in asked_topics:
         topic = _by_name(cluster, asked, call.version)
@@ -142,17 +216,17 @@ def _fetch(group_id, member_id, member_epoch, asked_topics, Topic, call, cluster
             error = errors.TOPIC_AUTHORIZATION_FAILED
         else:
             offsets = committed.get(name, {})
-            found.append(_topic(Topic, asked, [_position(Topic, i, offsets.get(i)) for i in asked.partition_indexes], call))
+            found.append(_topic(Topic, asked, [position(name, i, offsets.get(i)) for i in asked.partition_indexes], call))
             continue
         refused.append(_topic(Topic, asked, [_nothing(Topic, index, error) for index in asked.partition_indexes], call))
     return errors.NONE, found + refused
 
 
-def _all_topics(committed, Topic, call, cluster):
+def _all_topics(committed, position, Topic, call, cluster):
     topics = []
     for name, offsets in committed.items():
         if call.allowed("describe", "topic", name):
-            partitions = [_position(Topic, index, offset) for index, offset in offsets.items()]
+            partitions = [position(name, index, offset) for index, offset in offsets.items()]
             if call.version < 10:
                 topics.append(Topic(name=name, partitions=partitions))
             elif (topic := cluster.topics.get(name)) is not None:

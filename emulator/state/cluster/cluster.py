@@ -147,10 +147,19 @@ class Cluster:
         if topic is not None:
             return topic
         settings = self.configs.settings
-        if name != names.CONSUMER_OFFSETS:
+        if name == names.CONSUMER_OFFSETS:
+            count, factor = settings.offsets_topic_num_partitions, settings.offsets_topic_replication_factor
+            configs = {"compression.type": "producer", "cleanup.policy": "compact", "segment.bytes": str(settings.offsets_topic_segment_bytes)}
+        elif name == names.TRANSACTION_STATE:
+            count, factor = settings.transaction_state_log_num_partitions, settings.transaction_state_log_replication_factor
+            configs = {
+                "compression.type": "uncompressed", "cleanup.policy": "compact", "unclean.leader.election.enable": "false",
+                "min.insync.replicas": str(settings.transaction_state_log_min_isr),
+                "segment.bytes": str(settings.transaction_state_log_segment_bytes),
+            }  # fmt: skip
+        else:
             raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION, f"{name} is not kept yet")
-        configs = {"compression.type": "producer", "cleanup.policy": "compact", "segment.bytes": str(settings.offsets_topic_segment_bytes)}
-        return self.create_topic(name, settings.offsets_topic_num_partitions, settings.offsets_topic_replication_factor, configs)
+        return self.create_topic(name, count, factor, configs)
 
     # Configs ------------------------------------------------------------------------------
 

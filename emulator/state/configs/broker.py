@@ -60,6 +60,15 @@ _KEYS = (
     Key("offsets.topic.num.partitions", INT, "50", at_least(1)),
     Key("offsets.topic.replication.factor", SHORT, "3", at_least(1)),
     Key("offsets.topic.segment.bytes", INT, "104857600", at_least(1)),
+    Key("transaction.max.timeout.ms", INT, "900000", at_least(1)),
+    Key("transactional.id.expiration.ms", INT, "604800000", at_least(1)),
+    Key("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT, "10000", at_least(1)),
+    Key("transaction.remove.expired.transaction.cleanup.interval.ms", INT, "3600000", at_least(1)),
+    Key("transaction.partition.verification.enable", BOOLEAN, "true", dynamic=True),
+    Key("transaction.state.log.num.partitions", INT, "50", at_least(1)),
+    Key("transaction.state.log.replication.factor", SHORT, "3", at_least(1)),
+    Key("transaction.state.log.min.isr", INT, "2", at_least(1)),
+    Key("transaction.state.log.segment.bytes", INT, "104857600", at_least(1)),
 )
 
 BROKER = {key.name: key for key in _KEYS}
@@ -76,21 +85,26 @@ QUICK_START = {
     "node.id": "1",
     "num.partitions": "1",
     "offsets.topic.replication.factor": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
 }
 
 # DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
 DESCRIBED = (
     "offsets.topic.num.partitions", "min.insync.replicas", "message.max.bytes", "log.roll.jitter.hours", "socket.request.max.bytes",
-    "log.message.timestamp.type", "connections.max.idle.ms", "listener.security.protocol.map", "log.retention.hours",
-    "producer.id.expiration.ms", "log.roll.ms", "node.id", "log.segment.bytes", "group.max.session.timeout.ms",
-    "log.message.timestamp.after.max.ms", "log.retention.minutes", "log.message.timestamp.before.max.ms", "compression.gzip.level",
+    "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions", "listener.security.protocol.map",
+    "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms", "node.id", "transaction.partition.verification.enable",
+    "log.segment.bytes", "group.max.session.timeout.ms", "log.message.timestamp.after.max.ms", "log.retention.minutes",
+    "log.message.timestamp.before.max.ms", "transaction.abort.timed.out.transaction.cleanup.interval.ms", "compression.gzip.level",
     "broker.rack", "offsets.retention.check.interval.ms", "log.retention.check.interval.ms", "auto.create.topics.enable",
-    "default.replication.factor", "delete.topic.enable", "log.retention.ms", "offsets.topic.replication.factor", "log.retention.bytes",
+    "default.replication.factor", "transactional.id.expiration.ms", "transaction.state.log.replication.factor", "delete.topic.enable",
+    "log.retention.ms", "offsets.topic.replication.factor", "transaction.state.log.min.isr", "log.retention.bytes",
     "offsets.retention.minutes", "compression.zstd.level", "num.partitions", "listeners", "log.index.size.max.bytes",
-    "compression.lz4.level", "log.roll.hours", "log.roll.jitter.ms", "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms",
-    "log.index.interval.bytes", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
-    "max.incremental.fetch.session.cache.slots", "group.min.session.timeout.ms", "group.max.size", "max.request.partition.size.limit",
+    "compression.lz4.level", "log.roll.hours", "log.roll.jitter.ms", "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes",
+    "group.initial.rebalance.delay.ms", "log.index.interval.bytes", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
+    "max.incremental.fetch.session.cache.slots", "transaction.remove.expired.transaction.cleanup.interval.ms",
+    "group.min.session.timeout.ms", "transaction.max.timeout.ms", "group.max.size", "max.request.partition.size.limit",
     "advertised.listeners",
 )
 

@@ -436,16 +436,23 @@ class ClassicGroup:
     def is_empty(self):
         return self.state == EMPTY
 
-    def check_offset_commit(self, member_id, group_instance_id, generation_id):
-        """Raise unless this member may commit now; a commit keeps its session alive."""
+    def check_offset_commit(self, member_id, group_instance_id, generation_id, transactional=False):
+        """Raise unless this member may commit now; a commit keeps its session alive, but for one in a transaction.
+
+        Transactions of before KIP-447 name no member at all, and may always commit.
+        """
         if generation_id < 0 and self.state == EMPTY:
             return
         if generation_id < 0 and not member_id and group_instance_id is None:
+            if transactional:
+                return
             raise errors.KafkaError(errors.UNKNOWN_MEMBER_ID)
         if error := self._member_error(member_id, group_instance_id):
             raise errors.KafkaError(error)
         if generation_id != self.generation_id:
             raise errors.KafkaError(errors.ILLEGAL_GENERATION)
+        if transactional:
+            return
         if self.state == COMPLETING_REBALANCE:
             raise errors.KafkaError(errors.REBALANCE_IN_PROGRESS)
         member = self.members[member_id]

@@ -13,9 +13,11 @@ from emulator.state.groups import records
 from emulator.state.groups.classic import DEAD, ClassicGroup
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
+from emulator.state.groups.pending import PendingOffsets
 from wire import errors
 from wire.internal import CONSUMER_OFFSETS, Malformed
 from wire.internal.groups import GroupMetadata, OffsetCommit
+from wire.records import NO_PRODUCER_ID
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class GroupCoordinator:
         self._topic_id = topic_id
         self._groups = {}
         self._offsets = CommittedOffsets()
+        self._pending = PendingOffsets()
         self._cleaning = None
 
     def partition_for(self, group_id):
@@ -168,16 +171,62 @@ class GroupCoordinator:
                     continue
                 answers[topic] = errors.NONE
                 for partition in partitions:
-                    if self._offsets.get(group_id, topic, partition) is not None:
+                    if self._has_offset(group_id, topic, partition):
                         self._offset_forgotten(group_id, topic, partition)
         return answers
+
+    def _has_offset(self, group_id, topic, partition):
+        return self._offsets.get(group_id, topic, partition) is not None or self._pending.is_pending(group_id, topic, partition)
 
     def topic_deleted(self, topic):
         """No group keeps offsets in a topic that is gone."""
         with self._store:
+            for group_id, partition in self._pending.of_topic(topic):
+                self._offset_forgotten(group_id, topic, partition)
             for group_id in self._offsets.groups_with(topic):
                 for partition in list(self._offsets.of_group(group_id)[topic]):
                     self._offset_forgotten(group_id, topic, partition)
+
+    def commit_transactional_offsets(self, group_id, member_id, group_instance_id, generation_id, producer, topics):
+        """As `commit_offsets`, by a `producer` (id, epoch); what is committed counts once its transaction has."""
+        if not group_id:
+            raise errors.KafkaError(errors.INVALID_GROUP_ID)
+        group = self._groups.get(group_id)
+        if group is None:
+            if generation_id >= 0:
+                raise errors.KafkaError(errors.ILLEGAL_GENERATION)
+            group = self._new_group(group_id)
+        group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
+        now, partition = self._time.now(), self.partition_for(group_id)
+        codes, accepted = [], []
+        for topic, positions in topics:
+            topic_id = self._topic_id(topic) or _NO_ID
+            codes.append([])
+            for index, offset, leader_epoch, metadata in positions:
+                if metadata is not None and len(metadata) > self._settings.offset_metadata_max_bytes:
+                    codes[-1].append(errors.OFFSET_METADATA_TOO_LARGE)
+                    continue
+                codes[-1].append(errors.NONE)
+                accepted.append((topic, index, CommittedOffset(offset, leader_epoch, metadata or "", now, None, topic_id)))
+        if accepted:
+            self._store.append_in_transaction(
+                partition,
+                producer,
+                [(records.offset_key(group_id, topic, index), records.offset_value(offset)) for topic, index, offset in accepted],
+            )
+        for topic, index, offset in accepted:
+            self._pending.add(partition, producer[0], group_id, topic, index, offset)
+        return codes
+
+    def is_pending(self, group_id, topic, partition):
+        """Whether a transaction that has not ended committed an offset there (KIP-447)."""
+        return self._pending.is_pending(group_id, topic, partition)
+
+    def end_transaction(self, producer_id, partition, commit):
+        """The transaction of this producer has ended in a partition of __consumer_offsets."""
+        for (group_id, topic, index), offset in self._pending.ended(partition, producer_id):
+            if commit and offset is not None:
+                self._offsets.committed(group_id, topic, index, offset)
 
     # -- groups ------------------------------------------------------------------------------------
 
@@ -201,6 +250,8 @@ class GroupCoordinator:
         group.check_delete()
         with self._store:
             for topic, partition, _ in self._offsets.positions(group_id):
+                self._offset_forgotten(group_id, topic, partition)
+            for topic, partition in self._pending.positions(group_id):
                 self._offset_forgotten(group_id, topic, partition)
             self._group_forgotten(group)
 
@@ -234,10 +285,15 @@ class GroupCoordinator:
         retention = self._settings.offsets_retention_minutes * 60_000
         with self._store:
             for group in list(self._groups.values()):
-                for topic, partition, offset in self._offsets.positions(group.group_id):
-                    if not group.subscribes_to(topic) and self._is_expired(group, offset, now, retention):
-                        self._offset_forgotten(group.group_id, topic, partition)
-                if group.is_empty and not self._offsets.of_group(group.group_id):
+                group_id = group.group_id
+                for topic, partition, offset in self._offsets.positions(group_id):
+                    if (
+                        not group.subscribes_to(topic)
+                        and self._is_expired(group, offset, now, retention)
+                        and not self._pending.is_pending(group_id, topic, partition)
+                    ):
+                        self._offset_forgotten(group_id, topic, partition)
+                if group.is_empty and not self._offsets.of_group(group_id) and not self._pending.any_of(group_id):
                     self._group_forgotten(group)
         self._clean_later()
 
@@ -255,10 +311,12 @@ class GroupCoordinator:
     def _offset_committed(self, group_id, topic, partition, committed):
         self._append(group_id, records.offset_key(group_id, topic, partition), records.offset_value(committed))
         self._offsets.committed(group_id, topic, partition, committed)
+        self._pending.overtaken(group_id, topic, partition)
 
     def _offset_forgotten(self, group_id, topic, partition):
         self._append(group_id, records.offset_key(group_id, topic, partition), None)
         self._offsets.forgotten(group_id, topic, partition)
+        self._pending.forgotten(group_id, topic, partition)
 
     def _group_changed(self, group):
         """The group's members, generation and assignment as they now are."""
@@ -278,7 +336,10 @@ class GroupCoordinator:
     def load(self, partition):
         """Take over a partition: rebuild its groups from its records. Sessions of members start anew."""
         groups = {}  # group id -> its last GroupMetadata; None: only its offsets are known
-        for key, value in self._store.read(partition):
+        for producer_id, key, value in self._store.read(partition):
+            if key is None:
+                self.end_transaction(producer_id, partition, commit=value)
+                continue
             try:
                 kind, key, value = CONSUMER_OFFSETS.parse(key, value)
             except Malformed as reason:
@@ -289,11 +350,17 @@ class GroupCoordinator:
                 if value is not None:
                     groups[key.group] = value
             elif kind is OffsetCommit:
+                position = key.group, key.topic, key.partition
                 if value is None:
-                    self._offsets.forgotten(key.group, key.topic, key.partition)
+                    self._offsets.forgotten(*position)
+                    self._pending.forgotten(*position)
+                    continue
+                groups.setdefault(key.group)
+                if producer_id == NO_PRODUCER_ID:
+                    self._offsets.committed(*position, records.committed_offset(value))
+                    self._pending.overtaken(*position)
                 else:
-                    groups.setdefault(key.group)
-                    self._offsets.committed(key.group, key.topic, key.partition, records.committed_offset(value))
+                    self._pending.add(partition, producer_id, *position, records.committed_offset(value))
         for group_id, value in groups.items():
             group = self._new_group(group_id)
             if value is not None:
@@ -305,3 +372,4 @@ class GroupCoordinator:
         for group_id in [group_id for group_id in self._groups if self.partition_for(group_id) == partition]:
             self._groups.pop(group_id).close(errors.NOT_COORDINATOR)
             self._offsets.drop(group_id)
+        self._pending.drop(partition)

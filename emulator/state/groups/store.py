@@ -8,7 +8,7 @@ Source: org.apache.kafka.coordinator.common.runtime.CoordinatorRuntime, Coordina
 """
 
 from wire.errors import MESSAGE_TOO_LARGE, KafkaError
-from wire.records import COMMIT, CheckedBatch, build_internal_batch, iter_records, parse_control
+from wire.records import COMMIT, NO_PRODUCER_ID, build_internal_batch, iter_records, parse_control
 
 _BATCH_OVERHEAD = 61
 _RECORD_OVERHEAD = 32  # the most that a record adds to its key and value
@@ -49,27 +49,31 @@ class Store:
                 for batch in _split(pairs, found.log.config.max_message_bytes):
                     self._write(found, batch)
 
-    def _write(self, partition, pairs):
+    def append_in_transaction(self, partition, producer, pairs):
+        """Append (key, value) pairs that count once the transaction of `producer` (id, epoch) commits."""
+        found = self._partition_of(partition)
+        for batch in _split(pairs, found.log.config.max_message_bytes):
+            self._write(found, batch, *producer)
+
+    def _write(self, partition, pairs, *producer):
         now = self._time.now()
-        data, header = build_internal_batch(pairs, now)
-        partition.log.append(CheckedBatch(data, header, now, -1), partition.leader_epoch, now)
+        partition.log.append_own(*build_internal_batch(pairs, now, *producer), partition.leader_epoch, now)
 
     def read(self, partition):
-        """(key, value) of every record that counts: of transactions, those that were committed."""
+        """(producer id, key, value) of every record; (producer id, None, whether it committed) at a transaction's end.
+
+        The producer id is NO_PRODUCER_ID for what is part of no transaction.
+        """
         log = self._partition_of(partition).log
-        open_transactions = {}  # producer id -> [(key, value)]
         for header, batch in log.batches():
-            if header.is_control:
-                [marker] = iter_records(batch, control=True)
-                pairs = open_transactions.pop(header.producer_id, ())
-                if parse_control(marker).type == COMMIT:
-                    yield from pairs
-                continue
-            pairs = ((record.key, record.value) for record in iter_records(batch) if record.offset >= log.log_start_offset)
-            if header.is_transactional:
-                open_transactions.setdefault(header.producer_id, []).extend(pairs)
-            else:
-                yield from pairs
+            producer_id = header.producer_id if header.is_transactional else NO_PRODUCER_ID
+            for record in iter_records(batch, control=True):
+                if record.offset < log.log_start_offset:
+                    continue
+                if header.is_control:
+                    yield producer_id, None, parse_control(record).type == COMMIT
+                else:
+                    yield producer_id, record.key, record.value
 
 
 def _size(key, value):

@@ -7,12 +7,15 @@ leader epoch) are written anew. Nothing here waits: who wants to know of growth 
 import struct
 from bisect import bisect_right
 
+from emulator.state.log.aborted import AbortedTransactions
 from emulator.state.log.files import MemoryFile
 from emulator.state.log.producers import NO_PRODUCER_ID, Producers
 from emulator.state.log.segment import NO_TIMESTAMP, Segment
 from wire import errors
 from wire.errors import KafkaError
-from wire.records import check_batch, check_shape, find_max_timestamp, find_timestamp
+from wire.records import (
+    ABORT, COMMIT, build_end_marker, check_batch, check_shape, find_max_timestamp, find_timestamp,
+)  # fmt: skip
 
 _PREFIX = struct.Struct(">qii")  # base_offset, batch_length, partition_leader_epoch
 _MOST_RELATIVE = 2**31 - 1  # offsets in a segment are stored relative to its base
@@ -21,14 +24,15 @@ _INDEX_ENTRY = 8  # bytes of an offset index entry on disk: segment.index.bytes 
 
 
 class ReadResult:
-    """Views of consecutive batches; the last may be cut short, as Kafka's are."""
+    """Views of consecutive batches; the last may be cut short, as Kafka's are. All lie below the offset `upto`."""
 
-    __slots__ = ("records", "size", "first_incomplete")
+    __slots__ = ("records", "size", "first_incomplete", "upto")
 
-    def __init__(self, records, size, first_incomplete=False):
+    def __init__(self, records, size, first_incomplete=False, upto=-1):
         self.records = records
         self.size = size
         self.first_incomplete = first_incomplete
+        self.upto = upto
 
 
 EMPTY = ReadResult((), 0)
@@ -56,6 +60,7 @@ class Log:
         self.high_watermark = 0
         self.leader_epochs = []  # (epoch, first offset of it), oldest first
         self.producers = Producers(name)
+        self.aborted = AbortedTransactions()
         self.closed = False
         self._time = time
         self._random = random
@@ -72,6 +77,9 @@ class Log:
 
     @property
     def last_stable_offset(self):
+        """Below it every transaction has ended: how far consumers with read_committed may read."""
+        for first_offset in self.producers.open.values():  # the oldest is the first
+            return min(max(first_offset, self.log_start_offset), self.high_watermark)
         return self.high_watermark
 
     # -- append -------------------------------------------------------------------------------
@@ -91,44 +99,92 @@ class Log:
             check_shape(records, version)
         return check_batch(records, now, self.config, self.name)
 
-    def append(self, checked, leader_epoch, now):
+    def append(self, checked, leader_epoch, now, verified=False, transaction_version=0):
         """Append a batch that `check` has passed; gives Appended.
 
-        Raises KafkaError: RECORD_LIST_TOO_LARGE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER.
+        `verified`: the coordinator knows that this partition is part of the batch's transaction, asked by the
+        given version of the transaction protocol (KIP-890). Raises KafkaError: RECORD_LIST_TOO_LARGE,
+        INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE.
         """
-        config = self.config
         header, data = checked.header, checked.records
         if self.closed:
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
-        if len(data) > config.segment_bytes:
+        if len(data) > self.config.segment_bytes:
             raise KafkaError(
                 errors.RECORD_LIST_TOO_LARGE,
                 f"Message batch size is {len(data)} bytes in append to partition {self.name}, "
-                f"which exceeds the maximum configured segment size of {config.segment_bytes}.",
+                f"which exceeds the maximum configured segment size of {self.config.segment_bytes}.",
             )
-        has_producer = header.producer_id != NO_PRODUCER_ID
-        if has_producer:
-            seen = self.producers.duplicate(header)
+        if header.producer_id == NO_PRODUCER_ID:
+            base_offset = self._write(data, header.last_offset_delta, checked.max_timestamp, leader_epoch, now)
+        else:
+            producers = self.producers
+            seen = producers.duplicate(header)
             if seen is not None:
                 return Appended(seen[2], checked.log_append_time, duplicate=True)
-            self.producers.check(header, self.end_offset)
+            if header.is_transactional and not producers.in_transaction(header.producer_id, header.producer_epoch):
+                if not verified:
+                    raise KafkaError(errors.INVALID_TXN_STATE, "Record was not part of an ongoing transaction")
+                if transaction_version >= 2:
+                    producers.check_begin(header, self.end_offset)
+            producers.check(header, self.end_offset)
+            base_offset = self._write(data, header.last_offset_delta, checked.max_timestamp, leader_epoch, now)
+            producers.update(header, base_offset, base_offset + header.last_offset_delta, checked.max_timestamp)
+        self._grow(base_offset + header.last_offset_delta + 1)
+        return Appended(base_offset, checked.log_append_time)
+
+    def append_own(self, data, header, leader_epoch, now):
+        """Append a coordinator's batch: `data` with its BatchHeader; gives its base offset.
+
+        Its sequence is not looked at. Raises KafkaError INVALID_PRODUCER_EPOCH.
+        """
+        if self.closed:
+            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+        if header.has_producer_id:
+            self.producers.check_epoch(header.producer_id, header.producer_epoch, self.end_offset)
+        base_offset = self._write(data, header.last_offset_delta, header.max_timestamp, leader_epoch, now)
+        if header.has_producer_id:
+            self.producers.update(header, base_offset, base_offset + header.last_offset_delta, header.max_timestamp)
+        self._grow(base_offset + header.last_offset_delta + 1)
+        return base_offset
+
+    def append_marker(self, commit, producer_id, producer_epoch, coordinator_epoch, leader_epoch, now, transaction_version=0):
+        """End a producer's transaction here by a COMMIT or ABORT marker; gives the marker's offset.
+
+        Raises KafkaError: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
+        """
+        if self.closed:
+            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+        producers = self.producers
+        producers.check_marker(producer_id, producer_epoch, coordinator_epoch, self.end_offset, transaction_version)
+        data = build_end_marker(COMMIT if commit else ABORT, now, producer_id, producer_epoch, coordinator_epoch)
+        offset = self._write(data, 0, now, leader_epoch, now)
+        began = producers.end(producer_id, producer_epoch, coordinator_epoch, now)
+        if began is not None and not commit:
+            stable = next(iter(producers.open.values()), offset + 1)
+            self.aborted.add(producer_id, began, offset, stable)
+        self._grow(offset + 1)
+        return offset
+
+    def _write(self, data, last_offset_delta, max_timestamp, leader_epoch, now):
+        """One batch at the log's end, which it does not move yet; gives its base offset."""
         base_offset = self.end_offset
-        next_offset = base_offset + header.last_offset_delta + 1
+        next_offset = base_offset + last_offset_delta + 1
         segment = self.segments[-1]
-        if segment.size and self._should_roll(segment, len(data), next_offset - 1, checked.max_timestamp, now):
+        if segment.size and self._should_roll(segment, len(data), next_offset - 1, max_timestamp, now):
             segment = self._roll()
         if self.leader_epochs[-1][0] < leader_epoch:
             self.begin_epoch(leader_epoch)
         segment.append(
             _PREFIX.pack(base_offset, len(data) - 12, leader_epoch),
-            data, base_offset, next_offset, checked.max_timestamp, config.index_interval_bytes,
+            data, base_offset, next_offset, max_timestamp, self.config.index_interval_bytes,
         )  # fmt: skip
-        if has_producer:
-            self.producers.update(header, base_offset, next_offset - 1, checked.max_timestamp)
+        return base_offset
+
+    def _grow(self, next_offset):
         self.end_offset = self.high_watermark = next_offset
         if self._waiters:
             self._notify()
-        return Appended(base_offset, checked.log_append_time)
 
     def _should_roll(self, segment, size, last_offset, max_timestamp, now):
         config = self.config
@@ -200,7 +256,8 @@ class Log:
             if size >= limit:
                 size = limit
                 segment.remember(min(upto, segment.next_offset), position + size)
-            return ReadResult(segment.file.read(position, size), size, first_incomplete=size < first)
+            upto = min(upto, segment.offset_after(position + size)) if self.aborted else upto
+            return ReadResult(segment.file.read(position, size), size, size < first, upto)
         return EMPTY
 
     def batches(self):
@@ -209,6 +266,15 @@ class Log:
             for position, header in segment.batches():
                 if header.last_offset >= self.log_start_offset:
                     yield header, segment.batch_bytes(position, header)
+
+    def aborted_transactions(self, offset, result):
+        """[(producer id, first offset)] of the aborted transactions in what `read` gave from `offset` on.
+
+        Some that begin a little after it may be among them: the end is found by the sparse index, as in Kafka.
+        """
+        if not self.aborted or not result.size:
+            return ()
+        return self.aborted.between(offset, result.upto)
 
     def readable_bytes(self, offset, upto):
         """How many bytes a fetch from `offset` could get now; what `fetch.min.bytes` is measured by."""
@@ -279,6 +345,7 @@ class Log:
             while len(self.segments) > 1 and self.segments[0].next_offset <= offset:
                 del self.segments[0]
             self._trim_epochs()
+            self.aborted.trim(self.log_start_offset)
         return self.log_start_offset
 
     def delete_old_segments(self, now):
@@ -309,6 +376,7 @@ class Log:
         if self.segments[0].base_offset > self.log_start_offset:
             self.log_start_offset = self.segments[0].base_offset
             self._trim_epochs()
+            self.aborted.trim(self.log_start_offset)
 
     def _trim_epochs(self):
         entries = self.leader_epochs

@@ -1,4 +1,7 @@
-"""Idempotence: what each producer last wrote to this partition (Kafka's ProducerStateManager)."""
+"""What each producer last wrote to this partition, and which transactions are open here.
+
+Source: org.apache.kafka.storage.internals.log.ProducerStateManager, ProducerAppendInfo of Kafka 4.3.1.
+"""
 
 from wire import errors
 from wire.errors import KafkaError
@@ -15,14 +18,20 @@ def next_sequence(sequence, count):
 
 class ProducerEntry:
     """One producer id's state: its epoch and its last batches, oldest first, as
-    (first_sequence, last_sequence, base_offset, last_offset, timestamp)."""
+    (first_sequence, last_sequence, base_offset, last_offset, timestamp).
 
-    __slots__ = ("producer_epoch", "batches", "last_timestamp")
+    `first_open_offset`: where its open transaction begins here, or None. `coordinator_epoch`: that of the last
+    marker, -1 when there was none.
+    """
+
+    __slots__ = ("producer_epoch", "batches", "last_timestamp", "first_open_offset", "coordinator_epoch")
 
     def __init__(self, producer_epoch):
         self.producer_epoch = producer_epoch
         self.batches = []
         self.last_timestamp = -1
+        self.first_open_offset = None
+        self.coordinator_epoch = -1
 
     @property
     def last_sequence(self):
@@ -30,11 +39,15 @@ class ProducerEntry:
 
 
 class Producers:
-    """The producers of one partition, by producer id."""
+    """The producers of one partition, by producer id.
+
+    `open`: {producer id: first offset} of the open transactions, in the order in which they began.
+    """
 
     def __init__(self, name):
         self._name = name  # of the partition, for messages
         self._entries = {}
+        self.open = {}
 
     def __len__(self):
         return len(self._entries)
@@ -57,21 +70,21 @@ class Producers:
                 return batch
         return None
 
-    def check(self, header, end_offset):
-        """Refuse a batch of an old epoch or out of sequence.
+    def in_transaction(self, producer_id, producer_epoch):
+        """Whether this producer, in this epoch, has an open transaction here."""
+        return producer_id in self.open and self._entries[producer_id].producer_epoch == producer_epoch
 
-        Raises KafkaError: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER (ProducerAppendInfo).
+    def check(self, header, end_offset):
+        """Refuse a batch of an old epoch, out of sequence, or outside of its producer's open transaction.
+
+        Raises KafkaError: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE.
         """
         entry = self._entries.get(header.producer_id)
         if entry is None:
             return  # state lost to expiry or DeleteRecords: any sequence may follow
         epoch, sequence = header.producer_epoch, header.base_sequence
         if epoch < entry.producer_epoch:
-            raise KafkaError(
-                errors.INVALID_PRODUCER_EPOCH,
-                f"Epoch of producer {header.producer_id} at offset {end_offset} in {self._name} is {epoch}, "
-                f"which is smaller than the last seen epoch {entry.producer_epoch}",
-            )
+            raise self._stale(header.producer_id, epoch, entry, end_offset)
         if epoch > entry.producer_epoch:
             if sequence != 0:
                 raise KafkaError(
@@ -80,35 +93,104 @@ class Producers:
                     f"in partition {self._name}: {epoch} (request epoch), {sequence} (seq. number), "
                     f"{entry.producer_epoch} (current producer epoch)",
                 )
-            return
-        expected = next_sequence(entry.last_sequence, 1)
-        if sequence != expected and entry.batches:
+        elif sequence != next_sequence(entry.last_sequence, 1):
             raise KafkaError(
                 errors.OUT_OF_ORDER_SEQUENCE_NUMBER,
                 f"Out of order sequence number for producer {header.producer_id} at offset {end_offset} in partition "
                 f"{self._name}: {sequence} (incoming seq. number), {entry.last_sequence} (current end sequence number)",
             )
+        if entry.first_open_offset is not None and not header.is_transactional:
+            raise KafkaError(
+                errors.INVALID_TXN_STATE,
+                f"Expected transactional write from producer {header.producer_id} at offset {end_offset} in partition {self._name}",
+            )
+
+    def check_epoch(self, producer_id, producer_epoch, end_offset):
+        """Raise KafkaError INVALID_PRODUCER_EPOCH for an old epoch."""
+        entry = self._entries.get(producer_id)
+        if entry is not None and producer_epoch < entry.producer_epoch:
+            raise self._stale(producer_id, producer_epoch, entry, end_offset)
+
+    def check_begin(self, header, end_offset):
+        """Refuse a first batch of a transaction (KIP-890) that does not begin the sequence of a producer unknown here."""
+        entry = self._entries.get(header.producer_id)
+        if header.base_sequence > 0 and (entry is None or not entry.batches):
+            raise KafkaError(
+                errors.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                f"Invalid sequence number for producer {header.producer_id} at offset {end_offset} in partition "
+                f"{self._name}: {header.base_sequence} (incoming seq. number). "
+                f"Expected sequence 0 for transactions v2 idempotent producer with no existing state.",
+            )
+
+    def check_marker(self, producer_id, producer_epoch, coordinator_epoch, end_offset, transaction_version):
+        """Refuse a marker of an old producer epoch or an old coordinator.
+
+        From transaction version 2 on a marker carries a higher epoch than the records before it; written again, it
+        is let through. Raises KafkaError: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
+        """
+        entry = self._entries.get(producer_id)
+        if entry is None:
+            return
+        current = entry.producer_epoch
+        if producer_epoch < current or (
+            transaction_version >= 2 and producer_epoch == current and entry.first_open_offset is not None
+        ):
+            raise self._stale(producer_id, producer_epoch, entry, end_offset)
+        if coordinator_epoch < entry.coordinator_epoch:
+            raise KafkaError(
+                errors.TRANSACTION_COORDINATOR_FENCED,
+                f"Invalid coordinator epoch for producerId {producer_id} at offset {end_offset} in partition "
+                f"{self._name}: {coordinator_epoch} (zombie), {entry.coordinator_epoch} (current)",
+            )
+
+    def _stale(self, producer_id, epoch, entry, end_offset):
+        return KafkaError(
+            errors.INVALID_PRODUCER_EPOCH,
+            f"Epoch of producer {producer_id} at offset {end_offset} in {self._name} is {epoch}, "
+            f"which is smaller than the last seen epoch {entry.producer_epoch}",
+        )
+
+    def _entry(self, producer_id, producer_epoch):
+        entry = self._entries.get(producer_id)
+        if entry is None:
+            entry = self._entries[producer_id] = ProducerEntry(producer_epoch)
+        elif entry.producer_epoch != producer_epoch:
+            entry.producer_epoch = producer_epoch
+            entry.batches.clear()
+        return entry
 
     def update(self, header, base_offset, last_offset, timestamp):
         """Remember an appended batch."""
-        entry = self._entries.get(header.producer_id)
-        if entry is None:
-            entry = self._entries[header.producer_id] = ProducerEntry(header.producer_epoch)
-        elif entry.producer_epoch != header.producer_epoch:
-            entry.producer_epoch = header.producer_epoch
-            entry.batches.clear()
+        entry = self._entry(header.producer_id, header.producer_epoch)
         first = header.base_sequence
         last = next_sequence(first, header.last_offset_delta)
         entry.batches.append((first, last, base_offset, last_offset, timestamp))
         if len(entry.batches) > _REMEMBERED_BATCHES:
             del entry.batches[0]
         entry.last_timestamp = timestamp
+        if entry.first_open_offset is None and header.is_transactional:
+            self.open[header.producer_id] = entry.first_open_offset = base_offset
+
+    def end(self, producer_id, producer_epoch, coordinator_epoch, timestamp):
+        """Remember an appended marker; gives the first offset of the transaction that it ended, or None."""
+        entry = self._entry(producer_id, producer_epoch)
+        # Kafka forgets the sequences only with the epoch: under version 1 of transactions they go on.
+        entry.coordinator_epoch = coordinator_epoch
+        entry.last_timestamp = timestamp
+        began, entry.first_open_offset = entry.first_open_offset, None
+        self.open.pop(producer_id, None)
+        return began
 
     def expire(self, before):
-        """Forget producers whose last batch carries a timestamp before `before` (ms)."""
-        old = [producer_id for producer_id, entry in self._entries.items() if entry.last_timestamp < before]
+        """Forget producers whose last batch carries a timestamp before `before` (ms), but for open transactions."""
+        old = [
+            producer_id
+            for producer_id, entry in self._entries.items()
+            if entry.last_timestamp < before and entry.first_open_offset is None
+        ]
         for producer_id in old:
             del self._entries[producer_id]
 
     def clear(self):
         self._entries.clear()
+        self.open.clear()

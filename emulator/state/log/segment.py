@@ -84,6 +84,11 @@ class Segment:
             return self.file.size
         return found[0]
 
+    def offset_after(self, position):
+        """An offset that nothing before `position` reaches; the index is sparse, so it may be some batches on."""
+        index = bisect_left(self._positions, position)
+        return self._offsets[index] if index < len(self._offsets) else self.next_offset
+
     def remember(self, offset, position):
         """A reader got everything before `offset`, which stands at `position`."""
         self._last_read = (offset, position)
