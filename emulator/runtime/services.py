@@ -8,10 +8,15 @@ from emulator.state.fetch_sessions import FetchSessions
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.store import Store
 from emulator.state.log import Log
+from emulator.state.log.cleaner import LogCleaner
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.transactions.coordinator import TransactionCoordinator
 from emulator.state.transactions.markers import Markers
 from emulator.state.transactions.store import TransactionLog
+
+# Compaction leaves the active segment alone. Kafka's has 100 MB on disk for each of 50 partitions; in memory less
+# must do, and nobody but the cleaner sees where segments end.
+_INTERNAL_SEGMENT_BYTES = 1024 * 1024
 
 
 def make_services(settings, bound, time, patience, random):
@@ -19,7 +24,8 @@ def make_services(settings, bound, time, patience, random):
     configs = Configs(settings)
 
     def new_log(topic, partition, config):
-        log = Log(f"{topic.name}-{partition}", config, time, random)
+        largest = {"largest_segment": _INTERNAL_SEGMENT_BYTES} if topic.internal else {}
+        log = Log(f"{topic.name}-{partition}", config, time, random, **largest)
         log.begin_epoch(0)
         return log
 
@@ -30,6 +36,7 @@ def make_services(settings, bound, time, patience, random):
     markers = Markers(cluster, groups, time)
     transactions = _make_transactions(settings, cluster, time, patience, markers)
     _keep_retention(configs, cluster, time)
+    _cleaner(configs, cluster, time).start()
     return {
         "settings": settings,
         "configs": configs,
@@ -102,3 +109,13 @@ def _keep_retention(configs, cluster, time):
         time.after(configs.settings.log_retention_check_interval_ms, check)
 
     time.after(configs.settings.log_retention_check_interval_ms, check)
+
+
+def _cleaner(configs, cluster, time):
+    def compacted():
+        for topic in cluster.topics.values():
+            if topic.partitions[0].log.config.compact:
+                for partition in topic.partitions:
+                    yield partition.log
+
+    return LogCleaner(compacted, lambda: configs.settings, time)

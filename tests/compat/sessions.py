@@ -257,6 +257,25 @@ def records_deleted(sh):
 
 
 @session
+def topics_compacted(sh):
+    """The cleaner looks every 15 s: it leaves the last record of each key, and a tombstone for its time."""
+    topic = sh.name("compacted")
+    sh.run(f"kafka-topics.sh --create --topic {topic} --config cleanup.policy=compact --config segment.ms=50 "
+           "--config min.cleanable.dirty.ratio=0.01 --config delete.retention.ms=50")
+    produce = (f"kafka-console-producer.sh --topic {topic} --reader-property parse.key=true --reader-property key.separator=: "
+               "--reader-property null.marker=NULL")
+    consume = (f"kafka-console-consumer.sh --topic {topic} --from-beginning --timeout-ms 2000 --formatter-property print.offset=true "
+               "--formatter-property print.key=true")
+    sh.run(produce, stdin="a:1\nb:1\na:2\nc:1\nb:NULL\n")
+    sh.run(produce, stdin="d:1\n")  # the first ones are no longer in the active segment
+    sh.run(consume, until=r"\AOffset:2")
+    sh.run(f"kafka-get-offsets.sh --topic {topic} --time earliest")
+    sh.run(produce, stdin="e:1\n")
+    sh.run(consume, until=r"Offset:3\b.*\nOffset:5")
+    sh.run(f"kafka-console-producer.sh --topic {topic}", stdin="no key\n")
+
+
+@session
 def configs_of_topics(sh):
     topic, unknown = sh.name("configured"), sh.name("unknown")
     sh.run(f"kafka-topics.sh --create --topic {topic}")

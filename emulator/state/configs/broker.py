@@ -8,7 +8,7 @@ import re
 from collections import namedtuple
 
 from emulator.state.configs.definition import (
-    BOOLEAN, INT, LIST, LONG, MAX_INT, MAX_LONG, SHORT, STRING, ConfigError, Key,
+    BOOLEAN, DOUBLE, INT, LIST, LONG, MAX_INT, MAX_LONG, SHORT, STRING, ConfigError, Key,
     at_least, between, gzip_level, list_of, one_of, text_of,
 )
 from emulator.state.configs.topic import _CODECS
@@ -45,6 +45,12 @@ _KEYS = (
     Key("log.retention.hours", INT, "168"),
     Key("log.retention.bytes", LONG, "-1", dynamic=True),
     Key("log.retention.check.interval.ms", LONG, "300000", at_least(1)),
+    Key("log.cleanup.policy", LIST, "delete", list_of("compact", "delete"), dynamic=True),
+    Key("log.cleaner.backoff.ms", LONG, "15000", at_least(0), dynamic=True),
+    Key("log.cleaner.min.cleanable.ratio", DOUBLE, "0.5", between(0, 1), dynamic=True),
+    Key("log.cleaner.delete.retention.ms", LONG, "86400000", at_least(0), dynamic=True),
+    Key("log.cleaner.min.compaction.lag.ms", LONG, "0", at_least(0), dynamic=True),
+    Key("log.cleaner.max.compaction.lag.ms", LONG, str(MAX_LONG), at_least(1), dynamic=True),
     Key("log.index.interval.bytes", INT, "4096", at_least(0), dynamic=True),
     Key("log.index.size.max.bytes", INT, "10485760", at_least(4), dynamic=True),
     Key("log.message.timestamp.type", STRING, "CreateTime", one_of("CreateTime", "LogAppendTime"), dynamic=True),
@@ -92,20 +98,22 @@ QUICK_START = {
 
 # DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
 DESCRIBED = (
-    "offsets.topic.num.partitions", "min.insync.replicas", "message.max.bytes", "log.roll.jitter.hours", "socket.request.max.bytes",
-    "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions", "listener.security.protocol.map",
-    "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms", "node.id", "transaction.partition.verification.enable",
-    "log.segment.bytes", "group.max.session.timeout.ms", "log.message.timestamp.after.max.ms", "log.retention.minutes",
-    "log.message.timestamp.before.max.ms", "transaction.abort.timed.out.transaction.cleanup.interval.ms", "compression.gzip.level",
-    "broker.rack", "offsets.retention.check.interval.ms", "log.retention.check.interval.ms", "auto.create.topics.enable",
-    "default.replication.factor", "transactional.id.expiration.ms", "transaction.state.log.replication.factor", "delete.topic.enable",
-    "log.retention.ms", "offsets.topic.replication.factor", "transaction.state.log.min.isr", "log.retention.bytes",
-    "offsets.retention.minutes", "compression.zstd.level", "num.partitions", "listeners", "log.index.size.max.bytes",
-    "compression.lz4.level", "log.roll.hours", "log.roll.jitter.ms", "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes",
-    "group.initial.rebalance.delay.ms", "log.index.interval.bytes", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
-    "max.incremental.fetch.session.cache.slots", "transaction.remove.expired.transaction.cleanup.interval.ms",
-    "group.min.session.timeout.ms", "transaction.max.timeout.ms", "group.max.size", "max.request.partition.size.limit",
-    "advertised.listeners",
+    "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "min.insync.replicas", "message.max.bytes",
+    "log.roll.jitter.hours", "log.cleaner.delete.retention.ms", "socket.request.max.bytes", "log.message.timestamp.type",
+    "connections.max.idle.ms", "transaction.state.log.num.partitions", "listener.security.protocol.map", "log.retention.hours",
+    "producer.id.expiration.ms", "log.roll.ms", "node.id", "transaction.partition.verification.enable", "log.segment.bytes",
+    "group.max.session.timeout.ms", "log.message.timestamp.after.max.ms", "log.retention.minutes",
+    "log.message.timestamp.before.max.ms", "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+    "log.cleaner.min.cleanable.ratio", "compression.gzip.level", "broker.rack", "offsets.retention.check.interval.ms",
+    "log.retention.check.interval.ms", "auto.create.topics.enable", "default.replication.factor", "transactional.id.expiration.ms",
+    "transaction.state.log.replication.factor", "delete.topic.enable", "log.cleaner.max.compaction.lag.ms", "log.retention.ms",
+    "offsets.topic.replication.factor", "transaction.state.log.min.isr", "log.retention.bytes", "offsets.retention.minutes",
+    "compression.zstd.level", "num.partitions", "listeners", "log.index.size.max.bytes", "compression.lz4.level", "log.roll.hours",
+    "log.cleanup.policy", "log.roll.jitter.ms", "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes",
+    "group.initial.rebalance.delay.ms", "log.index.interval.bytes", "log.cleaner.backoff.ms", "offset.metadata.max.bytes",
+    "fetch.max.bytes", "compression.type", "max.incremental.fetch.session.cache.slots",
+    "transaction.remove.expired.transaction.cleanup.interval.ms", "group.min.session.timeout.ms", "transaction.max.timeout.ms",
+    "group.max.size", "max.request.partition.size.limit", "advertised.listeners",
 )
 
 Endpoint = namedtuple("Endpoint", "name host port security_protocol")

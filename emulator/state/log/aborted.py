@@ -37,3 +37,9 @@ class AbortedTransactions:
     def trim(self, log_start_offset):
         """Forget those that lie wholly before the log's start."""
         del self._entries[: bisect_left(self._entries, log_start_offset, key=lambda entry: entry.last_offset)]
+
+    def forget(self, last_offset):
+        """Nothing is left of the transaction whose marker had this offset."""
+        index = bisect_left(self._entries, last_offset, key=lambda entry: entry.last_offset)
+        if index < len(self._entries) and self._entries[index].last_offset == last_offset:
+            del self._entries[index]

@@ -6,6 +6,7 @@ leader epoch) are written anew. Nothing here waits: who wants to know of growth 
 
 import struct
 from bisect import bisect_right
+from operator import is_
 
 from emulator.state.log.aborted import AbortedTransactions
 from emulator.state.log.files import MemoryFile
@@ -50,9 +51,12 @@ class Appended:
 
 
 class Log:
-    """`name` is "topic-partition"; `config` the topic's resolved configuration, replaced when that changes."""
+    """`name` is "topic-partition"; `config` the topic's resolved configuration, replaced when that changes.
 
-    def __init__(self, name, config, time, random, new_file=MemoryFile):
+    `largest_segment` (bytes) bounds segments where segment.bytes would let them grow larger.
+    """
+
+    def __init__(self, name, config, time, random, new_file=MemoryFile, largest_segment=_MOST_RELATIVE):
         self.name = name
         self.config = config
         self.log_start_offset = 0
@@ -65,11 +69,19 @@ class Log:
         self._time = time
         self._random = random
         self._new_file = new_file
+        self._largest_segment = largest_segment
         self._waiters = set()
-        self.segments = [self._new_segment(0)]
+        self.segments = [self.new_segment(0)]
+        self.first_dirty_offset = 0  # what comes before it has been compacted
 
-    def _new_segment(self, base_offset):
-        return Segment(base_offset, self._new_file(), self._time.now())
+    def new_segment(self, base_offset, created_ms=None):
+        """An empty one, which is not part of the log yet."""
+        return Segment(base_offset, self._new_file(), self._time.now() if created_ms is None else created_ms)
+
+    @property
+    def segment_bytes(self):
+        """The size at which a segment is full."""
+        return min(self.config.segment_bytes, self._largest_segment)
 
     @property
     def size(self):
@@ -188,7 +200,7 @@ class Log:
 
     def _should_roll(self, segment, size, last_offset, max_timestamp, now):
         config = self.config
-        if segment.size > config.segment_bytes - size or last_offset - segment.base_offset > _MOST_RELATIVE:
+        if segment.size > self.segment_bytes - size or last_offset - segment.base_offset > _MOST_RELATIVE:
             return True
         if (segment.index_entries + 1) * _INDEX_ENTRY > config.segment_index_bytes:
             return True
@@ -196,10 +208,11 @@ class Log:
             waited = max_timestamp - segment.first_timestamp
         else:
             waited = now - segment.created_ms
-        return waited > config.segment_ms - segment.roll_jitter_ms
+        longest = min(config.segment_ms, config.max_compaction_lag_ms) if config.compact else config.segment_ms
+        return waited > longest - segment.roll_jitter_ms
 
     def _roll(self):
-        segment = self._new_segment(self.end_offset)
+        segment = self.new_segment(self.end_offset)
         jitter = min(self.config.segment_jitter_ms, self.config.segment_ms)
         segment.roll_jitter_ms = self._random.randrange(jitter) if jitter > 0 else 0
         self.segments.append(segment)
@@ -332,6 +345,16 @@ class Log:
             return epoch, entries[0][1]
         return entries[index - 1][0], entries[index][1]
 
+    def replace_segments(self, old, new):
+        """Put the segment `new` in the place of `old`, adjacent ones; False when they are no longer all there."""
+        for index, segment in enumerate(self.segments):
+            if segment is old[0]:
+                there = self.segments[index : index + len(old)]
+                if len(there) == len(old) and all(map(is_, there, old)):
+                    self.segments[index : index + len(old)] = [new]
+                    return True
+        return False
+
     # -- shorten ------------------------------------------------------------------------------
 
     def delete_records(self, offset):
@@ -354,7 +377,7 @@ class Log:
         if not config.delete:
             return
         if config.retention_ms >= 0:
-            self._delete_while(lambda segment: now - _age_mark(segment) > config.retention_ms)
+            self._delete_while(lambda segment: now - segment.age_mark > config.retention_ms)
         if config.retention_bytes >= 0:
             excess = self.size - config.retention_bytes
 
@@ -366,7 +389,7 @@ class Log:
             self._delete_while(too_much)
 
     def _delete_while(self, condition):
-        while self.segments[0].size and self.segments[0].next_offset <= self.high_watermark:
+        while (self.segments[0].size or len(self.segments) > 1) and self.segments[0].next_offset <= self.high_watermark:
             segment = self.segments[0]
             if not condition(segment):
                 break
@@ -384,8 +407,3 @@ class Log:
             del entries[0]
         if entries and entries[0][1] < self.log_start_offset:
             entries[0] = (entries[0][0], self.log_start_offset)
-
-
-def _age_mark(segment):
-    """The time (ms) that a segment's age counts from: its newest record's, else its own."""
-    return segment.max_timestamp if segment.max_timestamp >= 0 else segment.created_ms

@@ -42,6 +42,11 @@ class Segment:
         return self.file.size
 
     @property
+    def age_mark(self):
+        """The time (ms) that its age counts from: its newest record's, else its own."""
+        return self.max_timestamp if self.max_timestamp >= 0 else self.created_ms
+
+    @property
     def index_entries(self):
         return len(self._offsets)
 
