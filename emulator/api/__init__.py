@@ -1,6 +1,8 @@
 """A decoded request and the state that it names, to a response record. Importing this fills HANDLERS."""
 
-from emulator.api import api_versions, configs, data, groups, metadata, topics, transactions  # noqa: F401
+from emulator.api import (  # noqa: F401
+    api_versions, configs, consumer_groups, data, groups, metadata, topics, transactions,
+)
 from emulator.api.registry import HANDLERS
 
 __all__ = ["HANDLERS"]

@@ -6,7 +6,7 @@ Other kinds of resources have nothing behind them yet; they are refused, by name
 from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
 from emulator.state.cluster import names
-from emulator.state.configs.alter import alter_broker, alter_topic, check_operations, replacing
+from emulator.state.configs.alter import alter_broker, alter_group, alter_topic, check_operations, replacing
 from emulator.state.configs.definition import TYPE_IDS
 from wire import errors
 from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs
@@ -14,7 +14,7 @@ from wire.errors import KafkaError
 
 # ConfigResource.Type
 TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
-_NOT_THERE = {BROKER_LOGGER: "Broker loggers", CLIENT_METRICS: "Client metrics subscriptions", GROUP: "Group configs"}
+_NOT_THERE = {BROKER_LOGGER: "Broker loggers", CLIENT_METRICS: "Client metrics subscriptions"}
 
 _Result = DescribeConfigs.Response.Results
 _Config = _Result.Configs
@@ -49,9 +49,15 @@ def _entries(kind, name, call, configs, cluster):
         if name not in cluster.topics:
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
         return configs.describe_topic(name)
+    if kind == GROUP:
+        if not call.allowed("describe_configs", "group", name):
+            raise KafkaError(errors.GROUP_AUTHORIZATION_FAILED, "Group authorization failed.")
+        if not name:
+            raise KafkaError(errors.INVALID_REQUEST, "Group name must not be empty")
+        return configs.describe_group(name)
     if kind != BROKER and kind not in _NOT_THERE:
         raise KafkaError(errors.INVALID_REQUEST, _MALFORMED)
-    if kind != GROUP and not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
+    if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
         raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
     if kind == BROKER:
         if not name:
@@ -103,6 +109,8 @@ def alter_configs(request, call, configs, cluster):
     def operations(resource):
         if resource.resource_type == TOPIC:
             current = configs.topics.get(resource.resource_name, {})
+        elif resource.resource_type == GROUP:
+            current = configs.groups.get(resource.resource_name, {})
         else:
             current = configs.dynamic_broker if resource.resource_name else configs.dynamic_default
         return replacing(current, [(config.name, config.value) for config in resource.configs])
@@ -145,6 +153,12 @@ def _alter(kind, name, operations, validate_only, call, configs, cluster, not_th
         if name and _broker_id(name, "Node") != int(configs.node):
             raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node}, but received {name}")
         alter_broker(configs, bool(name), operations, validate_only)
+    elif kind == GROUP:
+        if not call.allowed("alter_configs", "group", name):
+            raise KafkaError(errors.GROUP_AUTHORIZATION_FAILED)
+        if not name:
+            raise KafkaError(errors.INVALID_REQUEST, "Default group resources are not allowed.")
+        alter_group(configs, name, operations, validate_only)
     elif kind in not_there:
         raise _not_there(kind)
     else:

@@ -7,6 +7,7 @@ from emulator.state.configs import Configs
 from emulator.state.fetch_sessions import FetchSessions
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.store import Store
+from emulator.state.groups.topics import Topics
 from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
 from emulator.state.producer_ids import ProducerIds
@@ -32,7 +33,7 @@ def make_services(settings, bound, time, patience, random):
     broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
     cluster_id = base64.urlsafe_b64encode(random.randbytes(16)).rstrip(b"=").decode()
     cluster = Cluster(cluster_id, [broker], configs, new_log, time, random)
-    groups = _make_groups(settings, cluster, time, patience, random)
+    groups = _make_groups(settings, configs, cluster, time, patience, random)
     markers = Markers(cluster, groups, time)
     transactions = _make_transactions(settings, cluster, time, patience, markers)
     _keep_retention(configs, cluster, time)
@@ -51,15 +52,11 @@ def make_services(settings, bound, time, patience, random):
     }
 
 
-def _make_groups(settings, cluster, time, patience, random):
+def _make_groups(settings, configs, cluster, time, patience, random):
     """The group coordinator over the logs of __consumer_offsets."""
 
     def partition_of(index):
         return cluster.ensure_internal_topic(names.CONSUMER_OFFSETS).partitions[index]
-
-    def topic_id(name):
-        topic = cluster.topics.get(name)
-        return topic and topic.topic_id
 
     def topic_deleted(topic):
         if topic.name == names.CONSUMER_OFFSETS:
@@ -68,7 +65,7 @@ def _make_groups(settings, cluster, time, patience, random):
         else:
             groups.topic_deleted(topic.name)
 
-    groups = GroupCoordinator(settings, time, patience, random, Store(partition_of, time), topic_id)
+    groups = GroupCoordinator(settings, time, patience, random, Store(partition_of, time), Topics(cluster), configs.group)
     cluster.on_delete.append(topic_deleted)
     return groups
 

@@ -97,7 +97,7 @@ def _commit(request, accepted, version, groups):
             request.generation_id_or_member_epoch,
             topics,
             request.retention_time_ms,
-            errors.GROUP_ID_NOT_FOUND if version >= 9 else errors.ILLEGAL_GENERATION,
+            version,
         )
     except KafkaError as refusal:
         return [[refusal.error] * len(partitions) for _, _, partitions in accepted]

@@ -12,7 +12,7 @@ class Cluster:
     `brokers`: the Broker objects registered; `configs`: Configs; `random`: a random.Random, of ids and
     places; `new_log(topic, partition index, TopicConfig)` makes a partition's log, which has `config`
     (replaced when it changes) and `close()` (called when the partition is deleted: it wakes who waits).
-    `on_create` and `on_delete` are called with a topic once it is there, or gone.
+    `on_create`, `on_grow` and `on_delete` are called with a topic once it is there, has more partitions, or is gone.
     """
 
     def __init__(self, cluster_id, brokers, configs, new_log, time, random):
@@ -27,6 +27,7 @@ class Cluster:
         self.metadata_offset = 0  # grows with every change, as the end of Kafka's metadata log does
         self.on_create = []
         self.on_delete = []
+        self.on_grow = []
         self._new_log = new_log
         self._metric_names = {}  # topics that share a name once '.' and '_' are one
         configs.on_change.append(self._configs_changed)
@@ -136,6 +137,8 @@ class Cluster:
             partition.log = self._new_log(topic, partition.index, config)
             topic.partitions.append(partition)
         self.metadata_offset += len(plan)
+        for grown in self.on_grow:
+            grown(topic)
 
     def auto_create(self, name):
         """Make a topic because somebody asked for it, with the cluster's defaults; raises KafkaError."""

@@ -7,6 +7,7 @@ the same mistake has another error code for each.
 
 from emulator.state.configs.broker import BROKER
 from emulator.state.configs.definition import LIST, ConfigError
+from emulator.state.configs.group import GROUP
 from emulator.state.configs.topic import TOPIC
 from wire.errors import INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_SERVER_ERROR, KafkaError
 
@@ -43,6 +44,21 @@ def alter_topic(configs, name, operations, validate_only=False):
     configs.preview(overrides)
     if not validate_only and overrides != current:
         configs.set_topic(name, overrides)
+
+
+def alter_group(configs, name, operations, validate_only=False):
+    """Apply `operations` to the overrides of a group, which need not exist; raises KafkaError."""
+    current = configs.groups.get(name, {})
+    if any(operation not in _OPERATIONS for _, operation, _ in operations):
+        raise KafkaError(UNKNOWN_SERVER_ERROR)
+    for key, operation, _ in operations:
+        if operation in (APPEND, SUBTRACT):
+            raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
+    overrides = _applied(current, operations, GROUP)
+    _check_lengths(overrides)
+    configs.preview_group(overrides)
+    if not validate_only:
+        configs.set_group(name, overrides)
 
 
 def alter_broker(configs, per_broker, operations, validate_only=False):

@@ -150,6 +150,14 @@ def one_of(*allowed):
     return check
 
 
+def one_of_any_case(*allowed):
+    def check(name, value):
+        if value is None or value.upper() not in map(str.upper, allowed):
+            raise invalid(name, value, "String must be one of (case insensitive): " + ", ".join(map(str.upper, allowed)))
+
+    return check
+
+
 def list_of(*allowed, empty=True):
     """ConfigDef.ValidList: no empty words, only `allowed` ones (any when none is named), each once."""
     known = one_of(*allowed)

@@ -9,6 +9,7 @@ from collections import namedtuple
 from emulator.state.configs import broker, topic
 from emulator.state.configs.broker import BROKER, SAME, Settings
 from emulator.state.configs.definition import ConfigError, text_of
+from emulator.state.configs.group import GROUP, parse_group
 from emulator.state.configs.topic import TOPIC, TopicConfig, parse_topic
 from wire.errors import INVALID_CONFIG, KafkaError
 
@@ -18,6 +19,7 @@ DYNAMIC_BROKER_CONFIG = 2
 DYNAMIC_DEFAULT_BROKER_CONFIG = 3
 STATIC_BROKER_CONFIG = 4
 DEFAULT_CONFIG = 5
+DYNAMIC_GROUP_CONFIG = 8
 
 Entry = namedtuple("Entry", "key value source synonyms read_only")
 Synonym = namedtuple("Synonym", "name value source")
@@ -40,7 +42,9 @@ class Configs:
         self.dynamic_broker = {}
         self.topics = {}
         self.on_change = []
+        self.groups = {}
         self._resolved = {}
+        self._resolved_groups = {}
         self._defaults = self._topic_defaults(self.settings)
 
     # Effective values ---------------------------------------------------------------------
@@ -50,6 +54,14 @@ class Configs:
         found = self._resolved.get(name)
         if found is None:
             found = self._resolved[name] = TopicConfig(parse_topic(self._defaults, self.topics.get(name, {})))
+        return found
+
+    def group(self, name):
+        """The GroupConfig of the group `name`, which need not exist."""
+        found = self._resolved_groups.get(name if name in self.groups else None)
+        if found is None:
+            name = name if name in self.groups else None  # all that have nothing of their own share one
+            found = self._resolved_groups[name] = parse_group(self.settings, self.groups.get(name, {}))
         return found
 
     def preview(self, overrides):
@@ -87,6 +99,22 @@ class Configs:
         self._resolved[name] = resolved
         self._tell(name)
 
+    def preview_group(self, overrides):
+        """The GroupConfig that `overrides` would give; raises KafkaError INVALID_CONFIG."""
+        try:
+            return parse_group(self.settings, overrides)
+        except ConfigError as error:
+            raise KafkaError(INVALID_CONFIG, str(error)) from None
+
+    def set_group(self, name, overrides):
+        """Replace the overrides of a group: {name: text}; raises KafkaError INVALID_CONFIG."""
+        resolved = self.preview_group(overrides)
+        if overrides:
+            self.groups[name], self._resolved_groups[name] = dict(overrides), resolved
+        else:
+            self.groups.pop(name, None)
+            self._resolved_groups.pop(name, None)
+
     def drop_topic(self, name):
         """Forget a deleted topic's configs."""
         self.topics.pop(name, None)
@@ -112,6 +140,7 @@ class Configs:
             self.dynamic_default = dict(overrides)
         self._defaults = self._topic_defaults(self.settings)
         self._resolved.clear()
+        self._resolved_groups.clear()
         self._tell(None)
 
     def _tell(self, name):
@@ -127,6 +156,17 @@ class Configs:
         listed = [own for own in overrides if TOPIC[own].internal]
         listed += topic.DESCRIBED
         return [self._topic_entry(TOPIC[one], text_of(resolved[one]), one in overrides) for one in listed]
+
+    def describe_group(self, name):
+        """Entries of every group config in the table."""
+        resolved, overrides = self.group(name), self.groups.get(name, {})
+        return [self._group_entry(key, text_of(resolved.value(key.name)), key.name in overrides) for key in GROUP.values()]
+
+    def _group_entry(self, key, value, own):
+        synonyms = self._synonyms(key.synonyms[0][0])
+        if own:
+            synonyms.insert(0, Synonym(key.name, value, DYNAMIC_GROUP_CONFIG))
+        return Entry(key, value, synonyms[0].source, synonyms, False)
 
     def _topic_entry(self, key, value, own):
         synonyms = self._synonyms(key.synonyms[0][0], key) if key.synonyms else []

@@ -25,7 +25,7 @@ STABLE = "Stable"
 DEAD = "Dead"
 
 TRANSITIONS = {
-    EMPTY: {"rebalance": PREPARING_REBALANCE, "close": DEAD},
+    EMPTY: {"rebalance": PREPARING_REBALANCE, "taken_over": STABLE, "close": DEAD},
     PREPARING_REBALANCE: {"all_joined": COMPLETING_REBALANCE, "all_left": EMPTY, "close": DEAD},
     COMPLETING_REBALANCE: {"assigned": STABLE, "rebalance": PREPARING_REBALANCE, "close": DEAD},
     STABLE: {"rebalance": PREPARING_REBALANCE, "close": DEAD},
@@ -436,7 +436,7 @@ class ClassicGroup:
     def is_empty(self):
         return self.state == EMPTY
 
-    def check_offset_commit(self, member_id, group_instance_id, generation_id, transactional=False):
+    def check_offset_commit(self, member_id, group_instance_id, generation_id, version=9, transactional=False):
         """Raise unless this member may commit now; a commit keeps its session alive, but for one in a transaction.
 
         Transactions of before KIP-447 name no member at all, and may always commit.
@@ -493,6 +493,38 @@ class ClassicGroup:
         self._join_deadline = _cancel(self._join_deadline)
         self._sync_deadline = _cancel(self._sync_deadline)
         self._step("close")
+
+    # -- from and to the consumer protocol (KIP-848) -------------------------------------------------
+
+    def take_over(self, generation_id, protocol_type, joins, assignment):
+        """A new group goes on with the members of another protocol as if they had made this generation.
+
+        `joins`: a Join of each; `assignment(member_id, metadata)` gives the bytes that a member has.
+        """
+        self.generation_id, self.protocol_type = generation_id, protocol_type
+        for join in joins:
+            member = Member(join.member_id, join)
+            self.members.add(member)
+            self._sessions.extend(member, member.session_timeout_ms)
+        self.protocol_name = self.members.select_protocol()
+        for member in self.members:
+            member.assignment = assignment(member.member_id, member.metadata(self.protocol_name))
+        self.subscribed_topics = self._subscription()
+        self._step("taken_over")
+        self._store(self)
+
+    def erase(self):
+        """The group is no more: so say its records from now on."""
+        self._store(self, gone=True)
+
+    def rebalance(self, reason):
+        self._rebalance(reason)
+
+    def tell_to_rejoin(self):
+        """Answer all that wait: what they wait for will be decided elsewhere."""
+        for member in self.members:
+            self.members.answer_join(member, JoinResult(errors.REBALANCE_IN_PROGRESS, member.member_id))
+            self.members.answer_sync(member, SyncResult(errors.REBALANCE_IN_PROGRESS))
 
     # -- helpers -----------------------------------------------------------------------------------
 

@@ -6,11 +6,15 @@ Source: org.apache.kafka.coordinator.group.GroupCoordinatorService, GroupCoordin
 """
 
 import logging
-from functools import lru_cache
 from uuid import UUID
 
 from emulator.state.groups import records
 from emulator.state.groups.classic import DEAD, ClassicGroup
+from emulator.state.groups.consumer.environment import Environment
+from emulator.state.groups.consumer.groups import ConsumerGroups
+from emulator.state.groups.consumer.records import KINDS as CONSUMER_GROUP_KINDS
+from emulator.state.groups.consumer.replay import Replay
+from emulator.state.groups.java import string_hash as java_hash
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
 from emulator.state.groups.pending import PendingOffsets
@@ -24,16 +28,6 @@ log = logging.getLogger(__name__)
 _NO_ID = bytes(16)
 
 
-@lru_cache(10_000)
-def java_hash(text):
-    """String.hashCode of Java: over UTF-16 code units, a signed int32."""
-    data = text.encode("utf-16-be", "surrogatepass")
-    value = 0
-    for position in range(0, len(data), 2):
-        value = (31 * value + (data[position] << 8 | data[position + 1])) & 0xFFFFFFFF
-    return value - (1 << 32) if value >> 31 else value
-
-
 def partition_for(key, partitions):
     """The partition of an internal topic whose leader coordinates `key`."""
     value = java_hash(key)
@@ -43,20 +37,37 @@ def partition_for(key, partitions):
 class GroupCoordinator:
     """`settings` has the broker's configs as attributes (group_max_size, offsets_retention_minutes, ...).
 
-    `store`: of the partitions of __consumer_offsets; `topic_id(name)`: a topic's 16 bytes, or None.
+    `store`: of the partitions of __consumer_offsets; `topics`: Topics; `group_configs(group_id)`: a GroupConfig.
     """
 
-    def __init__(self, settings, time, patience, random, store, topic_id):
+    def __init__(self, settings, time, patience, random, store, topics, group_configs):
         self._settings = settings
         self._time = time
         self._patience = patience
         self._random = random
         self._store = store
-        self._topic_id = topic_id
         self._groups = {}
         self._offsets = CommittedOffsets()
         self._pending = PendingOffsets()
         self._cleaning = None
+        self._topics = topics
+        self._consumer = ConsumerGroups(
+            self._groups,
+            Environment(
+                settings=settings,
+                configs=group_configs,
+                time=time,
+                patience=patience,
+                topics=topics,
+                new_id=lambda: str(self._new_id()),
+                write=self._append,
+                batch=store,
+                replace=self._add,
+                new_classic=self._new_classic,
+            ),
+            self._add,
+            self._group_forgotten,
+        )
 
     def partition_for(self, group_id):
         """The partition of __consumer_offsets that keeps this group."""
@@ -72,11 +83,13 @@ class GroupCoordinator:
             respond(JoinResult(errors.INVALID_GROUP_ID, join.member_id))
         elif not settings.group_min_session_timeout_ms <= timeout <= settings.group_max_session_timeout_ms:
             respond(JoinResult(errors.INVALID_SESSION_TIMEOUT, join.member_id))
-        elif (group := self._groups.get(group_id)) is not None:
+        elif (group := self._groups.get(group_id)) is not None and not (group.type == "consumer" and group.is_empty):
             group.join(join, respond)
         elif join.member_id:
             respond(JoinResult(errors.UNKNOWN_MEMBER_ID, join.member_id))
         else:
+            if group is not None:
+                self._group_forgotten(group)  # an empty consumer group makes way
             group = self._new_group(group_id)
             self._group_changed(group)
             group.join(join, respond)
@@ -106,6 +119,12 @@ class GroupCoordinator:
             return [errors.UNKNOWN_MEMBER_ID] * len(identities)
         return group.leave(identities)
 
+    # -- the consumer protocol (KIP-848) -----------------------------------------------------------
+
+    def consumer_heartbeat(self, group_id, beat, version):
+        """A consumer.messages.ConsumerHeartbeat as of this version of the API; gives a HeartbeatAnswer."""
+        return self._consumer.heartbeat(group_id, beat, version)
+
     # -- offsets -----------------------------------------------------------------------------------
 
     def commit_offsets(
@@ -116,7 +135,7 @@ class GroupCoordinator:
         generation_id,
         topics,
         retention_ms=-1,
-        no_such_group=errors.GROUP_ID_NOT_FOUND,
+        version=9,
     ):
         """Commit [(topic, [(partition, offset, leader_epoch, metadata)])] -> [[error code of each partition]].
 
@@ -125,17 +144,27 @@ class GroupCoordinator:
         group = self._groups.get(group_id)
         if group is None:
             if generation_id >= 0:
+                no_such_group = errors.GROUP_ID_NOT_FOUND if version >= 9 else errors.ILLEGAL_GENERATION
                 raise errors.KafkaError(no_such_group, f"Group {group_id} not found.")
             group = self._new_group(group_id)
-        group.check_offset_commit(member_id, group_instance_id, generation_id)
+        check = group.check_offset_commit(member_id, group_instance_id, generation_id, version)
+        self._check_positions(check, topics)
         now = self._time.now()
         expires = None if retention_ms == -1 else now + retention_ms
         with self._store:
             return [
                 [self._commit(group_id, topic, topic_id, *position, now, expires) for position in positions]
                 for topic, positions in topics
-                for topic_id in [self._topic_id(topic) or _NO_ID]
+                for topic_id in [self._topics.id_of(topic) or _NO_ID]
             ]
+
+    def _check_positions(self, check, topics):
+        """Raise what `check` has against one of the partitions; None has nothing."""
+        if check is not None:
+            for topic, positions in topics:
+                topic_id = self._topics.id_of(topic)
+                for partition, *_ in positions:
+                    check(topic_id, partition)
 
     def _commit(self, group_id, topic, topic_id, partition, offset, leader_epoch, metadata, now, expires):
         if metadata is not None and len(metadata) > self._settings.offset_metadata_max_bytes:
@@ -196,11 +225,12 @@ class GroupCoordinator:
             if generation_id >= 0:
                 raise errors.KafkaError(errors.ILLEGAL_GENERATION)
             group = self._new_group(group_id)
-        group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
+        check = group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
+        self._check_positions(check, topics)
         now, partition = self._time.now(), self.partition_for(group_id)
         codes, accepted = [], []
         for topic, positions in topics:
-            topic_id = self._topic_id(topic) or _NO_ID
+            topic_id = self._topics.id_of(topic) or _NO_ID
             codes.append([])
             for index, offset, leader_epoch, metadata in positions:
                 if metadata is not None and len(metadata) > self._settings.offset_metadata_max_bytes:
@@ -232,7 +262,14 @@ class GroupCoordinator:
 
     def describe(self, group_id):
         """The ClassicGroup, to be read only. KafkaError GROUP_ID_NOT_FOUND."""
-        return self._group(group_id)
+        group = self._group(group_id)
+        if group.type != "classic":
+            raise errors.KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a classic group.")
+        return group
+
+    def describe_consumer(self, group_id):
+        """The ConsumerGroup, to be read only. KafkaError GROUP_ID_NOT_FOUND."""
+        return self._consumer.get(group_id)
 
     def list(self, states=(), types=()):
         """The groups in these states and of these types (any case; none: all of them)."""
@@ -262,12 +299,16 @@ class GroupCoordinator:
         return group
 
     def _new_group(self, group_id):
-        group = ClassicGroup(
-            group_id, self._settings, self._time, self._patience, self._new_id, self._group_changed
-        )
-        self._groups[group_id] = group
-        self._clean_later()
+        group = self._new_classic(group_id)
+        self._add(group)
         return group
+
+    def _new_classic(self, group_id):
+        return ClassicGroup(group_id, self._settings, self._time, self._patience, self._new_id, self._group_changed)
+
+    def _add(self, group):
+        self._groups[group.group_id] = group
+        self._clean_later()
 
     def _new_id(self):
         return UUID(int=self._random.getrandbits(128), version=4)
@@ -318,12 +359,12 @@ class GroupCoordinator:
         self._offsets.forgotten(group_id, topic, partition)
         self._pending.forgotten(group_id, topic, partition)
 
-    def _group_changed(self, group):
-        """The group's members, generation and assignment as they now are."""
-        self._append(group.group_id, records.group_key(group.group_id), records.group_value(group))
+    def _group_changed(self, group, gone=False):
+        """A classic group's members, generation and assignment as they now are, or that it is `gone`."""
+        self._append(group.group_id, records.group_key(group.group_id), None if gone else records.group_value(group))
 
     def _group_forgotten(self, group):
-        self._append(group.group_id, records.group_key(group.group_id), None)
+        group.erase()
         del self._groups[group.group_id]
         if group.state != DEAD:
             group.close(errors.NOT_COORDINATOR)
@@ -336,6 +377,7 @@ class GroupCoordinator:
     def load(self, partition):
         """Take over a partition: rebuild its groups from its records. Sessions of members start anew."""
         groups = {}  # group id -> its last GroupMetadata; None: only its offsets are known
+        consumer_groups = Replay()
         for producer_id, key, value in self._store.read(partition):
             if key is None:
                 self.end_transaction(producer_id, partition, commit=value)
@@ -345,7 +387,9 @@ class GroupCoordinator:
             except Malformed as reason:
                 log.warning("a record of partition %d of __consumer_offsets is left out: %s", partition, reason)
                 continue
-            if kind is GroupMetadata:
+            if kind in CONSUMER_GROUP_KINDS:
+                consumer_groups.replay(kind, key, value)
+            elif kind is GroupMetadata:
                 groups.pop(key.group, None)
                 if value is not None:
                     groups[key.group] = value
@@ -361,6 +405,9 @@ class GroupCoordinator:
                     self._pending.overtaken(*position)
                 else:
                     self._pending.add(partition, producer_id, *position, records.committed_offset(value))
+        for group_id in consumer_groups.ids:
+            groups.pop(group_id, None)
+            self._consumer.restore(group_id, consumer_groups)
         for group_id, value in groups.items():
             group = self._new_group(group_id)
             if value is not None:

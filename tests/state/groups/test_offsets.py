@@ -64,7 +64,7 @@ def test_a_simple_consumer_commits_without_a_generation_and_makes_the_group(grou
 
 def test_a_generation_of_a_group_that_does_not_exist(group):
     assert commit(group, generation_id=3) == errors.GROUP_ID_NOT_FOUND
-    assert commit(group, generation_id=3, no_such_group=errors.ILLEGAL_GENERATION) == errors.ILLEGAL_GENERATION
+    assert commit(group, generation_id=3, version=8) == errors.ILLEGAL_GENERATION
 
 
 def test_strangers_and_former_generations_do_not_commit(group):

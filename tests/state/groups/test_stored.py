@@ -38,7 +38,7 @@ def test_the_life_of_a_group(group):
 
 
 def test_the_records_of_a_group_and_an_offset(group):
-    group.topic_ids["t"] = b"t" * 16
+    topic_id = group.cluster.create_topic("t").topic_id
     group << stable("a")
     formed = group.time.now()
     group << tick(1_000)
@@ -51,7 +51,7 @@ def test_the_records_of_a_group_and_an_offset(group):
         protocol_type="consumer", generation=1, protocol="range", leader=member.member_id,
         current_state_timestamp=formed - 3_000, members=[member])
     assert offset.value == OffsetCommit.Value(
-        offset=5, leader_epoch=5, metadata="m", commit_timestamp=formed + 1_000, topic_id=b"t" * 16)
+        offset=5, leader_epoch=5, metadata="m", commit_timestamp=formed + 1_000, topic_id=topic_id)
     last = list(group.partition(group.groups.partition_for("g")).log.batches())[-1][0]
     assert (last.base_timestamp, last.producer_id, last.base_sequence) == (formed + 1_000, -1, 0)
 

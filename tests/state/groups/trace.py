@@ -10,11 +10,13 @@ from random import Random
 from types import SimpleNamespace
 
 from emulator.state.clock import VirtualClock
+from emulator.state.cluster import Broker, Cluster
 from emulator.state.configs import Configs
 from emulator.state.configs.broker import parse_broker_settings
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.messages import Join
 from emulator.state.groups.store import Store
+from emulator.state.groups.topics import Topics
 from emulator.state.log import Log
 from wire import errors
 from wire.internal import CONSUMER_OFFSETS
@@ -25,6 +27,9 @@ SETTINGS = dict(
     group_max_session_timeout_ms=1_800_000,
     group_max_size=2**31 - 1,
     group_initial_rebalance_delay_ms=3_000,
+    group_consumer_max_size=2**31 - 1,
+    group_consumer_migration_policy="bidirectional",
+    group_consumer_assignors=("uniform", "range"),
     offset_metadata_max_bytes=4_096,
     offsets_retention_minutes=7 * 24 * 60,
     offsets_retention_check_interval_ms=600_000,
@@ -51,10 +56,14 @@ class Trace:
         self.time, self.patience = VirtualClock(), VirtualClock()
         self.random = Random(seed)
         self.partitions = {}
-        self.topic_ids = {}
+        self.configs = Configs(parse_broker_settings({}))
+        self.cluster = Cluster("cluster", [Broker(1)], self.configs, self.log, self.time, Random(0))
         self.groups = self.coordinator()
         self.group_id = group_id
         self.clients = {}
+
+    def log(self, topic, index, config):
+        return Log(f"{topic.name}-{index}", config, self.time, self.random)
 
     def partition(self, index):
         """One of __consumer_offsets, made when it is first asked for."""
@@ -67,7 +76,7 @@ class Trace:
     def coordinator(self):
         """One that knows nothing yet, over the same logs."""
         store = Store(self.partition, self.time)
-        return GroupCoordinator(self.settings, self.time, self.patience, self.random, store, self.topic_ids.get)
+        return GroupCoordinator(self.settings, self.time, self.patience, self.random, store, Topics(self.cluster), self.configs.group)
 
     def stored(self):
         """What __consumer_offsets holds of the group: a list of Parsed for each batch."""

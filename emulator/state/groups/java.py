@@ -1,0 +1,54 @@
+"""The order in which Java's hash collections give their elements.
+
+Kafka's assignors walk hash maps, so who gets which partition hangs on that order. Elements of one bucket keep the
+order in which they came, as in Java unless the map grew since.
+Source: java.util.HashMap, String.hashCode, org.apache.kafka.common.Uuid.hashCode.
+"""
+
+from functools import lru_cache
+from struct import Struct
+
+_INTS = Struct(">4i")
+
+
+@lru_cache(10_000)
+def string_hash(text):
+    """String.hashCode: over UTF-16 code units, a signed int32."""
+    data = text.encode("utf-16-be", "surrogatepass")
+    value = 0
+    for position in range(0, len(data), 2):
+        value = (31 * value + (data[position] << 8 | data[position + 1])) & 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+def uuid_hash(uuid):
+    """Uuid.hashCode of 16 bytes."""
+    a, b, c, d = _INTS.unpack(uuid)
+    return a ^ b ^ c ^ d
+
+
+def uuid_key(uuid):
+    """Sorts 16-byte uuids as Uuid.compareTo does: by its two halves as signed numbers."""
+    return int.from_bytes(uuid[:8], "big", signed=True), int.from_bytes(uuid[8:], "big", signed=True)
+
+
+def int_hash(number):
+    return number
+
+
+def hash_order(elements, hash_of, copied=False):
+    """[element] in the order of a HashMap that was filled one by one, or (`copied`) made from a collection at once."""
+    elements = list(elements)
+    size = 16
+    if copied:
+        while size < int(len(elements) / 0.75) + 1:
+            size *= 2
+    else:
+        while len(elements) > size * 0.75:
+            size *= 2
+
+    def bucket(element):
+        value = hash_of(element) & 0xFFFFFFFF
+        return (value ^ value >> 16) & size - 1
+
+    return sorted(elements, key=bucket)
