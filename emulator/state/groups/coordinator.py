@@ -8,6 +8,7 @@ Source: org.apache.kafka.coordinator.group.GroupCoordinatorService, GroupCoordin
 import logging
 from uuid import UUID
 
+from emulator.state.cluster import new_uuid, uuid_text
 from emulator.state.groups import records
 from emulator.state.groups.classic import DEAD, ClassicGroup
 from emulator.state.groups.consumer.environment import Environment
@@ -59,7 +60,7 @@ class GroupCoordinator:
                 time=time,
                 patience=patience,
                 topics=topics,
-                new_id=lambda: str(self._new_id()),
+                new_id=lambda: uuid_text(new_uuid(random)),
                 write=self._append,
                 batch=store,
                 replace=self._add,
