@@ -4,6 +4,8 @@ Source: org.apache.kafka.coordinator.group.GroupCoordinatorRecordHelpers of Kafk
 values these are.
 """
 
+from functools import lru_cache
+
 from emulator.state.groups.messages import Join
 from emulator.state.groups.offsets import CommittedOffset
 from wire.internal.groups import GroupMetadata, OffsetCommit
@@ -13,6 +15,7 @@ _EXPIRING_OFFSET_VERSION = 1  # the one version with a place for the expiry that
 _GROUP_VERSION = 3
 
 
+@lru_cache(10_000)  # who commits will commit again
 def offset_key(group_id, topic, partition):
     return OffsetCommit.key(group=group_id, topic=topic, partition=partition)
 

@@ -257,14 +257,14 @@ def test_nothing_of_an_open_transaction_is_touched(log):
 
 
 def test_the_cleaner_looks_from_time_to_time_and_works_in_slices(log, monkeypatch):
-    monkeypatch.setattr("emulator.state.log.compaction._RECORDS_A_SLICE", 10)
+    monkeypatch.setattr("emulator.state.log.compaction._WORK_A_SLICE", 10)
     log.cleaner.start()
     log.put_each("a1 a2 " * 50).roll()
     log.time.advance(14_999)
     assert len(log.records()) == 100
     log.time.advance(5)
     assert len(log.records()) == 100  # at it
-    log.time.advance(30)
+    log.time.advance(50)
     assert log.shown() == "99:a2"
     log.put_each("b1 b2").roll()
     log.time.advance(15_000)
