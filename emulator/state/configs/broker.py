@@ -9,7 +9,7 @@ from collections import namedtuple
 
 from emulator.state.configs.definition import (
     BOOLEAN, DOUBLE, INT, LIST, LONG, MAX_INT, MAX_LONG, SHORT, STRING, ConfigError, Key,
-    at_least, between, gzip_level, list_of, one_of, text_of,
+    at_least, between, gzip_level, list_of, one_of, one_of_any_case, text_of,
 )
 from emulator.state.configs.topic import _CODECS
 
@@ -110,21 +110,23 @@ QUICK_START = {
 
 # DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
 DESCRIBED = (
-    "offsets.topic.num.partitions", "min.insync.replicas", "group.consumer.max.session.timeout.ms", "message.max.bytes",
-    "group.consumer.min.session.timeout.ms", "log.roll.jitter.hours", "socket.request.max.bytes", "group.consumer.max.size",
+    "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "min.insync.replicas",
+    "group.consumer.max.session.timeout.ms", "message.max.bytes", "group.consumer.min.session.timeout.ms",
+    "log.roll.jitter.hours", "log.cleaner.delete.retention.ms", "socket.request.max.bytes", "group.consumer.max.size",
     "group.consumer.assignors", "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions",
     "listener.security.protocol.map", "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms",
     "group.consumer.assignment.interval.ms", "node.id", "transaction.partition.verification.enable", "log.segment.bytes",
     "group.max.session.timeout.ms", "group.consumer.heartbeat.interval.ms", "log.message.timestamp.after.max.ms",
     "log.retention.minutes", "log.message.timestamp.before.max.ms", "transaction.abort.timed.out.transaction.cleanup.interval.ms",
-    "group.consumer.min.assignment.interval.ms", "compression.gzip.level", "broker.rack", "offsets.retention.check.interval.ms",
-    "log.retention.check.interval.ms", "group.consumer.session.timeout.ms", "auto.create.topics.enable",
-    "group.consumer.min.heartbeat.interval.ms", "default.replication.factor", "transactional.id.expiration.ms",
-    "transaction.state.log.replication.factor", "delete.topic.enable", "log.retention.ms", "offsets.topic.replication.factor",
-    "transaction.state.log.min.isr", "log.retention.bytes", "offsets.retention.minutes", "compression.zstd.level",
-    "num.partitions", "listeners", "group.consumer.max.assignment.interval.ms", "log.index.size.max.bytes",
-    "compression.lz4.level", "log.roll.hours", "log.roll.jitter.ms", "transaction.state.log.segment.bytes",
-    "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms", "log.index.interval.bytes", "offset.metadata.max.bytes",
+    "group.consumer.min.assignment.interval.ms", "log.cleaner.min.cleanable.ratio", "compression.gzip.level", "broker.rack",
+    "offsets.retention.check.interval.ms", "log.retention.check.interval.ms", "group.consumer.session.timeout.ms",
+    "auto.create.topics.enable", "group.consumer.min.heartbeat.interval.ms", "default.replication.factor",
+    "transactional.id.expiration.ms", "transaction.state.log.replication.factor", "delete.topic.enable",
+    "log.cleaner.max.compaction.lag.ms", "log.retention.ms", "offsets.topic.replication.factor", "transaction.state.log.min.isr",
+    "log.retention.bytes", "offsets.retention.minutes", "compression.zstd.level", "num.partitions", "listeners",
+    "group.consumer.max.assignment.interval.ms", "log.index.size.max.bytes", "compression.lz4.level", "log.roll.hours",
+    "log.cleanup.policy", "log.roll.jitter.ms", "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes",
+    "group.initial.rebalance.delay.ms", "log.index.interval.bytes", "log.cleaner.backoff.ms", "offset.metadata.max.bytes",
     "fetch.max.bytes", "compression.type", "group.consumer.max.heartbeat.interval.ms",
     "max.incremental.fetch.session.cache.slots", "transaction.remove.expired.transaction.cleanup.interval.ms",
     "group.consumer.migration.policy", "group.min.session.timeout.ms", "transaction.max.timeout.ms", "group.max.size",
