@@ -4,7 +4,7 @@ Source: GroupMetadataManager.replay of Kafka 4.3.1.
 """
 
 from emulator.state.groups.consumer import records
-from emulator.state.groups.consumer.member import NOTHING, ConsumerMember
+from emulator.state.groups.consumer.member import ConsumerMember
 from emulator.state.groups.consumer.state import ResolvedRegex
 
 
@@ -51,10 +51,7 @@ class Replay:
         for member_id, value in read.tables[records.Metadata].items():
             member = records.with_metadata(ConsumerMember(member_id), value)
             target = targets.get(member_id)
-            group.adopt(
-                records.with_assignment(member, currents.get(member_id)),
-                NOTHING if target is None else records.target_of(target),
-            )
+            group.adopt(records.with_assignment(member, currents.get(member_id)), target and records.target_of(target))
         for expression, value in read.tables[records.Regex].items():
             group.regexes[expression] = ResolvedRegex(frozenset(value.topics), value.version, value.timestamp)
 

@@ -62,7 +62,8 @@ class GroupState:
         """A member of a group that is being made; nothing is written (see `write_all`)."""
         self.members[member.member_id] = member
         self._take(member)
-        self.target[member.member_id] = target
+        if target is not None:
+            self.target[member.member_id] = target
 
     def drop_member(self, member_id):
         member = self.members.pop(member_id)
