@@ -7,6 +7,7 @@ from emulator.state.configs import Configs
 from emulator.state.fetch_sessions import FetchSessions
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.store import Store
+from emulator.state.groups.streams.internal_topics import InternalTopics
 from emulator.state.groups.topics import Topics
 from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
@@ -43,6 +44,7 @@ def make_services(settings, bound, time, patience, random):
         "configs": configs,
         "cluster": cluster,
         "groups": groups,
+        "internal_topics": InternalTopics(cluster, time),
         "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
         "transactions": transactions,
         "markers": markers,

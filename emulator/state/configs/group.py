@@ -1,7 +1,7 @@
 """Configs of one group (the GROUP resource of KIP-848): the groups' share of the broker's configs, overridden.
 
-Names, types and bounds are those of org.apache.kafka.coordinator.group.GroupConfig of 4.3.1. Its share.* and
-streams.* configs have no groups behind them yet, and are refused.
+Names, types and bounds are those of org.apache.kafka.coordinator.group.GroupConfig of 4.3.1. Its share.*
+configs have no groups behind them yet, and are refused.
 """
 
 from emulator.state.configs.definition import INT, ConfigError, Key, at_least
@@ -9,7 +9,12 @@ from emulator.state.configs.definition import INT, ConfigError, Key, at_least
 _KEYS = (
     Key("consumer.session.timeout.ms", INT, None, at_least(1), synonyms=("group.consumer.session.timeout.ms",)),
     Key("consumer.assignment.interval.ms", INT, None, at_least(0), synonyms=("group.consumer.assignment.interval.ms",)),
+    Key("streams.initial.rebalance.delay.ms", INT, None, at_least(0), synonyms=("group.streams.initial.rebalance.delay.ms",)),
+    Key("streams.assignment.interval.ms", INT, None, at_least(0), synonyms=("group.streams.assignment.interval.ms",)),
+    Key("streams.heartbeat.interval.ms", INT, None, at_least(1), synonyms=("group.streams.heartbeat.interval.ms",)),
     Key("consumer.heartbeat.interval.ms", INT, None, at_least(1), synonyms=("group.consumer.heartbeat.interval.ms",)),
+    Key("streams.session.timeout.ms", INT, None, at_least(1), synonyms=("group.streams.session.timeout.ms",)),
+    Key("streams.num.standby.replicas", INT, None, at_least(0), synonyms=("group.streams.num.standby.replicas",)),
 )
 
 GROUP = {key.name: key for key in _KEYS}  # in the order in which Kafka describes them
@@ -32,17 +37,21 @@ class GroupConfig:
 def parse_group(settings, overrides):
     """The GroupConfig that {name: text} gives; raises ConfigError with Kafka's words."""
     for name in overrides:
-        if name.startswith(("share.", "streams.")):
+        if name.startswith("share."):
             raise ConfigError(f"Group config {name} is not implemented yet")
         if name not in GROUP:
             raise ConfigError(f"Unknown group config name: {name}")
     config = GroupConfig(settings, overrides)
-    _bound(config, settings, "consumer.heartbeat.interval.ms")
-    _bound(config, settings, "consumer.session.timeout.ms")
-    if "consumer.assignment.interval.ms" in overrides:
-        _bound(config, settings, "consumer.assignment.interval.ms")
-    if config.consumer_session_timeout_ms <= config.consumer_heartbeat_interval_ms:
-        raise ConfigError("consumer.session.timeout.ms must be greater than consumer.heartbeat.interval.ms")
+    for kind in ("consumer", "streams"):
+        _bound(config, settings, f"{kind}.heartbeat.interval.ms")
+        _bound(config, settings, f"{kind}.session.timeout.ms")
+        if f"{kind}.assignment.interval.ms" in overrides:
+            _bound(config, settings, f"{kind}.assignment.interval.ms")
+    if config.streams_num_standby_replicas > settings.value("group.streams.max.standby.replicas"):
+        raise ConfigError("streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas")
+    for kind in ("consumer", "streams"):
+        if config.value(f"{kind}.session.timeout.ms") <= config.value(f"{kind}.heartbeat.interval.ms"):
+            raise ConfigError(f"{kind}.session.timeout.ms must be greater than {kind}.heartbeat.interval.ms")
     return config
 
 

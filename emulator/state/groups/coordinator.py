@@ -19,6 +19,10 @@ from emulator.state.groups.java import string_hash as java_hash
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
 from emulator.state.groups.pending import PendingOffsets
+from emulator.state.groups.streams.groups import StreamsGroups
+from emulator.state.groups.streams.records import KINDS as STREAMS_GROUP_KINDS
+from emulator.state.groups.streams.replay import Replay as StreamsReplay
+from emulator.state.groups.streams.state import NOT_READY
 from wire import errors
 from wire.internal import CONSUMER_OFFSETS, Malformed
 from wire.internal.groups import GroupMetadata, OffsetCommit
@@ -33,6 +37,11 @@ def partition_for(key, partitions):
     """The partition of an internal topic whose leader coordinates `key`."""
     value = java_hash(key)
     return 0 if value == -(1 << 31) else abs(value) % partitions
+
+
+def _filter_word(state):
+    """How ListGroups asks for a state: NotReady is the one whose word is spelled otherwise."""
+    return "not_ready" if state == NOT_READY else state.lower()
 
 
 class GroupCoordinator:
@@ -52,23 +61,20 @@ class GroupCoordinator:
         self._pending = PendingOffsets()
         self._cleaning = None
         self._topics = topics
-        self._consumer = ConsumerGroups(
-            self._groups,
-            Environment(
-                settings=settings,
-                configs=group_configs,
-                time=time,
-                patience=patience,
-                topics=topics,
-                new_id=lambda: uuid_text(new_uuid(random)),
-                write=self._append,
-                batch=store,
-                replace=self._add,
-                new_classic=self._new_classic,
-            ),
-            self._add,
-            self._group_forgotten,
+        environment = Environment(
+            settings=settings,
+            configs=group_configs,
+            time=time,
+            patience=patience,
+            topics=topics,
+            new_id=lambda: uuid_text(new_uuid(random)),
+            write=self._append,
+            batch=store,
+            replace=self._add,
+            new_classic=self._new_classic,
         )
+        self._consumer = ConsumerGroups(self._groups, environment, self._add, self._group_forgotten)
+        self._streams = StreamsGroups(self._groups, environment, self._add, self._group_forgotten)
 
     def partition_for(self, group_id):
         """The partition of __consumer_offsets that keeps this group."""
@@ -84,13 +90,13 @@ class GroupCoordinator:
             respond(JoinResult(errors.INVALID_GROUP_ID, join.member_id))
         elif not settings.group_min_session_timeout_ms <= timeout <= settings.group_max_session_timeout_ms:
             respond(JoinResult(errors.INVALID_SESSION_TIMEOUT, join.member_id))
-        elif (group := self._groups.get(group_id)) is not None and not (group.type == "consumer" and group.is_empty):
+        elif (group := self._groups.get(group_id)) is not None and not (group.type in ("consumer", "streams") and group.is_empty):
             group.join(join, respond)
         elif join.member_id:
             respond(JoinResult(errors.UNKNOWN_MEMBER_ID, join.member_id))
         else:
             if group is not None:
-                self._group_forgotten(group)  # an empty consumer group makes way
+                self._group_forgotten(group)  # an empty group of another protocol makes way
             group = self._new_group(group_id)
             self._group_changed(group)
             group.join(join, respond)
@@ -125,6 +131,12 @@ class GroupCoordinator:
     def consumer_heartbeat(self, group_id, beat, version):
         """A consumer.messages.ConsumerHeartbeat as of this version of the API; gives a HeartbeatAnswer."""
         return self._consumer.heartbeat(group_id, beat, version)
+
+    # -- the streams protocol (KIP-1071) -------------------------------------------------------------
+
+    def streams_heartbeat(self, group_id, beat):
+        """A streams.messages.StreamsHeartbeat; gives a StreamsAnswer."""
+        return self._streams.heartbeat(group_id, beat)
 
     # -- offsets -----------------------------------------------------------------------------------
 
@@ -272,6 +284,10 @@ class GroupCoordinator:
         """The ConsumerGroup, to be read only. KafkaError GROUP_ID_NOT_FOUND."""
         return self._consumer.get(group_id)
 
+    def describe_streams(self, group_id):
+        """The StreamsGroup, to be read only. KafkaError GROUP_ID_NOT_FOUND."""
+        return self._streams.get(group_id)
+
     def list(self, states=(), types=()):
         """The groups in these states and of these types (any case; none: all of them)."""
         states = {state.strip().lower() for state in states}
@@ -279,7 +295,7 @@ class GroupCoordinator:
         return [
             group
             for group in self._groups.values()
-            if (not states or group.state.lower() in states) and (not types or group.type.lower() in types)
+            if (not states or _filter_word(group.state) in states) and (not types or group.type.lower() in types)
         ]
 
     def delete(self, group_id):
@@ -378,7 +394,7 @@ class GroupCoordinator:
     def load(self, partition):
         """Take over a partition: rebuild its groups from its records. Sessions of members start anew."""
         groups = {}  # group id -> its last GroupMetadata; None: only its offsets are known
-        consumer_groups = Replay()
+        replays = {self._consumer: Replay(), self._streams: StreamsReplay()}
         for producer_id, key, value in self._store.read(partition):
             if key is None:
                 self.end_transaction(producer_id, partition, commit=value)
@@ -389,7 +405,9 @@ class GroupCoordinator:
                 log.warning("a record of partition %d of __consumer_offsets is left out: %s", partition, reason)
                 continue
             if kind in CONSUMER_GROUP_KINDS:
-                consumer_groups.replay(kind, key, value)
+                replays[self._consumer].replay(kind, key, value)
+            elif kind in STREAMS_GROUP_KINDS:
+                replays[self._streams].replay(kind, key, value)
             elif kind is GroupMetadata:
                 groups.pop(key.group, None)
                 if value is not None:
@@ -406,9 +424,10 @@ class GroupCoordinator:
                     self._pending.overtaken(*position)
                 else:
                     self._pending.add(partition, producer_id, *position, records.committed_offset(value))
-        for group_id in consumer_groups.ids:
-            groups.pop(group_id, None)
-            self._consumer.restore(group_id, consumer_groups)
+        for protocol, replay in replays.items():
+            for group_id in replay.ids:
+                groups.pop(group_id, None)
+                protocol.restore(group_id, replay)
         for group_id, value in groups.items():
             group = self._new_group(group_id)
             if value is not None:
