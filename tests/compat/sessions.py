@@ -166,6 +166,36 @@ def groups_with_members(sh):
 
 
 @session
+def groups_of_the_consumer_protocol(sh):
+    topic, group = filled(sh, "work", [f"k:{i}" for i in range(10)], partitions=2), sh.name("group")
+    groups, member = "kafka-consumer-groups.sh", "kafka-console-consumer.sh --command-property group.protocol=consumer"
+    running = sh.start(f"{member} --topic {topic} --group {group} --from-beginning --command-property auto.commit.interval.ms=100")
+    sh.run(f"{groups} --describe --group {group}", until=r" 10 +10 +0 (.*\n)+.* 0 +0 +0 ")
+    sh.run(f"{groups} --describe --group {group} --offsets --verbose")
+    sh.run(f"{groups} --describe --group {group} --members")
+    sh.run(f"{groups} --describe --group {group} --members --verbose")
+    sh.run(f"{groups} --describe --group {group} --state")
+    sh.run(f"{groups} --describe --group {group} --state --verbose")
+    sh.run(f"{groups} --list --type consumer", only=True)
+    sh.run(f"{groups} --list --type classic", only=True)
+    sh.run(f"{groups} --list --state stable", only=True)
+    sh.run("kafka-groups.sh --list --consumer", only=True)
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --delete-offsets --group {group} --topic {topic}")
+    sh.run(f"{groups} --reset-offsets --to-earliest --group {group} --topic {topic} --execute")
+    sh.run(f"kafka-configs.sh --entity-type groups --entity-name {group} --alter --add-config consumer.heartbeat.interval.ms=6000")
+    sh.run(f"kafka-configs.sh --entity-type groups --entity-name {group} --describe", until="6000")
+    sh.run(f"kafka-configs.sh --entity-type groups --entity-name {group} --alter --add-config consumer.session.timeout.ms=1")
+    sh.run(f"kafka-configs.sh --entity-type groups --entity-name {group} --alter --delete-config consumer.heartbeat.interval.ms")
+    sh.stop(running)
+    sh.run(f"{groups} --describe --group {group} --state", until="Empty")
+    sh.run(f"{groups} --describe --group {group}")
+    sh.run(f"{member} --include '{topic}.*' --group {group}-2 --from-beginning --max-messages 10")
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --describe --group {group}")
+
+
+@session
 def groups_offsets(sh):
     topic, group = filled(sh, "work", [f"k:{i}" for i in range(10)]), sh.name("group")
     groups = "kafka-consumer-groups.sh"

@@ -25,6 +25,7 @@ MASKS = [
     (r'("topicId":")[\w-]{22}', r"\1" + "i" * 22),
     (r'("(?:subscription|assignment)":")([\w+/=]+)', lambda m: m[1] + "b" * len(m[2])),  # names of topics, in base64
     (r"console-consumer-\d{1,5}\b", "console-consumer-N"),
+    (r" [\w-]{22}(?= +/127\.0\.0\.1 )", " " + "m" * 22),  # the ids that members of the consumer protocol make
     (r"(__consumer_offsets --partition )\d+", r"\1N"),
     (r"correlation id \d+", "correlation id N"),
     (r"(?m)^(?:\tat |\t\.\.\. \d+ more).*\n", ""),  # stack frames are the JDK's and the client's matter
