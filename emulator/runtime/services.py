@@ -38,11 +38,13 @@ def make_services(settings, bound, time, patience, random):
     markers = Markers(cluster, groups, time)
     transactions = _make_transactions(settings, cluster, time, patience, markers)
     _keep_retention(configs, cluster, time)
-    _cleaner(configs, cluster, time).start()
+    cleaner = _make_cleaner(configs, cluster, time)
+    cleaner.start()
     return {
         "settings": settings,
         "configs": configs,
         "cluster": cluster,
+        "cleaner": cleaner,
         "groups": groups,
         "internal_topics": InternalTopics(cluster, time),
         "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
@@ -110,7 +112,7 @@ def _keep_retention(configs, cluster, time):
     time.after(configs.settings.log_retention_check_interval_ms, check)
 
 
-def _cleaner(configs, cluster, time):
+def _make_cleaner(configs, cluster, time):
     def compacted():
         for topic in cluster.topics.values():
             if topic.partitions[0].log.config.compact:

@@ -246,6 +246,39 @@ def test_markers_go_once_nothing_is_left_of_their_transaction_and_after_their_ti
     assert markers()[0] == committed  # b1 is still there
 
 
+def test_four_rounds_over_transactions_leave_what_apache_kafka_leaves():
+    """The same requests were sent to Kafka 4.3.1; what it had in its log after each round is written down here."""
+    log = Compacted(delete_retention_ms=3_000)
+    plain = {"producer_id": 8, "producer_epoch": 0}
+
+    def seen():
+        """base-last offset, number of records, C(ontrol) T(ransactional) H(orizon)."""
+        return [f"{h.base_offset}-{h.last_offset}:{h.record_count}"
+                + "C" * h.is_control + "T" * h.is_transactional + "H" * (h.delete_horizon_ms is not None)
+                for h, _ in log.log.batches()]
+
+    def round_(*pairs, sequence):
+        if pairs:
+            log.put(*pairs, **plain, base_sequence=sequence)
+        log.roll().put((b"roll", b"x"), **plain, base_sequence=sequence + len(pairs))
+        log.clean().time.advance(4_000)
+        return seen()
+
+    log.put((b"a", b"1"), (b"b", b"1"), (b"c", b"1"), **plain, base_sequence=0)
+    transaction(log, False, (b"a", b"2"), (b"d", b"2"))
+    transaction(log, True, (b"b", b"3"), (b"e", None), sequence=2)
+    transaction(log, True, (b"f", b"1"), sequence=4)
+    assert round_(sequence=3) == ["0-2:2", "5-5:1CT", "6-7:2TH", "8-8:1CT", "9-9:1T", "10-10:1CT", "11-11:1"]
+    assert len(log.log.aborted) == 1
+    assert round_((b"b", b"4"), (b"f", b"2"), sequence=4) == [
+        "0-2:2", "5-5:1CTH", "8-8:1CT", "9-9:0T", "10-10:1CT", "11-11:1", "12-13:2", "14-14:1"]
+    assert not log.log.aborted
+    assert round_((b"e", b"5"), sequence=7) == [
+        "0-2:2", "8-8:1CTH", "9-9:0T", "10-10:1CT", "12-13:2", "14-14:1", "15-15:1", "16-16:1"]
+    assert round_((b"c", b"5"), sequence=9) == [
+        "0-2:1", "9-9:0T", "10-10:1CT", "12-13:2", "15-15:1", "16-16:1", "17-17:1", "18-18:1"]
+
+
 def test_nothing_of_an_open_transaction_is_touched(log):
     log.put_each("a1 a2").roll()
     log.put((b"a", b"3"), producer_id=7, producer_epoch=0, base_sequence=0, transactional=True)
