@@ -15,6 +15,8 @@ from emulator.state.producer_ids import ProducerIds
 from emulator.state.transactions.coordinator import TransactionCoordinator
 from emulator.state.transactions.markers import Markers
 from emulator.state.transactions.store import TransactionLog
+from wire import errors
+from wire.errors import KafkaError
 
 # Compaction leaves the active segment alone. Kafka's has 100 MB on disk for each of 50 partitions; in memory less
 # must do, and nobody but the cleaner sees where segments end.
@@ -60,7 +62,10 @@ def _make_groups(settings, configs, cluster, time, patience, random):
     """The group coordinator over the logs of __consumer_offsets."""
 
     def partition_of(index):
-        return cluster.ensure_internal_topic(names.CONSUMER_OFFSETS).partitions[index]
+        partition = cluster.partition(names.CONSUMER_OFFSETS, index)
+        if partition is None:
+            raise KafkaError(errors.NOT_COORDINATOR)
+        return partition
 
     def topic_deleted(topic):
         if topic.name == names.CONSUMER_OFFSETS:

@@ -31,6 +31,8 @@ def _described(group_id, call, groups):
     try:
         group = groups.describe(group_id)
     except KafkaError as refusal:
+        if refusal.error != errors.GROUP_ID_NOT_FOUND:
+            return Group(group_id=group_id, error_code=refusal.error)
         if call.version < 6:  # KIP-1043
             return Group(group_id=group_id, group_state=DEAD)
         return Group(group_id=group_id, group_state=DEAD, error_code=refusal.error, error_message=refusal.message)

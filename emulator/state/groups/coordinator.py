@@ -80,6 +80,20 @@ class GroupCoordinator:
         """The partition of __consumer_offsets that keeps this group."""
         return partition_for(group_id, self._settings.offsets_topic_num_partitions)
 
+    def _check_ours(self, group_id):
+        """KafkaError NOT_COORDINATOR as long as nobody has looked for a coordinator, which makes the topic.
+
+        A group that is there need not be asked about: it goes with the partition that keeps it.
+        """
+        self._store.check(self.partition_for(group_id))
+
+    def _error(self, group_id):
+        try:
+            self._check_ours(group_id)
+        except errors.KafkaError as refusal:
+            return refusal.error
+        return errors.NONE
+
     # -- the classic protocol ----------------------------------------------------------------------
 
     def join(self, group_id, join, respond):
@@ -92,6 +106,8 @@ class GroupCoordinator:
             respond(JoinResult(errors.INVALID_SESSION_TIMEOUT, join.member_id))
         elif (group := self._groups.get(group_id)) is not None and not (group.type in ("consumer", "streams") and group.is_empty):
             group.join(join, respond)
+        elif group is None and (error := self._error(group_id)):
+            respond(JoinResult(error))
         elif join.member_id:
             respond(JoinResult(errors.UNKNOWN_MEMBER_ID, join.member_id))
         else:
@@ -106,7 +122,7 @@ class GroupCoordinator:
         if not group_id:
             respond(SyncResult(errors.INVALID_GROUP_ID))
         elif (group := self._groups.get(group_id)) is None:
-            respond(SyncResult(errors.UNKNOWN_MEMBER_ID))
+            respond(SyncResult(self._error(group_id) or errors.UNKNOWN_MEMBER_ID))
         else:
             group.sync(member_id, group_instance_id, generation_id, protocol_type, protocol_name, assignments, respond)
 
@@ -114,7 +130,7 @@ class GroupCoordinator:
         """The error code."""
         group = self._groups.get(group_id)
         if group is None:
-            return errors.UNKNOWN_MEMBER_ID if group_id else errors.INVALID_GROUP_ID
+            return self._error(group_id) or errors.UNKNOWN_MEMBER_ID if group_id else errors.INVALID_GROUP_ID
         return group.heartbeat(member_id, group_instance_id, generation_id)
 
     def leave(self, group_id, identities):
@@ -123,6 +139,7 @@ class GroupCoordinator:
             raise errors.KafkaError(errors.INVALID_GROUP_ID)
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             return [errors.UNKNOWN_MEMBER_ID] * len(identities)
         return group.leave(identities)
 
@@ -130,6 +147,8 @@ class GroupCoordinator:
 
     def consumer_heartbeat(self, group_id, beat, version):
         """A consumer.messages.ConsumerHeartbeat as of this version of the API; gives a HeartbeatAnswer."""
+        if group_id not in self._groups:
+            self._check_ours(group_id)
         return self._consumer.heartbeat(group_id, beat, version)
 
     # -- the streams protocol (KIP-1071) -------------------------------------------------------------
@@ -156,6 +175,7 @@ class GroupCoordinator:
         """
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             if generation_id >= 0:
                 no_such_group = errors.GROUP_ID_NOT_FOUND if version >= 9 else errors.ILLEGAL_GENERATION
                 raise errors.KafkaError(no_such_group, f"Group {group_id} not found.")
@@ -195,6 +215,7 @@ class GroupCoordinator:
         """{topic: {partition: CommittedOffset}} of a group, empty for one that does not exist."""
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             return {}
         group.check_offset_fetch(member_id, member_epoch)
         return self._offsets.of_group(group_id)
@@ -235,6 +256,7 @@ class GroupCoordinator:
             raise errors.KafkaError(errors.INVALID_GROUP_ID)
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             if generation_id >= 0:
                 raise errors.KafkaError(errors.ILLEGAL_GENERATION)
             group = self._new_group(group_id)
@@ -282,6 +304,8 @@ class GroupCoordinator:
 
     def describe_consumer(self, group_id):
         """The ConsumerGroup, to be read only. KafkaError GROUP_ID_NOT_FOUND."""
+        if group_id not in self._groups:
+            self._check_ours(group_id)
         return self._consumer.get(group_id)
 
     def describe_streams(self, group_id):
@@ -312,6 +336,7 @@ class GroupCoordinator:
     def _group(self, group_id):
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             raise errors.KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
         return group
 

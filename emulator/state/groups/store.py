@@ -23,6 +23,10 @@ class Store:
         self._depth = 0
         self._collected = {}  # partition -> [(key, value)]
 
+    def check(self, partition):
+        """Raises what `partition_of` does for a partition that there is not."""
+        self._partition_of(partition)
+
     def append(self, partition, key, value):
         """Append a record. KafkaError MESSAGE_TOO_LARGE, and nothing else later: call this before state changes."""
         found = self._partition_of(partition)
