@@ -155,6 +155,8 @@ class GroupCoordinator:
 
     def streams_heartbeat(self, group_id, beat):
         """A streams.messages.StreamsHeartbeat; gives a StreamsAnswer."""
+        if group_id not in self._groups:
+            self._check_ours(group_id)
         return self._streams.heartbeat(group_id, beat)
 
     # -- offsets -----------------------------------------------------------------------------------
@@ -310,6 +312,8 @@ class GroupCoordinator:
 
     def describe_streams(self, group_id):
         """The StreamsGroup, to be read only. KafkaError GROUP_ID_NOT_FOUND."""
+        if group_id not in self._groups:
+            self._check_ours(group_id)
         return self._streams.get(group_id)
 
     def list(self, states=(), types=()):
