@@ -262,8 +262,13 @@ class GroupCoordinator:
             if generation_id >= 0:
                 raise errors.KafkaError(errors.ILLEGAL_GENERATION)
             group = self._new_group(group_id)
-        check = group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
-        self._check_positions(check, topics)
+        try:
+            check = group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
+            self._check_positions(check, topics)
+        except errors.KafkaError as refusal:
+            # TxnOffsetCommit is older than member epochs.
+            stale = refusal.error == errors.STALE_MEMBER_EPOCH
+            raise errors.KafkaError(errors.ILLEGAL_GENERATION) if stale else refusal
         now, partition = self._time.now(), self.partition_for(group_id)
         codes, accepted = [], []
         for topic, positions in topics:

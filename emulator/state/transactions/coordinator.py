@@ -6,8 +6,7 @@ PrepareCommit or PrepareAbort (others are told CONCURRENT_TRANSACTIONS) and the 
 Source: kafka.coordinator.transaction.TransactionCoordinator, TransactionStateManager of Kafka 4.3.1.
 """
 
-import re
-
+from emulator.state.groups.consumer.regex import InvalidRegex, compile_regex
 from emulator.state.transactions.states import (
     BY_ID, DEAD, END_V1, END_V2, END_V2_AGAIN, ENDING, ONGOING, PREPARE_ABORT, PREPARE_COMMIT, RESTING,
 )  # fmt: skip
@@ -245,12 +244,12 @@ class TransactionCoordinator:
     def list(self, states=(), producer_ids=(), longer_than_ms=-1, pattern=None):
         """(Transactions, unknown state names). The whole transactional id must match `pattern`.
 
-        Raises INVALID_REGULAR_EXPRESSION.
+        The pattern is RE2's; letters beyond ASCII in it match nothing. Raises INVALID_REGULAR_EXPRESSION.
         """
         unknown = [state for state in dict.fromkeys(states) if state not in BY_ID]
         try:
-            matches = re.compile(pattern).fullmatch if pattern else None
-        except re.error as reason:
+            matches = compile_regex(pattern) if pattern else None
+        except InvalidRegex as reason:
             raise KafkaError(errors.INVALID_REGULAR_EXPRESSION, f"Transaction ID pattern `{pattern}` is invalid: {reason}") from None
         now = self._time.now()
         found = [
@@ -259,7 +258,7 @@ class TransactionCoordinator:
             if (not states or transaction.state in states)
             and (not producer_ids or transaction.producer_id in producer_ids)
             and (longer_than_ms < 0 or now - transaction.start_timestamp > longer_than_ms)
-            and (matches is None or matches(transaction.transactional_id))
+            and (matches is None or matches(_ascii(transaction.transactional_id)))
         ]
         return found, unknown
 
@@ -281,6 +280,11 @@ class TransactionCoordinator:
         for transactional_id in [one for one in self._transactions if self.partition_for(one) == partition]:
             for table in (self._transactions, self._ongoing, self._unsent):
                 table.pop(transactional_id, None)
+
+
+def _ascii(text):
+    """What a pattern made for topic names can be held against: other letters stand as a character that no class names."""
+    return text if text.isascii() else "".join(one if one.isascii() else "\x01" for one in text)
 
 
 def _may_go_on(transaction, producer_id, producer_epoch):

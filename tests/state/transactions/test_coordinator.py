@@ -301,4 +301,6 @@ def test_lists_are_filtered(world):
     assert ids(states=["Ongoing"], longer_than_ms=SECOND - 1) == (["busy"], [])
     assert ids(pattern="b.*") == (["busy"], [])
     assert ids(pattern="us") == ([], [])
+    world.producer("für-alle").init()
+    assert ids(pattern="f.r-.*") == (["für-alle"], [])
     refused(errors.INVALID_REGULAR_EXPRESSION, lambda: ids(pattern="("))
