@@ -43,7 +43,7 @@ class ConsumerGroups:
     def _begin(self, group_id, before, beat):
         """The new group that this heartbeat makes, of nothing or of a classic one."""
         group = ConsumerGroup(group_id, self._env)
-        if before is None or before.is_empty:
+        if before is None or before.type == "classic" and before.is_empty:
             group.check_heartbeat(beat)
         elif before.type == "classic":
             convert.check_upgrade(before, self._env.settings)
