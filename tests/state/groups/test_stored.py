@@ -5,6 +5,7 @@ from random import Random
 from emulator.state.configs import Configs
 from emulator.state.configs.broker import parse_broker_settings
 from emulator.state.groups.classic import CONSUMER
+from emulator.state.log.cleaner import LogCleaner
 from tests.state.groups.test_offsets import DAY, commit, deleted, fetched
 from tests.state.groups.trace import RANGE, Trace, assigned, generation, heartbeat, join, leave, ok, refused, stable, sync, tick
 from wire import errors
@@ -114,6 +115,20 @@ def test_a_static_member_whose_return_cannot_be_stored_keeps_its_id(group):
     group << heartbeat("s") >> ok("s")
 
 
+def test_endless_commits_take_bounded_room(group):
+    group << stable("a")
+    log = group.partition(group.groups.partition_for("g")).log
+    log.config = Configs(parse_broker_settings({})).preview({"cleanup.policy": "compact", "internal.segment.bytes": "10000"})
+    LogCleaner(lambda: [log], lambda: parse_broker_settings({}), group.time).start()
+    for offset in range(3_000):
+        assert commit(group, "a", offset, partition=offset % 3) == errors.NONE
+        group.time.advance(100)
+    assert log.end_offset > 3_000 and log.size < 40_000
+    before = described(group)
+    assert described(reloaded(group)) == before
+    assert fetched(group) == {("t", 0): 2_997, ("t", 1): 2_998, ("t", 2): 2_999}
+
+
 # -- coming back -----------------------------------------------------------------------------------
 
 
@@ -199,7 +214,18 @@ def test_any_history_comes_back():
     for seed in range(20):
         trace = history(Random(seed), Trace(seed=seed, group_max_size=5))
         before = described(trace)
+        if seed % 2:
+            compacted(trace)
         assert described(reloaded(trace)) == before, f"seed {seed}"
+
+
+def compacted(trace):
+    logs = [partition.log for partition in trace.partitions.values()]
+    size = sum(log.size for log in logs)
+    for log in logs:
+        log._roll()
+    LogCleaner(lambda: logs, lambda: None, trace.time).run()
+    assert sum(log.size for log in logs) <= size
 
 
 def history(chance, trace):
