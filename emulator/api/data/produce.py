@@ -61,7 +61,7 @@ def produce(request, call, cluster, configs, transactions):
                     checked = log.check(records, now, version)
                 if transactional:
                     _check_transaction(refused, verdicts, topic, index)
-                    appended = log.append(checked, partition.leader_epoch, now, True, 2 if version >= 12 else 0)  # KIP-890
+                    appended = log.append(checked, partition.leader_epoch, now, verified=True)
                 else:
                     appended = log.append(checked, partition.leader_epoch, now)
                 unbroken += len(records)

@@ -37,6 +37,7 @@ def transaction_errors(request, call, cluster, configs, transactions):
     transactional_id, version = request.transactional_id, call.version
     if transactional_id is None or not call.allowed("write", "transactional_id", transactional_id):
         return {}, Unsettled(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    verifies = configs.settings.transaction_partition_verification_enable
     producers, unknown, refused = set(), [], {}
     for topic, index, log, header in _transactional(request, cluster, version):
         producers.add((header.producer_id, header.producer_epoch))
@@ -47,9 +48,11 @@ def transaction_errors(request, call, cluster, configs, transactions):
             refused[topic, index] = Unsettled(errors.INVALID_PRODUCER_EPOCH)
         else:
             unknown.append((topic, index))
+            if verifies:
+                log.producers.ask(header, 2 if version >= _ADDS_PARTITIONS else 1, call.now)
     if len({producer_id for producer_id, _ in producers}) > 1:
         return {}, Unsettled(errors.INVALID_PRODUCER_ID_MAPPING)
-    if unknown and configs.settings.transaction_partition_verification_enable:
+    if unknown and verifies:
         verdicts = _ask(transactions, (transactional_id, *producers.pop()), unknown, version)
         refused.update((each, _unsettled(error, version)) for each, error in verdicts.items() if error)
     return refused, None

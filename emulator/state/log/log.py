@@ -111,12 +111,11 @@ class Log:
             check_shape(records, version)
         return check_batch(records, now, self.config, self.name)
 
-    def append(self, checked, leader_epoch, now, verified=False, transaction_version=0):
+    def append(self, checked, leader_epoch, now, verified=False):
         """Append a batch that `check` has passed; gives Appended.
 
-        `verified`: the coordinator knows that this partition is part of the batch's transaction, asked by the
-        given version of the transaction protocol (KIP-890). Raises KafkaError: RECORD_LIST_TOO_LARGE,
-        INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE.
+        `verified`: the coordinator knows that this partition is part of the batch's transaction (KIP-890).
+        Raises KafkaError: RECORD_LIST_TOO_LARGE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE.
         """
         header, data = checked.header, checked.records
         if self.closed:
@@ -134,11 +133,12 @@ class Log:
             seen = producers.duplicate(header)
             if seen is not None:
                 return Appended(seen[2], checked.log_append_time, duplicate=True)
-            if header.is_transactional and not producers.in_transaction(header.producer_id, header.producer_epoch):
-                if not verified:
-                    raise KafkaError(errors.INVALID_TXN_STATE, "Record was not part of an ongoing transaction")
-                if transaction_version >= 2:
-                    producers.check_begin(header, self.end_offset)
+            if (
+                header.is_transactional
+                and not verified
+                and not producers.in_transaction(header.producer_id, header.producer_epoch)
+            ):
+                raise KafkaError(errors.INVALID_TXN_STATE, "Record was not part of an ongoing transaction")
             producers.check(header, self.end_offset)
             base_offset = self._write(data, header.last_offset_delta, checked.max_timestamp, leader_epoch, now)
             producers.update(header, base_offset, base_offset + header.last_offset_delta, checked.max_timestamp)

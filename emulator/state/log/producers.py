@@ -38,6 +38,28 @@ class ProducerEntry:
         return self.batches[-1][1] if self.batches else -1
 
 
+class Asked:
+    """A batch of a transaction that the coordinator was asked about, as it was not known here (VerificationStateEntry).
+
+    Until one is appended, no batch above the lowest sequence seen may be: what was refused will come again.
+    `begins`: its client, of protocol version 2, begins at sequence 0 where it is unknown.
+    """
+
+    __slots__ = ("producer_epoch", "lowest_sequence", "begins", "timestamp")
+
+    def __init__(self, producer_epoch, sequence, begins, now):
+        self.producer_epoch = producer_epoch
+        self.lowest_sequence = sequence
+        self.begins = begins
+        self.timestamp = now
+
+    def again(self, producer_epoch, sequence):
+        if producer_epoch > self.producer_epoch:
+            self.producer_epoch, self.lowest_sequence = producer_epoch, sequence
+        elif producer_epoch == self.producer_epoch:
+            self.lowest_sequence = min(self.lowest_sequence, sequence)
+
+
 class Producers:
     """The producers of one partition, by producer id.
 
@@ -48,6 +70,7 @@ class Producers:
         self._name = name  # of the partition, for messages
         self._entries = {}
         self.open = {}
+        self._asked = {}
 
     def __len__(self):
         return len(self._entries)
@@ -80,11 +103,13 @@ class Producers:
         Raises KafkaError: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE.
         """
         entry = self._entries.get(header.producer_id)
+        if entry is not None and header.producer_epoch < entry.producer_epoch:
+            raise self._stale(header.producer_id, header.producer_epoch, entry, end_offset)
+        if self._asked:
+            self._check_asked(header, entry, end_offset)
         if entry is None:
             return  # state lost to expiry or DeleteRecords: any sequence may follow
         epoch, sequence = header.producer_epoch, header.base_sequence
-        if epoch < entry.producer_epoch:
-            raise self._stale(header.producer_id, epoch, entry, end_offset)
         if epoch > entry.producer_epoch:
             if sequence != 0:
                 raise KafkaError(
@@ -111,15 +136,30 @@ class Producers:
         if entry is not None and producer_epoch < entry.producer_epoch:
             raise self._stale(producer_id, producer_epoch, entry, end_offset)
 
-    def check_begin(self, header, end_offset):
-        """Refuse a first batch of a transaction (KIP-890) that does not begin the sequence of a producer unknown here."""
-        entry = self._entries.get(header.producer_id)
-        if header.base_sequence > 0 and (entry is None or not entry.batches):
+    def ask(self, header, version, now):
+        """The coordinator is asked about a batch of a transaction, in this version of the protocol (KIP-890)."""
+        asked = self._asked.get(header.producer_id)
+        if asked is None:
+            self._asked[header.producer_id] = Asked(header.producer_epoch, header.base_sequence, version >= 2, now)
+        else:
+            asked.again(header.producer_epoch, header.base_sequence)
+
+    def _check_asked(self, header, entry, end_offset):
+        asked, sequence = self._asked.get(header.producer_id), header.base_sequence
+        if asked is None:
+            return
+        if asked.begins and sequence and (entry is None or not entry.batches):
             raise KafkaError(
                 errors.OUT_OF_ORDER_SEQUENCE_NUMBER,
                 f"Invalid sequence number for producer {header.producer_id} at offset {end_offset} in partition "
-                f"{self._name}: {header.base_sequence} (incoming seq. number). "
+                f"{self._name}: {sequence} (incoming seq. number). "
                 f"Expected sequence 0 for transactions v2 idempotent producer with no existing state.",
+            )
+        if sequence > asked.lowest_sequence:
+            raise KafkaError(
+                errors.OUT_OF_ORDER_SEQUENCE_NUMBER,
+                f"Out of order sequence number for producer {header.producer_id} at offset {end_offset} in partition "
+                f"{self._name}: {sequence} (incoming seq. number), {asked.lowest_sequence} (earliest seen sequence)",
             )
 
     def check_marker(self, producer_id, producer_epoch, coordinator_epoch, end_offset, transaction_version):
@@ -168,6 +208,8 @@ class Producers:
         if len(entry.batches) > _REMEMBERED_BATCHES:
             del entry.batches[0]
         entry.last_timestamp = timestamp
+        if self._asked:
+            self._asked.pop(header.producer_id, None)
         if entry.first_open_offset is None and header.is_transactional:
             self.open[header.producer_id] = entry.first_open_offset = base_offset
 
@@ -177,6 +219,9 @@ class Producers:
         # Kafka forgets the sequences only with the epoch: under version 1 of transactions they go on.
         entry.coordinator_epoch = coordinator_epoch
         entry.last_timestamp = timestamp
+        asked = self._asked.get(producer_id)
+        if asked is not None and not (asked.begins and asked.producer_epoch == producer_epoch):
+            del self._asked[producer_id]
         began, entry.first_open_offset = entry.first_open_offset, None
         self.open.pop(producer_id, None)
         return began
@@ -190,7 +235,10 @@ class Producers:
         ]
         for producer_id in old:
             del self._entries[producer_id]
+        for producer_id in [one for one, asked in self._asked.items() if asked.timestamp < before]:
+            del self._asked[producer_id]
 
     def clear(self):
         self._entries.clear()
+        self._asked.clear()
         self.open.clear()

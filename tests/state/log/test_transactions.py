@@ -28,7 +28,10 @@ class Partition:
             records, producer_id=producer, producer_epoch=epoch, base_sequence=sequence, transactional=transactional
         )
         now = self.clock.now()
-        return self.log.append(self.log.check(batch, now), 0, now, verified, version).base_offset
+        checked = self.log.check(batch, now)
+        if version and not self.log.producers.in_transaction(producer, epoch):
+            self.log.producers.ask(checked.header, version, now)
+        return self.log.append(checked, 0, now, verified).base_offset
 
     def end(self, producer, commit, epoch=0, coordinator_epoch=0, version=0):
         return self.log.append_marker(commit, producer, epoch, coordinator_epoch, 0, self.clock.now(), version)
@@ -136,7 +139,15 @@ def test_sequences_go_on_within_an_epoch_and_begin_anew_with_the_next(partition)
 
 def test_version_2_knows_where_a_new_producer_begins(partition):
     refused(errors.OUT_OF_ORDER_SEQUENCE_NUMBER, partition.send, 7, sequence=3, version=2)
-    partition.send(8, sequence=3)  # version 1 takes what was lost for expired
+    partition.send(8, sequence=3, version=1)  # which takes what was lost for expired
+
+
+@pytest.mark.parametrize("version", (1, 2))
+def test_after_a_refused_batch_none_above_it_is_taken(partition, version):
+    refused(errors.INVALID_TXN_STATE, partition.send, 7, verified=False, version=version)
+    refused(errors.OUT_OF_ORDER_SEQUENCE_NUMBER, partition.send, 7, sequence=1, version=version)
+    partition.send(7, version=version)
+    partition.send(7, sequence=1, version=version)
 
 
 def test_a_duplicate_is_known_after_its_transaction_too(partition):

@@ -141,8 +141,9 @@ class Producer:
         )  # fmt: skip
         # As Produce does it: the coordinator is asked unless this log knows the transaction.
         if transactional and not log.producers.in_transaction(self.producer_id, self.epoch):
+            log.producers.ask(read_header(batch), self.version, now)
             self._ask(topic, index)
-        appended = log.append(log.check(batch, now), 0, now, True, self.version)
+        appended = log.append(log.check(batch, now), 0, now, verified=True)
         self._sequences[topic, index] = sequence + len(values)
         return appended.base_offset
 
