@@ -2,7 +2,8 @@
 
 Kafka's assignors walk hash maps, so who gets which partition hangs on that order. Elements of one bucket keep the
 order in which they came, as in Java unless the map grew since.
-Source: java.util.HashMap, String.hashCode, org.apache.kafka.common.Uuid.hashCode.
+Source: java.util.HashMap, String.hashCode, org.apache.kafka.common.Uuid.hashCode,
+org.apache.kafka.timeline.BaseHashTable.
 """
 
 from functools import lru_cache
@@ -52,3 +53,15 @@ def hash_order(elements, hash_of, copied=False):
         return (value ^ value >> 16) & size - 1
 
     return sorted(elements, key=bucket)
+
+
+def timeline_order(elements, hash_of, most=0):
+    """[element] in the order of a TimelineHashMap that had at the `most` so many; it never shrinks."""
+    elements = list(elements)
+    size, bits = 2, 1
+    while max(len(elements), most) * 0.75 > size:
+        size, bits = size * 2, bits + 1
+    return sorted(elements, key=lambda element: (hash_of(element) * _FIBONACCI & 0xFFFFFFFFFFFFFFFF) >> 64 - bits)
+
+
+_FIBONACCI = -7046029254386353131  # Knuth's multiplier, the top bits of whose products make a slot

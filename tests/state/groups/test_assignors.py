@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from emulator.state.groups.assignors import ASSIGNORS, Subscriber
-from emulator.state.groups.java import hash_order, int_hash, string_hash, uuid_hash
+from emulator.state.groups.java import hash_order, int_hash, string_hash, timeline_order, uuid_hash
 
 
 def topic(number):
@@ -90,6 +90,10 @@ def test_every_partition_has_one_owner_and_loads_differ_by_one(assignor):
             newcomer = f"n{len(group)}"
             group = {n: member._replace(target=target[n]) for n, member in group.items()}
             group[newcomer] = Subscriber(None, topics if same else [random.choice(topics)], {})
+
+
+def test_the_order_of_kafkas_timeline_tables():
+    assert timeline_order(["range", "uniform"], string_hash) == ["uniform", "range"]
 
 
 def test_the_order_of_javas_hash_maps():

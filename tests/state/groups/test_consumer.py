@@ -197,3 +197,13 @@ def test_one_heartbeat_is_one_batch(group):
         "ConsumerGroupMemberMetadata", "ConsumerGroupMetadata", "ConsumerGroupTargetAssignmentMember",
         "ConsumerGroupTargetAssignmentMetadata", "ConsumerGroupCurrentMemberAssignment",
     ]
+
+
+@pytest.mark.parametrize("first, second, chosen", [("uniform", "range", "range"), ("range", "uniform", "uniform")])
+def test_of_assignors_that_as_many_name_the_last_one_named_wins(group_with, first, second, chosen):
+    group = group_with(topics={"t": 4, "u": 2})
+    group << joins("a", server_assignor=first) >> has("a", 2, t=[0, 1, 2, 3]) << tick(1_000)
+    group << joins("b", server_assignor=second) >> has("b", 3, nothing=True)
+    kept = {"range": [0, 1], "uniform": [0, 1]}[chosen]
+    group << beats("a") >> has("a", 2, t=kept)
+    assert group.group.preferred_assignor(second) == chosen and group.group.assignor() == "uniform"

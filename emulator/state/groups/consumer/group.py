@@ -19,7 +19,7 @@ from emulator.state.groups.consumer.reconcile import check_epoch, reconcile
 from emulator.state.groups.consumer.regex import InvalidRegex, compile_regex
 from emulator.state.groups.consumer.state import DEAD, EMPTY, GroupState, ResolvedRegex
 from emulator.state.groups.consumer.timers import REBALANCE, Timers
-from emulator.state.groups.java import hash_order, string_hash
+from emulator.state.groups.java import hash_order, string_hash, timeline_order
 from wire import errors
 from wire.errors import KafkaError
 
@@ -41,6 +41,7 @@ class ConsumerGroup(GroupState, ClassicMembers):
         self.env = environment
         self.timers = Timers(environment.time, environment.patience, self._session_expired)
         self._matchers = {}
+        self._last_named = None  # the assignor that the member names which was heard last
         self._topics_changed = True  # since the epoch was computed
         self._assigned_at = None  # on `patience`: when the target was computed
         self._resolved_at = _NEVER  # on `patience`: when the expressions were
@@ -141,6 +142,7 @@ class ConsumerGroup(GroupState, ClassicMembers):
     def take_subscription(self, before, member):
         """Put the member as it is now, and tell how its subscription differs from the one `before`."""
         self.put_member(member)
+        self._last_named = member.server_assignor
         change = _Change(before, member)
         if change.regex_changed:
             old, new = before.subscribed_topic_regex, member.subscribed_topic_regex
@@ -168,10 +170,10 @@ class ConsumerGroup(GroupState, ClassicMembers):
         return self._assigned_at is None or self.env.patience.now() >= self._assigned_at + interval
 
     def _assign(self):
-        name = self.assignor()
+        name = self.preferred_assignor(self._last_named) or self.env.settings.group_consumer_assignors[0]
         topics = self.env.topics
         members, partitions = {}, {}
-        for member_id in hash_order(self.members, string_hash):
+        for member_id in self._in_kafkas_order():
             member = self.members[member_id]
             topic_ids = topics.ids_of(hash_order(self.subscription_of(member), string_hash))
             partitions.update((topic_id, topics.count_of(topic_id)) for topic_id in topic_ids if topic_id not in partitions)
@@ -182,6 +184,12 @@ class ConsumerGroup(GroupState, ClassicMembers):
         self._assigned_at = self.env.patience.now()
         self.set_assignment_epoch(self.group_epoch, self.env.time.now())
         log.info("group %s: target of epoch %d by %s", self.group_id, self.group_epoch, name)
+
+    def _in_kafkas_order(self):
+        """The member ids as Kafka hands them to an assignor: who has just come is the last of its bucket."""
+        settled = [member.member_id for member in self.members.values() if member.member_epoch != JOINING]
+        order = timeline_order(settled, string_hash, self.most_members)
+        return hash_order(dict.fromkeys([*order, *self.members]), string_hash)
 
     def assignor(self):
         """The name of the assignor that makes the targets."""

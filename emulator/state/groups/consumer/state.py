@@ -38,6 +38,7 @@ class GroupState:
         self.static = {}  # instance_id -> member_id
         self.regexes = {}  # resolved: expression -> ResolvedRegex
         self.owners = {}  # topic_id -> {partition: epoch of who has it}
+        self.most_members = 0  # that there ever were: the order of Kafka's tables hangs on it
         self._by_name = {}  # topic name -> how many members subscribe to it by name
         self._by_regex = {}  # expression -> how many members subscribe by it
         self._write = write
@@ -54,6 +55,7 @@ class GroupState:
             self._release(old)
         self._take(member)
         self.members[member.member_id] = member
+        self.most_members = max(self.most_members, len(self.members))
         if old is None or old[10:] != member[10:]:
             if old is not None or member.assigned or member.member_epoch:
                 self._write(*records.current_assignment(self.group_id, member))
@@ -183,13 +185,15 @@ class GroupState:
     def is_free(self, topic_id, partition):
         return partition not in self.owners.get(topic_id, NOTHING)
 
-    def preferred_assignor(self):
-        """The server-side assignor that most members name, or None."""
+    def preferred_assignor(self, last_named=None):
+        """The server-side assignor that most members name, or None; `last_named`: by the member that was heard last."""
         counts = {}
         for member in self.members.values():
             if member.server_assignor is not None:
                 counts[member.server_assignor] = counts.get(member.server_assignor, 0) + 1
-        # Between equals Kafka takes `uniform`, which its hash map happens to have first.
+        # Between equals the first of Kafka's hash map wins: `uniform`, unless the other was just put in (anew).
+        if counts.get(last_named) == 1 == max(counts.values()):
+            return last_named
         return max(sorted(counts, reverse=True), key=counts.get) if counts else None
 
 
