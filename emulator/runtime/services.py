@@ -5,13 +5,15 @@ import base64
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
 from emulator.state.fetch_sessions import FetchSessions
-from emulator.state.groups.coordinator import GroupCoordinator
+from emulator.state.groups.coordinator import GroupCoordinator, partition_for
 from emulator.state.groups.store import Store
 from emulator.state.groups.streams.internal_topics import InternalTopics
 from emulator.state.groups.topics import Topics
 from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
 from emulator.state.producer_ids import ProducerIds
+from emulator.state.share.partitions import SharePartitions
+from emulator.state.share.persister import Persister
 from emulator.state.transactions.coordinator import TransactionCoordinator
 from emulator.state.transactions.markers import Markers
 from emulator.state.transactions.store import TransactionLog
@@ -36,7 +38,8 @@ def make_services(settings, bound, time, patience, random):
     broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
     cluster_id = base64.urlsafe_b64encode(random.randbytes(16)).rstrip(b"=").decode()
     cluster = Cluster(cluster_id, [broker], configs, new_log, time, random)
-    groups = _make_groups(settings, configs, cluster, time, patience, random)
+    persister = _make_persister(settings, cluster, time)
+    groups = _make_groups(settings, configs, cluster, time, patience, random, persister)
     markers = Markers(cluster, groups, time)
     transactions = _make_transactions(settings, cluster, time, patience, markers)
     _keep_retention(configs, cluster, time)
@@ -51,6 +54,8 @@ def make_services(settings, bound, time, patience, random):
         "internal_topics": InternalTopics(cluster, time),
         "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
         "transactions": transactions,
+        "persister": persister,
+        "share_partitions": SharePartitions(settings, configs.group, cluster, persister, time),
         "markers": markers,
         "time": time,
         "patience": patience,
@@ -58,7 +63,7 @@ def make_services(settings, bound, time, patience, random):
     }
 
 
-def _make_groups(settings, configs, cluster, time, patience, random):
+def _make_groups(settings, configs, cluster, time, patience, random, persister):
     """The group coordinator over the logs of __consumer_offsets."""
 
     def partition_of(index):
@@ -74,9 +79,31 @@ def _make_groups(settings, configs, cluster, time, patience, random):
         else:
             groups.topic_deleted(topic.name)
 
-    groups = GroupCoordinator(settings, time, patience, random, Store(partition_of, time), Topics(cluster), configs.group)
+    groups = GroupCoordinator(settings, time, patience, random, Store(partition_of, time), Topics(cluster), configs.group, persister)
     cluster.on_delete.append(topic_deleted)
     return groups
+
+
+def _make_persister(settings, cluster, time):
+    """The share coordinator over the logs of __share_group_state."""
+
+    def partition_of(index):
+        return cluster.ensure_internal_topic(names.SHARE_GROUP_STATE).partitions[index]
+
+    def topic_deleted(topic):
+        if topic.name == names.SHARE_GROUP_STATE:
+            for partition in topic.partitions:
+                persister.unload(partition.index)
+
+    count = settings.share_coordinator_state_topic_num_partitions
+    persister = Persister(
+        Store(partition_of, time),
+        lambda key: partition_for(key, count),
+        settings.share_coordinator_snapshot_update_records_per_snapshot,
+        time,
+    )
+    cluster.on_delete.append(topic_deleted)
+    return persister
 
 
 def _make_transactions(settings, cluster, time, patience, markers):

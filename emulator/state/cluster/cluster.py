@@ -161,7 +161,12 @@ class Cluster:
                 "segment.bytes": str(settings.transaction_state_log_segment_bytes),
             }  # fmt: skip
         else:
-            raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION, f"{name} is not kept yet")
+            count, factor = settings.share_coordinator_state_topic_num_partitions, settings.share_coordinator_state_topic_replication_factor
+            configs = {
+                "compression.type": "producer", "min.insync.replicas": str(settings.share_coordinator_state_topic_min_isr),
+                "cleanup.policy": "delete", "segment.bytes": str(settings.share_coordinator_state_topic_segment_bytes),
+                "retention.ms": "-1",
+            }  # fmt: skip
         return self.create_topic(name, count, factor, configs)
 
     # Configs ------------------------------------------------------------------------------

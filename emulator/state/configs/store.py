@@ -163,7 +163,7 @@ class Configs:
         return [self._group_entry(key, text_of(resolved.value(key.name)), key.name in overrides) for key in GROUP.values()]
 
     def _group_entry(self, key, value, own):
-        synonyms = self._synonyms(key.synonyms[0][0])
+        synonyms = self._synonyms(key.synonyms[0][0]) if key.synonyms else [Synonym(key.name, key.default, DEFAULT_CONFIG)]
         if own:
             synonyms.insert(0, Synonym(key.name, value, DYNAMIC_GROUP_CONFIG))
         return Entry(key, value, synonyms[0].source, synonyms, False)

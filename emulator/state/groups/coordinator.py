@@ -19,6 +19,9 @@ from emulator.state.groups.java import string_hash as java_hash
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
 from emulator.state.groups.pending import PendingOffsets
+from emulator.state.groups.share.groups import ShareGroups
+from emulator.state.groups.share.records import KINDS as SHARE_GROUP_KINDS
+from emulator.state.groups.share.replay import ShareReplay
 from emulator.state.groups.streams.groups import StreamsGroups
 from emulator.state.groups.streams.records import KINDS as STREAMS_GROUP_KINDS
 from emulator.state.groups.streams.replay import Replay as StreamsReplay
@@ -48,9 +51,10 @@ class GroupCoordinator:
     """`settings` has the broker's configs as attributes (group_max_size, offsets_retention_minutes, ...).
 
     `store`: of the partitions of __consumer_offsets; `topics`: Topics; `group_configs(group_id)`: a GroupConfig.
+    `persister`: keeps what share groups did with their partitions.
     """
 
-    def __init__(self, settings, time, patience, random, store, topics, group_configs):
+    def __init__(self, settings, time, patience, random, store, topics, group_configs, persister):
         self._settings = settings
         self._time = time
         self._patience = patience
@@ -74,6 +78,7 @@ class GroupCoordinator:
             new_classic=self._new_classic,
         )
         self._consumer = ConsumerGroups(self._groups, environment, self._add, self._group_forgotten)
+        self.share = ShareGroups(self._groups, environment, persister, self._add)
         self._streams = StreamsGroups(self._groups, environment, self._add, self._group_forgotten)
 
     def partition_for(self, group_id):
@@ -385,7 +390,7 @@ class GroupCoordinator:
                         and not self._pending.is_pending(group_id, topic, partition)
                     ):
                         self._offset_forgotten(group_id, topic, partition)
-                if group.is_empty and not self._offsets.of_group(group_id) and not self._pending.any_of(group_id):
+                if group.is_empty and group.type != "share" and not self._offsets.of_group(group_id) and not self._pending.any_of(group_id):
                     self._group_forgotten(group)
         self._clean_later()
 
@@ -428,7 +433,7 @@ class GroupCoordinator:
     def load(self, partition):
         """Take over a partition: rebuild its groups from its records. Sessions of members start anew."""
         groups = {}  # group id -> its last GroupMetadata; None: only its offsets are known
-        replays = {self._consumer: Replay(), self._streams: StreamsReplay()}
+        replays = {self._consumer: Replay(), self.share: ShareReplay(), self._streams: StreamsReplay()}
         for producer_id, key, value in self._store.read(partition):
             if key is None:
                 self.end_transaction(producer_id, partition, commit=value)
@@ -440,6 +445,8 @@ class GroupCoordinator:
                 continue
             if kind in CONSUMER_GROUP_KINDS:
                 replays[self._consumer].replay(kind, key, value)
+            elif kind in SHARE_GROUP_KINDS:
+                replays[self.share].replay(kind, key, value)
             elif kind in STREAMS_GROUP_KINDS:
                 replays[self._streams].replay(kind, key, value)
             elif kind is GroupMetadata:

@@ -1,0 +1,285 @@
+"""One share group: who is in it, what heartbeats do to it, which partitions it has begun to read.
+
+A partition is assigned only once the share coordinator has a state for it: the heartbeat that first names a topic
+begins that, a later one assigns. Source: GroupMetadataManager.shareGroupHeartbeat, modern.share.ShareGroup and
+ShareGroupAssignmentBuilder of Kafka 4.3.1; KIP-932.
+"""
+
+import logging
+
+from emulator.state.groups.consumer.messages import HeartbeatAnswer
+from emulator.state.groups.consumer.timers import Timers
+from emulator.state.groups.messages import JoinResult, SyncResult
+from emulator.state.groups.share import assignor, records
+from emulator.state.groups.share.member import JOINING, ShareMember
+from wire import errors
+from wire.errors import KafkaError
+
+log = logging.getLogger(__name__)
+
+EMPTY, STABLE, DEAD = "Empty", "Stable", "Dead"
+
+
+class ShareGroup:
+    """`env`: groups.consumer.environment.Environment; `persister`: share.persister.Persister."""
+
+    type = "share"
+    protocol_type = "share"
+    protocol_name = None
+
+    def __init__(self, group_id, env, persister):
+        self.group_id = group_id
+        self.env = env
+        self.group_epoch = 1
+        self.metadata_hash = 0
+        self.assignment_epoch = 1
+        self.assignment_timestamp = 0
+        self.members = {}
+        self.target = {}  # member_id -> {topic_id: frozenset of partitions}
+        self.initialized = {}  # topic_id -> (name, frozenset of partitions)
+        self.is_stale = False  # a topic that it subscribes to has changed
+        self._persister = persister
+        self._timers = Timers(env.time, env.patience, self._session_expired)
+        self._closed = False
+
+    @property
+    def state(self):
+        return DEAD if self._closed else STABLE if self.members else EMPTY
+
+    @property
+    def is_empty(self):
+        return not self.members
+
+    def _write(self, record):
+        self.env.write(self.group_id, *record)
+
+    # -- heartbeats --------------------------------------------------------------------------------
+
+    def share_heartbeat(self, beat):
+        """A ShareHeartbeat; gives a HeartbeatAnswer. KafkaError."""
+        before = self._heard_of(beat)
+        member = before._replace(
+            client_id=beat.client_id,
+            client_host=beat.client_host,
+            rack_id=before.rack_id if beat.rack_id is None else beat.rack_id,
+            subscribed_topic_names=before.subscribed_topic_names
+            if beat.subscribed_topic_names is None
+            else frozenset(beat.subscribed_topic_names),
+        )
+        is_new = before.member_id not in self.members
+        changed = before.subscribed_topic_names != member.subscribed_topic_names
+        changed = changed or self.assignment_epoch >= self.group_epoch and self._has_unassigned()
+        if is_new or before.metadata != member.metadata:
+            self._write(records.member_metadata(self.group_id, member))
+        self.members[member.member_id] = member
+        if changed or self.is_stale:
+            metadata_hash = self.env.topics.hash_of(self.subscribed_topics())
+            changed = changed or metadata_hash != self.metadata_hash
+            if changed:
+                self._set_epoch(self.group_epoch + 1, metadata_hash)
+            self.is_stale = False
+        self._assign_if_due()
+        member = self._reconciled(member, changed)
+        if is_new or self.members[member.member_id] != member:
+            self._write(records.current_assignment(self.group_id, member))
+            self.members[member.member_id] = member
+        config = self.env.configs(self.group_id)
+        self._timers.extend_session(member.member_id, config.share_session_timeout_ms)
+        tells = beat.member_epoch == JOINING or beat.subscribed_topic_names is not None or before.assigned != member.assigned
+        return HeartbeatAnswer(
+            member.member_id, member.member_epoch, config.share_heartbeat_interval_ms, member.assigned if tells else None
+        )
+
+    def _heard_of(self, beat):
+        most = self.env.settings.group_share_max_size
+        if len(self.members) >= most and beat.member_id not in self.members:
+            raise KafkaError(errors.GROUP_MAX_SIZE_REACHED, f"The share group has reached its maximum capacity of {most} members.")
+        member = self.members.get(beat.member_id)
+        if member is None:
+            if beat.member_epoch != JOINING:
+                raise self._unknown(beat.member_id)
+            return ShareMember(beat.member_id)
+        epoch, known = beat.member_epoch, member.member_epoch
+        if epoch > known:
+            raise KafkaError(
+                errors.FENCED_MEMBER_EPOCH,
+                f"The share group member has a greater member epoch ({epoch}) than the one known by the group coordinator "
+                f"({known}). The member must abandon all its partitions and rejoin.",
+            )
+        if epoch not in (JOINING, known, member.previous_member_epoch):
+            raise KafkaError(
+                errors.FENCED_MEMBER_EPOCH,
+                f"The share group member has a smaller member epoch ({epoch}) than the one known by the group coordinator "
+                f"({known}), and it does not match the previous member epoch ({member.previous_member_epoch}). The member "
+                "must abandon all its partitions and rejoin.",
+            )
+        return member
+
+    def _unknown(self, member_id):
+        return KafkaError(errors.UNKNOWN_MEMBER_ID, f"Member {member_id} is not a member of group {self.group_id}.")
+
+    def _has_unassigned(self):
+        """Whether there are partitions ready that the last assignment did not know of."""
+        if not self.members:
+            return False
+        names, assigned = self.subscribed_topics(), {}
+        for target in self.target.values():
+            for topic_id, partitions in target.items():
+                assigned[topic_id] = assigned.get(topic_id, frozenset()) | partitions
+        return any(
+            name in names and assigned.get(topic_id) != partitions for topic_id, (name, partitions) in self.initialized.items()
+        )
+
+    def _assign_if_due(self):
+        if self.assignment_epoch >= self.group_epoch:
+            return
+        now = self.env.time.now()
+        if now - self.assignment_timestamp < self.env.configs(self.group_id).share_assignment_interval_ms:
+            return
+        topics = self.env.topics
+        subscriptions = {member.member_id: set(topics.ids_of(member.subscribed_topic_names)) for member in self.members.values()}
+        assignable = {topic_id: partitions for topic_id, (_, partitions) in self.initialized.items()}
+        for member_id, target in assignor.assign(subscriptions, assignable, self.target).items():
+            if self.target.get(member_id) != target:
+                self.target[member_id] = target
+                self._write(records.target_assignment(self.group_id, member_id, target))
+        self.assignment_epoch, self.assignment_timestamp = self.group_epoch, now
+        self._write(records.target_metadata(self.group_id, self.group_epoch, now))
+
+    def _reconciled(self, member, changed):
+        """A member takes its target at once: nobody has to give anything up for it."""
+        if member.member_epoch == self.assignment_epoch and not changed:
+            return member
+        wanted = set(self.env.topics.ids_of(member.subscribed_topic_names))
+        target = self.target.get(member.member_id, {})
+        member = member._replace(assigned={topic_id: target[topic_id] for topic_id in target if topic_id in wanted})
+        if member.member_epoch != self.assignment_epoch:
+            member = member._replace(member_epoch=self.assignment_epoch, previous_member_epoch=member.member_epoch)
+        return member
+
+    def _set_epoch(self, group_epoch, metadata_hash):
+        self.group_epoch, self.metadata_hash = group_epoch, metadata_hash
+        self._write(records.group_metadata(self.group_id, group_epoch, metadata_hash))
+
+    def subscribed_topics(self):
+        return set().union(*(member.subscribed_topic_names for member in self.members.values()))
+
+    # -- the state of its partitions ---------------------------------------------------------------
+
+    def uninitialized(self):
+        """{topic_id: partitions} that it subscribes to and that have no state yet."""
+        topics, found = self.env.topics, {}
+        for topic_id in topics.ids_of(self.subscribed_topics()):
+            missing = frozenset(range(topics.count_of(topic_id))) - self.initialized.get(topic_id, (None, frozenset()))[1]
+            if missing:
+                found[topic_id] = missing
+        return found
+
+    def initialize(self, offsets):
+        """Begin with {topic_id: {partition: start offset}}; an offset of -1 is found when somebody first fetches."""
+        topics = self.env.topics
+        beginning = {topic_id: (topics.name_of(topic_id), frozenset(partitions)) for topic_id, partitions in offsets.items()}
+        with self.env.batch:
+            self._write_partitions(beginning)
+        for topic_id, partitions in offsets.items():
+            for partition, start_offset in partitions.items():
+                self._persister.initialize((self.group_id, topic_id, partition), self.group_epoch, start_offset)
+        for topic_id, (name, partitions) in beginning.items():
+            self.initialized[topic_id] = (name, self.initialized.get(topic_id, (name, frozenset()))[1] | partitions)
+        with self.env.batch:
+            self._write_partitions()
+
+    def uninitialize(self, topic_ids):
+        """Forget the state of these topics' partitions."""
+        gone = {topic_id: self.initialized.pop(topic_id) for topic_id in topic_ids}
+        with self.env.batch:
+            self._write_partitions(deleting={topic_id: name for topic_id, (name, _) in gone.items()})
+        for topic_id, (_, partitions) in gone.items():
+            for partition in partitions:
+                self._persister.delete((self.group_id, topic_id, partition))
+        with self.env.batch:
+            self._write_partitions()
+
+    def topics_changed(self, name):
+        """A topic was made, deleted or got partitions."""
+        gone = [topic_id for topic_id in self.initialized if self.env.topics.name_of(topic_id) is None]
+        if gone:
+            for topic_id in gone:
+                del self.initialized[topic_id]
+            self._write_partitions()
+        if any(name in member.subscribed_topic_names for member in self.members.values()):
+            self.is_stale = True
+
+    def _write_partitions(self, initializing=None, deleting=None):
+        self._write(records.state_partitions(self.group_id, initializing or {}, self.initialized, deleting or {}))
+
+    # -- members leave -----------------------------------------------------------------------------
+
+    def share_leave(self, member_id):
+        """KafkaError UNKNOWN_MEMBER_ID."""
+        if member_id not in self.members:
+            raise self._unknown(member_id)
+        self._remove(member_id)
+
+    def _remove(self, member_id):
+        del self.members[member_id]
+        self.target.pop(member_id, None)
+        self._timers.forget(member_id)
+        for tombstone in records.no_member(self.group_id, member_id):
+            self._write(tombstone)
+        self._set_epoch(self.group_epoch + 1, self.env.topics.hash_of(self.subscribed_topics()))
+
+    def _session_expired(self, member_id):
+        log.info("group %s: the session of member %s is over", self.group_id, member_id)
+        with self.env.batch:
+            self._remove(member_id)
+
+    # -- what its coordinator asks of every group --------------------------------------------------
+
+    def join(self, join, respond):
+        respond(JoinResult(errors.INCONSISTENT_GROUP_PROTOCOL))
+
+    def sync(self, *request):
+        request[-1](SyncResult(errors.UNKNOWN_MEMBER_ID))
+
+    def heartbeat(self, member_id, group_instance_id, generation_id):
+        return errors.UNKNOWN_MEMBER_ID
+
+    def leave(self, identities):
+        return [errors.UNKNOWN_MEMBER_ID] * len(identities)
+
+    def check_offset_commit(self, *_, **__):
+        raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {self.group_id} is not a consumer group.")
+
+    check_offset_delete = check_offset_commit
+
+    def check_offset_fetch(self, member_id, member_epoch):
+        """Anybody may ask for the committed offsets that it does not have."""
+
+    def check_delete(self):
+        if self.members:
+            raise KafkaError(errors.NON_EMPTY_GROUP, "The group is not empty.")
+
+    def subscribes_to(self, topic):
+        return topic in self.subscribed_topics()
+
+    @staticmethod
+    def retention_starts(_):
+        return None
+
+    def erase(self):
+        """Write the tombstones of all that there is."""
+        for topic_id, (_, partitions) in self.initialized.items():
+            for partition in partitions:
+                self._persister.delete((self.group_id, topic_id, partition))
+        for tombstone in records.no_group(self.group_id, self.members):
+            self._write(tombstone)
+
+    def resume(self):
+        """The group was rebuilt from its records: sessions start now."""
+        for member_id in self.members:
+            self._timers.extend_session(member_id, self.env.configs(self.group_id).share_session_timeout_ms)
+
+    def close(self, error=None):
+        self._timers.close()
+        self._closed = True

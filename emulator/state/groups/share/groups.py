@@ -1,0 +1,139 @@
+"""The share groups among all groups of a coordinator, and the offsets that administrators see and move.
+
+Source: GroupCoordinatorService.shareGroupHeartbeat, describeShareGroupOffsets, alterShareGroupOffsets,
+deleteShareGroupOffsets of Kafka 4.3.1.
+"""
+
+from typing import NamedTuple
+
+from emulator.state.groups.consumer.messages import HeartbeatAnswer
+from emulator.state.groups.share.group import ShareGroup
+from emulator.state.groups.share.member import JOINING, LEAVING
+from emulator.state.share.persister import NO_OFFSET
+from wire import errors
+from wire.errors import KafkaError
+
+
+_NO_GROUP_ID = "The group id is invalid."
+
+
+class ShareOffset(NamedTuple):
+    """Where a group stands in a partition; `complete`: how many records after it are done with, -1: not known."""
+
+    start_offset: int = NO_OFFSET
+    leader_epoch: int = 0
+    complete: int = NO_OFFSET
+
+
+class ShareGroups:
+    """`groups` is {group_id: group of any kind}; `add(group)` puts one in."""
+
+    def __init__(self, groups, env, persister, add):
+        self._groups = groups
+        self._env = env
+        self._persister = persister
+        self._add = add
+        env.topics.on_change.append(self._topic_changed)
+
+    def heartbeat(self, group_id, beat):
+        """A ShareHeartbeat; gives a HeartbeatAnswer. KafkaError."""
+        _check(group_id, beat)
+        if beat.member_epoch == LEAVING:
+            with self._env.batch:
+                self.get(group_id).share_leave(beat.member_id)
+            return HeartbeatAnswer(beat.member_id, beat.member_epoch)
+        group = self._groups.get(group_id)
+        if group is None:
+            if beat.member_epoch != JOINING:
+                raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Share group {group_id} not found.")
+            group = ShareGroup(group_id, self._env, self._persister)
+            self._add(group)
+        elif group.type != ShareGroup.type:
+            raise _not_a_share_group(group_id)
+        with self._env.batch:
+            answer = group.share_heartbeat(beat)
+        if missing := group.uninitialized():
+            group.initialize({topic_id: dict.fromkeys(partitions, NO_OFFSET) for topic_id, partitions in missing.items()})
+        return answer
+
+    def get(self, group_id):
+        """The ShareGroup. KafkaError GROUP_ID_NOT_FOUND."""
+        group = self._groups.get(group_id)
+        if group is None:
+            raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
+        if group.type != ShareGroup.type:
+            raise _not_a_share_group(group_id)
+        return group
+
+    def restore(self, group_id, replay):
+        """Rebuild a group from its records."""
+        group = ShareGroup(group_id, self._env, self._persister)
+        replay.fill(group)
+        self._add(group)
+
+    def _topic_changed(self, name):
+        for group in self._groups.values():
+            if group.type == ShareGroup.type:
+                group.topics_changed(name)
+
+    # -- offsets -----------------------------------------------------------------------------------
+
+    def partitions(self, group_id):
+        """{topic_id: sorted partitions} that a group has a state of, none when it is no share group."""
+        group = self._groups.get(group_id)
+        if group is None or group.type != ShareGroup.type:
+            return {}
+        return {topic_id: sorted(partitions) for topic_id, (_, partitions) in group.initialized.items()}
+
+    def offset(self, group_id, topic_id, partition):
+        """The ShareOffset of a share-partition."""
+        state = self._persister.summary((group_id, topic_id, partition))
+        if state is None:
+            return ShareOffset()
+        return ShareOffset(state.start_offset, state.leader_epoch, state.delivery_complete_count)
+
+    def alter_offsets(self, group_id, offsets):
+        """Begin anew at {topic_id: {partition: offset}}, for a group that may not be there yet. KafkaError."""
+        if not group_id:
+            raise KafkaError(errors.INVALID_GROUP_ID, _NO_GROUP_ID)
+        group = self._groups.get(group_id)
+        if group is None:
+            if not offsets:
+                return
+            group = ShareGroup(group_id, self._env, self._persister)
+            self._add(group)
+        elif group.type != ShareGroup.type:
+            raise _not_a_share_group(group_id)
+        group.check_delete()
+        if offsets:
+            group.initialize(offsets)
+
+    def check_delete_offsets(self, group_id):
+        """KafkaError unless the offsets of this group may be deleted."""
+        if not group_id:
+            raise KafkaError(errors.INVALID_GROUP_ID, _NO_GROUP_ID)
+        self.get(group_id).check_delete()
+
+    def delete_offsets(self, group_id, topic_ids):
+        """Forget where the group stands in these topics."""
+        self.get(group_id).uninitialize(topic_ids)
+
+
+def _not_a_share_group(group_id):
+    return KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a share group.")
+
+
+def _check(group_id, beat):
+    """Raise KafkaError for a heartbeat that is wrong in itself."""
+    for text, what in ((beat.member_id, "MemberId"), (group_id, "GroupId"), (beat.rack_id, "RackId")):
+        if text is not None and not text.strip():
+            raise _invalid(f"{what} can't be empty.")
+    if beat.member_epoch == JOINING:
+        if not beat.subscribed_topic_names:
+            raise _invalid("SubscribedTopicNames must be set in first request.")
+    elif beat.member_epoch < LEAVING:
+        raise _invalid("MemberEpoch is invalid.")
+
+
+def _invalid(message):
+    return KafkaError(errors.INVALID_REQUEST, message)
