@@ -255,6 +255,43 @@ def coordinating_partition(group, partitions=50):
 
 
 @session
+def share_groups(sh):
+    """A share group from its first member to its deletion."""
+    topic, group = filled(sh, "shared", [f"k:{i}" for i in range(10)], partitions=1), sh.name("share")
+    sh.run(f"kafka-configs.sh --entity-type groups --entity-name {group} --alter --add-config share.auto.offset.reset=earliest")
+    sh.run(f"kafka-configs.sh --entity-type groups --entity-name {group} --describe", until="earliest")
+    consume = f"kafka-console-share-consumer.sh --topic {topic} --group {group}"
+    sh.run(f"{consume} --max-messages 4")
+    groups = "kafka-share-groups.sh"
+    sh.run(f"{groups} --list", only=True)
+    sh.run(f"{groups} --list --state", only=True)
+    sh.run(f"{groups} --describe --group {group}", until=" 4 +6")
+    sh.run(f"{groups} --describe --group {group} --offsets --verbose", until=" 4 +6")
+    sh.run(f"{consume} --max-messages 2 --release --formatter-property print.offset=true --formatter-property print.delivery=true")
+    sh.run(f"{consume} --max-messages 2 --reject --formatter-property print.offset=true --formatter-property print.delivery=true")
+    sh.run(f"{groups} --describe --group {group}", until=" 6 +4")
+    member = sh.start(f"{consume}")
+    sh.run(f"{groups} --describe --group {group} --members", until=f"{topic}:0")
+    sh.run(f"{groups} --describe --group {group} --state", until="Stable +1")
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --reset-offsets --group {group} --topic {topic} --to-earliest --execute")
+    sh.stop(member)
+    sh.run(f"{groups} --describe --group {group} --state", until="Empty +0")
+    sh.run(f"{groups} --describe --group {group} --members")
+    sh.run(f"{groups} --reset-offsets --group {group} --topic {topic} --to-earliest --dry-run")
+    sh.run(f"{groups} --reset-offsets --group {group} --topic {topic} --to-earliest --execute")
+    sh.run(f"{groups} --describe --group {group}")
+    sh.run(f"{consume} --max-messages 3")
+    sh.run(f"{groups} --delete-offsets --group {group} --topic {topic} --topic {sh.name('unknown')}")
+    sh.run(f"{groups} --describe --group {group}")
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --describe --group {group}")
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --reset-offsets --group {sh.name('new')} --topic {topic} --to-latest --execute")
+    sh.run(f"{groups} --describe --group {sh.name('new')}")
+
+
+@session
 def offsets_of_topics(sh):
     topic = filled(sh, "offsets", [f"k:{i}" for i in range(10)], partitions=2)
     offsets = f"kafka-get-offsets.sh --topic {topic}"

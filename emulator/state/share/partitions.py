@@ -105,9 +105,9 @@ class SharePartitions:
         """End the sessions of a client that is gone; a group without any is not remembered here."""
         for group_id, member_id in self.sessions.of_connection(connection):
             self.release(group_id, member_id)
-            if not self.sessions.has_member(group_id):
-                for key in [key for key in self._partitions if key[0] == group_id]:
-                    self._drop(key)
+        gone = self.sessions.forget_connection(connection)
+        for key in [key for key in self._partitions if key[0] in gone]:
+            self._drop(key)
 
     def _topic_deleted(self, topic):
         for key in [key for key in self._partitions if key[1] == topic.topic_id]:

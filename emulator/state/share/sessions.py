@@ -50,6 +50,7 @@ class ShareSessions:
     def __init__(self, most):
         self._most = most
         self._sessions = {}
+        self._groups = {}  # connection -> ids of the groups that sessions were opened for over it
 
     def __len__(self):
         return len(self._sessions)
@@ -67,6 +68,7 @@ class ShareSessions:
         if len(self._sessions) >= self._most:
             raise KafkaError(errors.SHARE_SESSION_LIMIT_REACHED)
         session = self._sessions[group_id, member_id] = ShareSession(dict.fromkeys(partitions, False), connection)
+        self._groups.setdefault(connection, set()).add(group_id)
         return session
 
     def close(self, group_id, member_id):
@@ -79,5 +81,7 @@ class ShareSessions:
         """[(group id, member id)] of the sessions that were opened over this connection."""
         return [key for key, session in self._sessions.items() if session.connection is connection]
 
-    def has_member(self, group_id):
-        return any(group == group_id for group, _ in self._sessions)
+    def forget_connection(self, connection):
+        """The groups that had sessions over this connection and have none any more."""
+        groups = self._groups.pop(connection, set())
+        return groups - {group_id for group_id, _ in self._sessions}

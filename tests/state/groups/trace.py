@@ -18,6 +18,7 @@ from emulator.state.groups.messages import Join
 from emulator.state.groups.store import Store
 from emulator.state.groups.topics import Topics
 from emulator.state.log import Log
+from emulator.state.share.persister import Persister
 from wire import errors
 from wire.internal import CONSUMER_OFFSETS
 from wire.records import iter_records
@@ -37,6 +38,7 @@ SETTINGS = dict(
 )
 CONFIG = Configs(parse_broker_settings({})).preview({"cleanup.policy": "compact"})
 RANGE = (("range", b"\0\0\0\0\0\1\0\1t\xff\xff\xff\xff"),)  # consumer protocol v0: topic t, no user data
+_SHARE_STATE = 50  # a partition that keeps no groups
 SESSION, REBALANCE = 10_000, 60_000
 
 
@@ -76,7 +78,9 @@ class Trace:
     def coordinator(self):
         """One that knows nothing yet, over the same logs."""
         store = Store(self.partition, self.time)
-        return GroupCoordinator(self.settings, self.time, self.patience, self.random, store, Topics(self.cluster), self.configs.group)
+        persister = Persister(store, lambda key: _SHARE_STATE, 500, self.time)
+        topics = Topics(self.cluster)
+        return GroupCoordinator(self.settings, self.time, self.patience, self.random, store, topics, self.configs.group, persister)
 
     def stored(self):
         """What __consumer_offsets holds of the group: a list of Parsed for each batch."""
