@@ -217,7 +217,7 @@ def test_a_limit_of_records_is_strict_or_of_whole_batches(group):
 def test_suspect_records_are_given_out_with_fewer_others(group):
     fill(group, 1, each=8)
     sizes = []
-    while got := group.acquired("a", max_wait_ms=0):
+    while got := group.acquired("a"):
         sizes += [(count, last - first + 1) for first, last, count in got]
         assert group.acknowledge("a", *((first, last, RELEASE) for first, last, _ in got)) == errors.NONE
     assert sizes[:4] == [(1, 8), (2, 8), (3, 8), (4, 4)] and max(sizes) == (5, 1)

@@ -7,6 +7,7 @@ from emulator.state.share.partition import GAP, REJECT, RENEW
 from wire import errors
 from wire.errors import KafkaError
 
+NOT_COORDINATOR_TEXT = "This is not the correct coordinator."
 _MAX_MEMBER_ID = 36
 
 

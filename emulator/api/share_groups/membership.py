@@ -5,7 +5,7 @@ Source: KafkaApis.handleShareGroupHeartbeat, handleShareGroupDescribe of Kafka 4
 
 from emulator.api.groups.admin import authorized_operations
 from emulator.api.registry import handles
-from emulator.api.share_groups.common import is_member_id
+from emulator.api.share_groups.common import NOT_COORDINATOR_TEXT, is_member_id
 from emulator.state.groups.java import hash_order, int_hash, uuid_hash
 from emulator.state.groups.share import assignor
 from emulator.state.groups.share.member import ShareHeartbeat
@@ -67,7 +67,8 @@ def share_group_describe(request, call, groups, cluster):
         try:
             group = groups.share.get(group_id)
         except KafkaError as refusal:
-            described.append(Group(group_id=group_id, error_code=refusal.error, error_message=refusal.message))
+            message = NOT_COORDINATOR_TEXT if refusal.error == errors.NOT_COORDINATOR else refusal.message
+            described.append(Group(group_id=group_id, error_code=refusal.error, error_message=message))
             continue
         if not all(call.allowed("describe", "topic", name) for name in group.subscribed_topics()):
             described.append(

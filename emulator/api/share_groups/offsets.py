@@ -4,6 +4,7 @@ Source: KafkaApis and GroupCoordinatorService of Kafka 4.3.1.
 """
 
 from emulator.api.registry import handles
+from emulator.api.share_groups.common import NOT_COORDINATOR_TEXT
 from wire import errors
 from wire.apis.share_groups import AlterShareGroupOffsets, DeleteShareGroupOffsets, DescribeShareGroupOffsets
 from wire.errors import KafkaError
@@ -20,10 +21,17 @@ def describe_share_group_offsets(request, call, groups, cluster):
         if not call.allowed("describe", "group", asked.group_id):
             answers.append(Group(group_id=asked.group_id, error_code=errors.GROUP_AUTHORIZATION_FAILED))
         elif asked.topics is None:
-            answers.append(Group(group_id=asked.group_id, topics=_all_topics(asked.group_id, call, groups, cluster)))
+            try:
+                answers.append(Group(group_id=asked.group_id, topics=_all_topics(asked.group_id, call, groups, cluster)))
+            except KafkaError as refusal:
+                answers.append(Group(group_id=asked.group_id, error_code=refusal.error, error_message=_text(refusal)))
         else:
             answers.append(Group(group_id=asked.group_id, topics=_topics(asked, call, groups, cluster)))
     return DescribeShareGroupOffsets.reply(groups=answers)
+
+
+def _text(refusal):
+    return NOT_COORDINATOR_TEXT if refusal.error == errors.NOT_COORDINATOR else refusal.message
 
 
 def _all_topics(group_id, call, groups, cluster):

@@ -78,7 +78,7 @@ class GroupCoordinator:
             new_classic=self._new_classic,
         )
         self._consumer = ConsumerGroups(self._groups, environment, self._add, self._group_forgotten)
-        self.share = ShareGroups(self._groups, environment, persister, self._add)
+        self.share = ShareGroups(self._groups, environment, persister, self._add, self._check_ours)
         self._streams = StreamsGroups(self._groups, environment, self._add, self._group_forgotten)
 
     def partition_for(self, group_id):

@@ -26,13 +26,14 @@ class ShareOffset(NamedTuple):
 
 
 class ShareGroups:
-    """`groups` is {group_id: group of any kind}; `add(group)` puts one in."""
+    """`groups` is {group_id: group of any kind}; `add(group)` puts one in; `check(group_id)` raises when it is not ours."""
 
-    def __init__(self, groups, env, persister, add):
+    def __init__(self, groups, env, persister, add, check):
         self._groups = groups
         self._env = env
         self._persister = persister
         self._add = add
+        self._check_ours = check
         env.topics.on_change.append(self._topic_changed)
 
     def heartbeat(self, group_id, beat):
@@ -44,6 +45,7 @@ class ShareGroups:
             return HeartbeatAnswer(beat.member_id, beat.member_epoch)
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             if beat.member_epoch != JOINING:
                 raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Share group {group_id} not found.")
             group = ShareGroup(group_id, self._env, self._persister)
@@ -60,6 +62,7 @@ class ShareGroups:
         """The ShareGroup. KafkaError GROUP_ID_NOT_FOUND."""
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
         if group.type != ShareGroup.type:
             raise _not_a_share_group(group_id)
@@ -79,8 +82,10 @@ class ShareGroups:
     # -- offsets -----------------------------------------------------------------------------------
 
     def partitions(self, group_id):
-        """{topic_id: sorted partitions} that a group has a state of, none when it is no share group."""
+        """{topic_id: sorted partitions} that a group has a state of, none when it is no share group. KafkaError."""
         group = self._groups.get(group_id)
+        if group is None:
+            self._check_ours(group_id)
         if group is None or group.type != ShareGroup.type:
             return {}
         return {topic_id: sorted(partitions) for topic_id, (_, partitions) in group.initialized.items()}
@@ -98,6 +103,7 @@ class ShareGroups:
             raise KafkaError(errors.INVALID_GROUP_ID, _NO_GROUP_ID)
         group = self._groups.get(group_id)
         if group is None:
+            self._check_ours(group_id)
             if not offsets:
                 return
             group = ShareGroup(group_id, self._env, self._persister)
