@@ -19,7 +19,6 @@ MASKS = [
     (r"(TopicId: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(Cluster ID: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(127\.0\.0\.1:9092) +\(1\)", r"\1 (1)"),  # padded by the length of the port
-    (r"(?<![\w-])[\w-]{22}(?= /127\.0\.0\.1)", "i" * 22),  # member ids of share groups
     (r"(CreateTime:|LogAppendTime:)\d{13}", r"\1" + "T" * 13),
     (r'\}(?=\{"key":\{"type")', "}\n"),  # the formatters of internal topics end no line
     (r'("\w*[tT]imestamp":)\d{13}', r"\1" + "T" * 13),
