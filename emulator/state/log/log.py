@@ -142,7 +142,10 @@ class Log:
             producers.check(header, self.end_offset)
             base_offset = self._write(data, header.last_offset_delta, checked.max_timestamp, leader_epoch, now)
             producers.update(header, base_offset, base_offset + header.last_offset_delta, checked.max_timestamp)
-        self._grow(base_offset + header.last_offset_delta + 1)
+        # As `_grow`, which would cost each produced batch a call more.
+        self.end_offset = self.high_watermark = base_offset + header.last_offset_delta + 1
+        if self._waiters:
+            self._notify()
         return Appended(base_offset, checked.log_append_time)
 
     def append_own(self, data, header, leader_epoch, now):
