@@ -196,6 +196,28 @@ def groups_of_the_consumer_protocol(sh):
 
 
 @session
+def streams_groups(sh):
+    lines, counts = filled(sh, "lines", ["a:one two", "b:two", "c:one", "d:two three"], partitions=2), filled(sh, "counts", [])
+    group, groups = sh.name("words"), "kafka-streams-groups.sh"
+    member = sh.start(f"kafka WordCount {lines} {counts} application.id={group} group.protocol=streams commit.interval.ms=100")
+    sh.run(f"{groups} --describe --group {group}", until=r"(?:\S+ +\S+ +\d +0 *\n){4}", sort=True)
+    sh.run(f"{groups} --describe --group {group} --verbose", sort=True)
+    sh.run(f"{groups} --describe --group {group} --members")
+    sh.run(f"{groups} --describe --group {group} --members --verbose")
+    sh.run(f"{groups} --describe --group {group} --state", until="Stable")
+    sh.run(f"{groups} --describe --group {group} --state --verbose")
+    sh.run(f"{groups} --list", only=True)
+    sh.run(f"{groups} --list --state", only=True)
+    sh.run(f"kafka-configs.sh --alter --entity-type groups --entity-name {group} --add-config streams.num.standby.replicas=3")
+    sh.run(f"{groups} --delete --group {group}")
+    sh.stop(member)
+    sh.run(f"{groups} --describe --group {group} --state", until="Empty")
+    sh.run(f"{groups} --describe --group {group} --members")
+    sh.run(f"{groups} --delete --group {group}")
+    sh.run(f"{groups} --describe --group {group}")
+
+
+@session
 def groups_offsets(sh):
     topic, group = filled(sh, "work", [f"k:{i}" for i in range(10)]), sh.name("group")
     groups = "kafka-consumer-groups.sh"

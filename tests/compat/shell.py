@@ -16,6 +16,7 @@ from servers import BIN
 MASKS = [
     (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[TIME]"),  # in log lines
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", lambda m: "u" * 36),
+    (r"(?<= )[\w-]{22}(?= (?:streams +\d+ +)?u{36})", "m" * 22),  # members of streams groups
     (r"(TopicId: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(Cluster ID: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(127\.0\.0\.1:9092) +\(1\)", r"\1 (1)"),  # padded by the length of the port
