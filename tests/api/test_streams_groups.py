@@ -53,7 +53,7 @@ class Group:
     def __init__(self, client, group_id):
         self.client = client
         self.id = group_id
-        until(lambda: self.beat("nobody", -1).error_code not in NOT_YET and self.coordinator())
+        until(lambda: self.coordinator() and self.beat("nobody", -1).error_code not in NOT_YET)
 
     def coordinator(self):
         found = self.client.call(FindCoordinator, 4, key_type=0, coordinator_keys=[self.id])
