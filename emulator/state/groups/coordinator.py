@@ -16,6 +16,7 @@ from emulator.state.groups.consumer.groups import ConsumerGroups
 from emulator.state.groups.consumer.records import KINDS as CONSUMER_GROUP_KINDS
 from emulator.state.groups.consumer.replay import Replay
 from emulator.state.groups.java import string_hash as java_hash
+from emulator.state.groups.java import wrapped
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
 from emulator.state.groups.pending import PendingOffsets
@@ -190,7 +191,7 @@ class GroupCoordinator:
         check = group.check_offset_commit(member_id, group_instance_id, generation_id, version)
         self._check_positions(check, topics)
         now = self._time.now()
-        expires = None if retention_ms == -1 else now + retention_ms
+        expires = None if retention_ms == -1 else wrapped(now + retention_ms)
         with self._store:
             return [
                 [self._commit(group_id, topic, topic_id, *position, now, expires) for position in positions]

@@ -181,3 +181,10 @@ def test_an_empty_group_without_offsets_is_gone_at_the_next_check(group):
     group.time.advance(10 * MINUTE)
     with pytest.raises(errors.KafkaError):
         group.group
+
+
+def test_an_endless_retention_overflows_as_it_does_in_java(group):
+    commit(group, retention_ms=2**63 - 1)
+    commit(group, topic="u")
+    group.time.advance(10 * MINUTE)
+    assert fetched(group) == {("u", 0): 1}
