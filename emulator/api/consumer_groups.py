@@ -3,11 +3,11 @@
 Source: KafkaApis.handleConsumerGroupHeartbeat, handleConsumerGroupDescribe of Kafka 4.3.1.
 """
 
+from emulator.api.assignment import assignment_of
 from emulator.api.groups.admin import authorized_operations
 from emulator.api.registry import handles
 from emulator.state.groups.consumer.member import NOTHING
 from emulator.state.groups.consumer.messages import ConsumerHeartbeat
-from emulator.state.groups.java import hash_order, int_hash, uuid_hash
 from wire import errors
 from wire.apis.consumer_groups import ConsumerGroupDescribe, ConsumerGroupHeartbeat
 from wire.errors import KafkaError
@@ -46,17 +46,7 @@ def consumer_group_heartbeat(request, call, groups):
         member_id=answer.member_id,
         member_epoch=answer.member_epoch,
         heartbeat_interval_ms=answer.heartbeat_interval_ms,
-        assignment=None if answer.assignment is None else _assignment(answer.assignment),
-    )
-
-
-def _assignment(assigned):
-    Assignment = ConsumerGroupHeartbeat.Response.Assignment
-    return Assignment(
-        topic_partitions=[
-            Assignment.TopicPartitions(topic_id=topic_id, partitions=hash_order(assigned[topic_id], int_hash))
-            for topic_id in hash_order(assigned, uuid_hash)
-        ]
+        assignment=assignment_of(ConsumerGroupHeartbeat.Response.Assignment, answer.assignment),
     )
 
 

@@ -29,7 +29,8 @@ def fetch(request, call, cluster, settings, fetch_sessions):
     if request.isolation_level not in (_READ_UNCOMMITTED, _READ_COMMITTED) and reader.has_something():
         return _refuse_all(request, with_ids)
     answers = reader.read()
-    if not reader.satisfied and request.max_wait_ms > 0 and reader.wait(request.max_wait_ms):
+    if not reader.satisfied and request.max_wait_ms > 0:
+        reader.wait(request.max_wait_ms)
         answers = reader.read()
 
     if session is None:
@@ -135,11 +136,13 @@ class _Reader:
         return any(self._exists(cached) for cached in self.partitions)
 
     def _exists(self, cached):
-        by_id = self.call.version >= 13
-        topic = self.cluster.topics_by_id.get(cached.topic_id) if by_id else self.cluster.topics.get(cached.topic)
-        return topic is not None and 0 <= cached.partition < len(topic.partitions)
+        try:
+            self._partition(cached)
+        except KafkaError:
+            return False
+        return True
 
-    def _find(self, cached):
+    def _partition(self, cached):
         cluster = self.cluster
         if self.call.version >= 13:
             topic = cluster.topics_by_id.get(cached.topic_id)
@@ -151,7 +154,11 @@ class _Reader:
                 raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
         if not 0 <= cached.partition < len(topic.partitions):
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
-        partition = topic.partitions[cached.partition]
+        return topic.partitions[cached.partition]
+
+    def _find(self, cached):
+        """The Partition, if this client may read it as it asks to."""
+        partition = self._partition(cached)
         check_leader_epoch(partition, cached.current_leader_epoch)
         if self.replica_id not in (_CONSUMER, _DEBUG_CONSUMER):
             raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
@@ -233,7 +240,6 @@ class _Reader:
         finally:
             for _, log in watched:
                 log.unwatch(wake)
-        return True
 
 
 def _aborted(cached, log, result):

@@ -3,10 +3,10 @@
 Source: KafkaApis.handleShareGroupHeartbeat, handleShareGroupDescribe of Kafka 4.3.1.
 """
 
+from emulator.api.assignment import assignment_of
 from emulator.api.groups.admin import authorized_operations
 from emulator.api.registry import handles
 from emulator.api.share_groups.common import NOT_COORDINATOR_TEXT, is_member_id
-from emulator.state.groups.java import hash_order, int_hash, uuid_hash
 from emulator.state.groups.share import assignor
 from emulator.state.groups.share.member import ShareHeartbeat
 from wire import errors
@@ -39,17 +39,7 @@ def share_group_heartbeat(request, call, groups):
         member_id=answer.member_id,
         member_epoch=answer.member_epoch,
         heartbeat_interval_ms=answer.heartbeat_interval_ms,
-        assignment=None if answer.assignment is None else _assignment(answer.assignment),
-    )
-
-
-def _assignment(assigned):
-    Assignment = ShareGroupHeartbeat.Response.Assignment
-    return Assignment(
-        topic_partitions=[
-            Assignment.TopicPartitions(topic_id=topic_id, partitions=hash_order(assigned[topic_id], int_hash))
-            for topic_id in hash_order(assigned, uuid_hash)
-        ]
+        assignment=assignment_of(ShareGroupHeartbeat.Response.Assignment, answer.assignment),
     )
 
 
