@@ -11,6 +11,7 @@ from emulator.state.groups.streams.internal_topics import InternalTopics
 from emulator.state.groups.topics import Topics
 from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
+from emulator.state.metadata import Metadata
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.share.partitions import SharePartitions
 from emulator.state.share.persister import Persister
@@ -49,6 +50,7 @@ def make_services(settings, bound, time, patience, random):
         "settings": settings,
         "configs": configs,
         "cluster": cluster,
+        "metadata": Metadata(),
         "cleaner": cleaner,
         "groups": groups,
         "internal_topics": InternalTopics(cluster, time),

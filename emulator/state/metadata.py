@@ -1,0 +1,104 @@
+"""What the cluster itself remembers (Kafka's metadata log, as tables): topics, configs, quotas, ACLs, producer id blocks ...
+
+A room keeps what must outlive a restart in tables of its own and reads them when it is made:
+
+    table = metadata.table("client_quotas")
+    with metadata:                       # one change: all of it is there after a crash, or none of it
+        table.put("user=alice", {"producer_byte_rate": 1024.0})
+
+Keys are text, values are what JSON has. Where they are written to is the journal's business.
+"""
+
+
+class Table:
+    """A read-only mapping of text to JSON values, in the order of their first `put`, changed by `put` and `remove`."""
+
+    def __init__(self, name, metadata):
+        self._name = name
+        self._metadata = metadata
+        self._values = {}
+
+    def __len__(self):
+        return len(self._values)
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __contains__(self, key):
+        return key in self._values
+
+    def __getitem__(self, key):
+        return self._values[key]
+
+    def get(self, key, default=None):
+        return self._values.get(key, default)
+
+    def items(self):
+        return self._values.items()
+
+    def put(self, key, value):
+        """Set `key`; `value`, which is not None, must not be changed afterwards."""
+        self._values[key] = value
+        self._metadata.changed(self._name, key, value)
+
+    def remove(self, key):
+        """Forget `key`, which need not be there."""
+        if self._values.pop(key, None) is not None:
+            self._metadata.changed(self._name, key, None)
+
+
+class Metadata:
+    """All tables. `journal(changes)` is called after each change with its [(table name, key, value or None)].
+
+    `offset` counts changed entries, as the end of Kafka's metadata log does.
+    """
+
+    def __init__(self, journal=None):
+        self.offset = 0
+        self._journal = journal
+        self._tables = {}
+        self._depth = 0
+        self._changes = []
+
+    def table(self, name):
+        """The Table called `name`, made when first asked for."""
+        found = self._tables.get(name)
+        if found is None:
+            found = self._tables[name] = Table(name, self)
+        return found
+
+    def __enter__(self):
+        self._depth += 1
+
+    def __exit__(self, *raised):
+        self._depth -= 1
+        if not self._depth:
+            self._write()
+
+    def changed(self, table, key, value):
+        self.offset += 1
+        if self._journal is not None:
+            self._changes.append((table, key, value))
+            if not self._depth:
+                self._write()
+
+    def _write(self):
+        if self._changes:
+            changes, self._changes = self._changes, []
+            self._journal(changes)
+
+    def load(self, changes):
+        """Take over (table name, key, value or None), oldest first, as journals were given them; none is given them again."""
+        for name, key, value in changes:
+            self.offset += 1
+            values = self.table(name)._values
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+
+    def entries(self):
+        """(table name, key, value) of all there is: what a journal must hold to be complete."""
+        for name, table in self._tables.items():
+            for key, value in table.items():
+                yield name, key, value

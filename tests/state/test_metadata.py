@@ -1,0 +1,34 @@
+"""The cluster's tables and what their journal is told."""
+
+from emulator.state.metadata import Metadata
+
+
+def test_every_change_is_journalled_and_loads_again():
+    journal = []
+    metadata = Metadata(journal.append)
+    quotas = metadata.table("quotas")
+    quotas.put("a", {"rate": 1})
+    quotas.put("b", {"rate": 2})
+    quotas.remove("a")
+    quotas.remove("never there")
+    assert journal == [[("quotas", "a", {"rate": 1})], [("quotas", "b", {"rate": 2})], [("quotas", "a", None)]]
+
+    again = Metadata(journal.append)
+    again.load(change for changes in journal[:] for change in changes)
+    assert dict(again.table("quotas").items()) == {"b": {"rate": 2}}
+    assert again.offset == metadata.offset == 3
+    assert len(journal) == 3
+    assert list(again.entries()) == [("quotas", "b", {"rate": 2})]
+
+
+def test_a_block_is_one_change_whatever_it_holds():
+    journal = []
+    metadata = Metadata(journal.append)
+    with metadata:
+        metadata.table("topics").put("t", {"id": "x"})
+        with metadata:
+            metadata.table("configs").put("t", {"retention.ms": "1"})
+    assert journal == [[("topics", "t", {"id": "x"}), ("configs", "t", {"retention.ms": "1"})]]
+    with metadata:
+        pass
+    assert len(journal) == 1
