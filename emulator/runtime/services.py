@@ -28,7 +28,8 @@ _INTERNAL_SEGMENT_BYTES = 1024 * 1024
 
 def make_services(settings, bound, time, patience, random):
     """All services by name; `bound` is where the listeners really are: (name, host, port)."""
-    configs = Configs(settings)
+    metadata = Metadata()
+    configs = Configs(settings, metadata)
 
     def new_log(topic, partition, config):
         largest = {"largest_segment": _INTERNAL_SEGMENT_BYTES} if topic.internal else {}
@@ -50,7 +51,7 @@ def make_services(settings, bound, time, patience, random):
         "settings": settings,
         "configs": configs,
         "cluster": cluster,
-        "metadata": Metadata(),
+        "metadata": metadata,
         "cleaner": cleaner,
         "groups": groups,
         "internal_topics": InternalTopics(cluster, time),
@@ -117,7 +118,7 @@ def _make_transactions(settings, cluster, time, patience, markers):
                 transactions.unload(partition.index)
 
     log = TransactionLog(cluster, settings, time)
-    transactions = TransactionCoordinator(settings, time, patience, ProducerIds(), log, markers.write)
+    transactions = TransactionCoordinator(settings, time, patience, ProducerIds(cluster.metadata), log, markers.write)
     cluster.on_delete.append(topic_deleted)
     return transactions
 

@@ -6,7 +6,8 @@ A room keeps what must outlive a restart in tables of its own and reads them whe
     with metadata:                       # one change: all of it is there after a crash, or none of it
         table.put("user=alice", {"producer_byte_rate": 1024.0})
 
-Keys are text, values are what JSON has. Where they are written to is the journal's business.
+Keys are text, values are what JSON has. Where they are written to is the journal's business. A change that it
+cannot keep is undone, and raises: so tables change first, and what is made of them after that.
 """
 
 
@@ -38,18 +39,28 @@ class Table:
 
     def put(self, key, value):
         """Set `key`; `value`, which is not None, must not be changed afterwards."""
+        before = self._values.get(key)
         self._values[key] = value
-        self._metadata.changed(self._name, key, value)
+        self._metadata.changed(self._name, key, value, before)
 
     def remove(self, key):
         """Forget `key`, which need not be there."""
-        if self._values.pop(key, None) is not None:
-            self._metadata.changed(self._name, key, None)
+        before = self._values.pop(key, None)
+        if before is not None:
+            self._metadata.changed(self._name, key, None, before)
+
+    def take(self, key, value):
+        """Set or (None) forget `key` without a word to the journal."""
+        if value is None:
+            self._values.pop(key, None)
+        else:
+            self._values[key] = value
 
 
 class Metadata:
     """All tables. `journal(changes)` is called after each change with its [(table name, key, value or None)].
 
+    What it raises (KafkaError KAFKA_STORAGE_ERROR, say) comes out of the change, which then has not been.
     `offset` counts changed entries, as the end of Kafka's metadata log does.
     """
 
@@ -59,6 +70,7 @@ class Metadata:
         self._tables = {}
         self._depth = 0
         self._changes = []
+        self._before = []
 
     def table(self, name):
         """The Table called `name`, made when first asked for."""
@@ -75,27 +87,30 @@ class Metadata:
         if not self._depth:
             self._write()
 
-    def changed(self, table, key, value):
+    def changed(self, table, key, value, before):
         self.offset += 1
         if self._journal is not None:
             self._changes.append((table, key, value))
+            self._before.append((table, key, before))
             if not self._depth:
                 self._write()
 
     def _write(self):
         if self._changes:
             changes, self._changes = self._changes, []
-            self._journal(changes)
+            before, self._before = self._before, []
+            try:
+                self._journal(changes)
+            except BaseException:
+                for name, key, value in reversed(before):
+                    self._tables[name].take(key, value)
+                raise
 
     def load(self, changes):
         """Take over (table name, key, value or None), oldest first, as journals were given them; none is given them again."""
         for name, key, value in changes:
             self.offset += 1
-            values = self.table(name)._values
-            if value is None:
-                values.pop(key, None)
-            else:
-                values[key] = value
+            self.table(name).take(key, value)
 
     def entries(self):
         """(table name, key, value) of all there is: what a journal must hold to be complete."""

@@ -1,13 +1,23 @@
 """Producer ids: each is given once in the life of a cluster."""
 
-from itertools import count
+_BLOCK = 1000  # Kafka's ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE
 
 
 class ProducerIds:
-    """Ids from 0 on, as a new Kafka cluster gives them."""
+    """Ids from 0 on, as a new Kafka cluster gives them.
 
-    def __init__(self):
-        self._ids = count()
+    They are taken from `metadata` in blocks; what a restart leaves of a block is never given out.
+    """
+
+    def __init__(self, metadata):
+        self._table = metadata.table("producer_ids")
+        self._next = self._end = 0
 
     def next(self):
-        return next(self._ids)
+        if self._next == self._end:
+            first = self._table.get("next_block", 0)
+            self._table.put("next_block", first + _BLOCK)
+            self._next, self._end = first, first + _BLOCK
+        given = self._next
+        self._next += 1
+        return given

@@ -1,5 +1,7 @@
 """The cluster's tables and what their journal is told."""
 
+import pytest
+
 from emulator.state.metadata import Metadata
 
 
@@ -32,3 +34,21 @@ def test_a_block_is_one_change_whatever_it_holds():
     with metadata:
         pass
     assert len(journal) == 1
+
+
+def test_a_change_that_is_not_kept_is_undone():
+    def full(changes):
+        raise OSError
+
+    metadata = Metadata()
+    table = metadata.table("t")
+    table.put("a", 1)
+    metadata._journal = full
+    for change in (lambda: table.put("a", 2), lambda: table.put("b", 1), lambda: table.remove("a")):
+        with pytest.raises(OSError):
+            change()
+    with pytest.raises(OSError), metadata:
+        table.put("a", 2)
+        table.put("a", 3)
+        table.remove("a")
+    assert dict(table.items()) == {"a": 1}

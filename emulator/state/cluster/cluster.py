@@ -1,18 +1,30 @@
 """The cluster as its controller sees it: brokers, topics by name and by id, and how they come and go."""
 
 from emulator.state.cluster import creation, names
-from emulator.state.cluster.ids import new_uuid
+from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.cluster.model import NewTopic, Partition, Topic
 from wire.errors import UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KafkaError
+
+_STORED = ("replicas", "isr", "leader", "leader_epoch", "partition_epoch")
+
+
+def _partition_key(partition):
+    return f"{uuid_text(partition.topic.topic_id)}:{partition.index}"
+
+
+def _stored(partition):
+    return {name: getattr(partition, name) for name in _STORED}
 
 
 class Cluster:
     """Topics and brokers of one cluster.
 
     `brokers`: the Broker objects registered; `configs`: Configs; `random`: a random.Random, of ids and
-    places; `new_log(topic, partition index, TopicConfig)` makes a partition's log, which has `config`
+    places; `new_log(topic, partition index, TopicConfig)` opens a partition's log or begins it, which has `config`
     (replaced when it changes) and `close()` (called when the partition is deleted: it wakes who waits).
-    `on_create`, `on_grow` and `on_delete` are called with a topic once it is there, has more partitions, or is gone.
+    Topics that are in the metadata of `configs` are there again.
+    `on_create`, `on_grow` and `on_delete` are called with a topic once it is there, has more partitions, or is gone;
+    `on_remove` when its removal is being written, to write more with it.
     """
 
     def __init__(self, cluster_id, brokers, configs, new_log, time, random):
@@ -22,17 +34,26 @@ class Cluster:
         self.time = time
         self.random = random
         self.controller_id = min(self.brokers, default=-1)
+        self.metadata = configs.metadata
+        self._topic_table = self.metadata.table("topics")  # topic id -> name
+        self._partition_table = self.metadata.table("partitions")  # "topic id:index" -> see _stored
         self.topics = {}
         self.topics_by_id = {}
-        self.metadata_offset = 0  # grows with every change, as the end of Kafka's metadata log does
         self.on_create = []
+        self.on_remove = []
         self.on_delete = []
         self.on_grow = []
         self._new_log = new_log
         self._metric_names = {}  # topics that share a name once '.' and '_' are one
         configs.on_change.append(self._configs_changed)
+        self._restore()
 
     # Looking ------------------------------------------------------------------------------
+
+    @property
+    def metadata_offset(self):
+        """Grows with every change, as the end of Kafka's metadata log does."""
+        return self.metadata.offset
 
     def partition(self, topic, index):
         """The Partition of a topic's name and an index, or None."""
@@ -91,32 +112,90 @@ class Cluster:
             raise made
         return made
 
+    def adopt_topic(self, name, topic_id, indexes, configs):
+        """A topic whose logs were made elsewhere: its id and partitions are what they are. Gives it; raises KafkaError."""
+        creation.check_name(name, self)
+        self.configs.preview(configs)
+        topic = Topic(name, topic_id, name in names.INTERNAL)
+        broker = [self.controller_id]
+        topic.partitions = [Partition(topic, index, broker, broker) for index in range(max(indexes) + 1)]
+        self._install(topic, configs)
+        return topic
+
     def _install(self, topic, overrides):
-        if overrides:
-            self.configs.set_topic(topic.name, overrides)
+        with self.metadata:
+            self._topic_table.put(uuid_text(topic.topic_id), topic.name)
+            for partition in topic.partitions:
+                self._store(partition)
+            self.configs.new_topic(topic.name, overrides)
+        self._open(topic)
+        for created in self.on_create:
+            created(topic)
+
+    def _open(self, topic):
         config = self.configs.topic(topic.name)
         for partition in topic.partitions:
             partition.log = self._new_log(topic, partition.index, config)
         self.topics[topic.name] = self.topics_by_id[topic.topic_id] = topic
         if names.may_collide(topic.name):
             self._metric_names.setdefault(names.metric_name(topic.name), {})[topic.name] = None
-        self.metadata_offset += 1 + len(topic.partitions)
-        for created in self.on_create:
-            created(topic)
+
+    # What lasts ---------------------------------------------------------------------------
+
+    def change(self, partition, **changes):
+        """Set attributes of a partition (isr, leader, leader_epoch ...), for good; its partition_epoch grows by one."""
+        values = {**_stored(partition), "partition_epoch": partition.partition_epoch + 1, **changes}
+        self._partition_table.put(_partition_key(partition), values)
+        for name, value in values.items():
+            setattr(partition, name, value)
+
+    def _store(self, partition):
+        self._partition_table.put(_partition_key(partition), _stored(partition))
+
+    def _restore(self):
+        """The topics that the metadata knows."""
+        topics = {}
+        for text, name in self._topic_table.items():
+            topics[text] = Topic(name, uuid_of(text), name in names.INTERNAL)
+        for key, values in self._partition_table.items():
+            topic = topics[key.partition(":")[0]]
+            partition = Partition(topic, len(topic.partitions), values["replicas"], values["isr"] or values["replicas"])
+            for name in _STORED:
+                setattr(partition, name, values[name])
+            topic.partitions.append(partition)
+        for topic in topics.values():
+            self._open(topic)
+
+    def broker_restarted(self, broker):
+        """This broker was away: the partitions that it led had no leader, and have it again, in a later epoch."""
+        with self.metadata:
+            for topic in self.topics.values():
+                for partition in topic.partitions:
+                    if partition.leader == broker:
+                        self.change(
+                            partition, leader_epoch=partition.leader_epoch + 2, partition_epoch=partition.partition_epoch + 2
+                        )
+                        partition.log.begin_epoch(partition.leader_epoch)
 
     def delete_topic(self, topic_id):
         """Delete the topic with this id; gives it. Raises KafkaError UNKNOWN_TOPIC_ID."""
-        topic = self.topics_by_id.pop(topic_id, None)
+        topic = self.topics_by_id.get(topic_id)
         if topic is None:
             raise KafkaError(UNKNOWN_TOPIC_ID)
+        with self.metadata:
+            self._topic_table.remove(uuid_text(topic_id))
+            for partition in topic.partitions:
+                self._partition_table.remove(_partition_key(partition))
+            self.configs.drop_topic(topic.name)
+            for removed in self.on_remove:
+                removed(topic)
+        del self.topics_by_id[topic_id]
         del self.topics[topic.name]
         if names.may_collide(topic.name):
             same = self._metric_names[names.metric_name(topic.name)]
             del same[topic.name]
             if not same:
                 del self._metric_names[names.metric_name(topic.name)]
-        self.configs.drop_topic(topic.name)
-        self.metadata_offset += 1
         for partition in topic.partitions:
             partition.log.close()
         for deleted in self.on_delete:
@@ -131,12 +210,14 @@ class Cluster:
         plan = creation.plan_growth(topic, count, assignments, self)
         if validate_only:
             return
-        config = self.configs.topic(name)
-        for placed in plan:
-            partition = Partition(topic, len(topic.partitions), *placed)
+        config, present = self.configs.topic(name), len(topic.partitions)
+        added = [Partition(topic, present + number, *placed) for number, placed in enumerate(plan)]
+        with self.metadata:
+            for partition in added:
+                self._store(partition)
+        for partition in added:
             partition.log = self._new_log(topic, partition.index, config)
-            topic.partitions.append(partition)
-        self.metadata_offset += len(plan)
+        topic.partitions += added
         for grown in self.on_grow:
             grown(topic)
 
@@ -173,7 +254,6 @@ class Cluster:
 
     def _configs_changed(self, name):
         """Hand the logs their new config: of one topic, or (name None) of all."""
-        self.metadata_offset += 1
         topics = self.topics.values() if name is None else filter(None, [self.topics.get(name)])
         for topic in topics:
             config = self.configs.topic(topic.name)

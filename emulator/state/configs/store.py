@@ -11,6 +11,7 @@ from emulator.state.configs.broker import BROKER, SAME, Settings
 from emulator.state.configs.definition import ConfigError, text_of
 from emulator.state.configs.group import GROUP, parse_group
 from emulator.state.configs.topic import TOPIC, TopicConfig, parse_topic
+from emulator.state.metadata import Metadata
 from wire.errors import INVALID_CONFIG, KafkaError
 
 # Where a value comes from, as DescribeConfigs numbers it.
@@ -21,6 +22,8 @@ STATIC_BROKER_CONFIG = 4
 DEFAULT_CONFIG = 5
 DYNAMIC_GROUP_CONFIG = 8
 
+_ALL = ""  # the resource name of the cluster-wide default
+
 Entry = namedtuple("Entry", "key value source synonyms read_only")
 Synonym = namedtuple("Synonym", "name value source")
 
@@ -28,24 +31,38 @@ Synonym = namedtuple("Synonym", "name value source")
 class Configs:
     """All configs of the cluster.
 
-    `settings` is what the server was started with. `changed(name)` hooks in `on_change` are called
-    after a change: with a topic's name, or None when broker configs changed (every topic may differ).
+    `settings` is what the server was started with; what was set later is in tables of `metadata`, and holds again.
+    `changed(name)` hooks in `on_change` are called after a change: with a topic's name, or None when broker configs
+    changed (every topic may differ). Raises ConfigError when the one does not go with the other.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings, metadata=None):
         self.settings = settings  # effective: static and dynamic together
         self.static = settings.originals
         self.node = str(settings.node_id)
-        # Eligible leader replicas (KIP-966) are on in a new 4.3 cluster; the controller then pins the
-        # minimum ISR as a cluster-wide dynamic config, which tools show.
-        self.dynamic_default = {"min.insync.replicas": str(settings.min_insync_replicas)}
-        self.dynamic_broker = {}
-        self.topics = {}
+        self.metadata = Metadata() if metadata is None else metadata
+        self.topics = self.metadata.table("topic_configs")  # name -> {config: text}
+        self.groups = self.metadata.table("group_configs")
+        self._brokers = self.metadata.table("broker_configs")  # node id as text, or _ALL -> {config: text}
         self.on_change = []
-        self.groups = {}
         self._resolved = {}
         self._resolved_groups = {}
+        if _ALL not in self._brokers:
+            # Eligible leader replicas (KIP-966) are on in a new 4.3 cluster; the controller then pins the
+            # minimum ISR as a cluster-wide dynamic config, which tools show.
+            self._brokers.put(_ALL, {"min.insync.replicas": str(settings.min_insync_replicas)})
+        self.settings = self.check_dynamic(True, self.dynamic_broker)
         self._defaults = self._topic_defaults(self.settings)
+
+    @property
+    def dynamic_default(self):
+        """{config: text} of what is set for all brokers."""
+        return self._brokers.get(_ALL, {})
+
+    @property
+    def dynamic_broker(self):
+        """{config: text} of what is set for this broker."""
+        return self._brokers.get(self.node, {})
 
     # Effective values ---------------------------------------------------------------------
 
@@ -92,12 +109,14 @@ class Configs:
     def set_topic(self, name, overrides):
         """Replace the overrides of a topic: {name: text}; raises KafkaError INVALID_CONFIG."""
         resolved = self.preview(overrides)
-        if overrides:
-            self.topics[name] = dict(overrides)
-        else:
-            self.topics.pop(name, None)
+        _put(self.topics, name, overrides)
         self._resolved[name] = resolved
         self._tell(name)
+
+    def new_topic(self, name, overrides):
+        """The overrides, checked already, of a topic that comes to be."""
+        self._resolved.pop(name, None)
+        _put(self.topics, name, overrides)
 
     def preview_group(self, overrides):
         """The GroupConfig that `overrides` would give; raises KafkaError INVALID_CONFIG."""
@@ -109,15 +128,15 @@ class Configs:
     def set_group(self, name, overrides):
         """Replace the overrides of a group: {name: text}; raises KafkaError INVALID_CONFIG."""
         resolved = self.preview_group(overrides)
+        _put(self.groups, name, overrides)
         if overrides:
-            self.groups[name], self._resolved_groups[name] = dict(overrides), resolved
+            self._resolved_groups[name] = resolved
         else:
-            self.groups.pop(name, None)
             self._resolved_groups.pop(name, None)
 
     def drop_topic(self, name):
         """Forget a deleted topic's configs."""
-        self.topics.pop(name, None)
+        self.topics.remove(name)
         self._resolved.pop(name, None)
 
     def check_dynamic(self, per_broker, overrides):
@@ -133,11 +152,12 @@ class Configs:
 
     def set_dynamic(self, per_broker, overrides):
         """Replace the dynamic broker configs (of this broker, or the cluster's default) by `overrides`."""
-        self.settings = self.check_dynamic(per_broker, overrides)
+        settings = self.check_dynamic(per_broker, overrides)
         if per_broker:
-            self.dynamic_broker = dict(overrides)
+            _put(self._brokers, self.node, overrides)
         else:
-            self.dynamic_default = dict(overrides)
+            self._brokers.put(_ALL, dict(overrides))
+        self.settings = settings
         self._defaults = self._topic_defaults(self.settings)
         self._resolved.clear()
         self._resolved_groups.clear()
@@ -234,6 +254,13 @@ class Configs:
                     text = texts[synonym]
                     return (text if factor == 1 else str(int(text) * factor)), source
         return key.default, DEFAULT_CONFIG
+
+
+def _put(table, name, overrides):
+    if overrides:
+        table.put(name, dict(overrides))
+    else:
+        table.remove(name)
 
 
 def _default_of(name, topic_key):

@@ -7,6 +7,7 @@ import pytest
 from emulator.state.clock import VirtualClock
 from emulator.state.cluster import Broker, Cluster, NewTopic, uuid_text
 from emulator.state.configs import Configs, parse_broker_settings
+from emulator.state.metadata import Metadata
 from wire import errors
 from wire.errors import KafkaError
 
@@ -21,9 +22,14 @@ class Log:
         self.closed = True
 
 
-def cluster(brokers=1, seed=1, **settings):
+    def begin_epoch(self, epoch):
+        self.epoch = epoch
+
+
+def cluster(brokers=1, seed=1, metadata=None, **settings):
     settings = parse_broker_settings({name.replace("_", "."): value for name, value in settings.items()})
-    return Cluster("id", [Broker(number + 1) for number in range(brokers)], Configs(settings), Log, VirtualClock(), Random(seed))
+    brokers = [Broker(number + 1) for number in range(brokers)]
+    return Cluster("id", brokers, Configs(settings, metadata), Log, VirtualClock(), Random(seed))
 
 
 def test_a_topic_is_found_by_name_by_id_and_by_partition():
@@ -141,3 +147,92 @@ def test_every_change_moves_the_metadata_on():
         change()
         offsets.append(here.metadata_offset)
     assert offsets == sorted(set(offsets))
+
+
+# -- what outlives the process -----------------------------------------------------------------------------
+
+
+class Journal:
+    """Keeps all changes; `again()` is Metadata as after a restart."""
+
+    def __init__(self):
+        self.written = []
+        self.full = False
+
+    def __call__(self, changes):
+        if self.full:
+            raise KafkaError(errors.KAFKA_STORAGE_ERROR)
+        self.written += changes
+
+    def again(self):
+        metadata = Metadata(self)
+        metadata.load(self.written)
+        return metadata
+
+
+def shown(here):
+    return {
+        name: (topic.topic_id, topic.internal, [(p.replicas, p.isr, p.leader, p.leader_epoch, p.partition_epoch) for p in topic.partitions])
+        for name, topic in here.topics.items()
+    }
+
+
+def test_topics_and_configs_are_there_again():
+    journal = Journal()
+    before = cluster(3, metadata=journal.again())
+    before.create_topic("orders.new", 2, 3, {"retention.ms": "5"})
+    before.ensure_internal_topic("__consumer_offsets")
+    before.delete_topic(before.create_topic("gone", configs={"retention.ms": "7"}).topic_id)
+    before.create_partitions("orders.new", 12)
+    before.configs.set_group("g", {"share.isolation.level": "read_committed"})
+    before.configs.set_dynamic(True, {"log.retention.ms": "99"})
+    before.change(before.partition("orders.new", 11), leader=-1, isr=[])
+    after = cluster(3, metadata=journal.again())
+    assert shown(after) == shown(before) and list(after.topics) == ["orders.new", "__consumer_offsets"]
+    assert [p.log.name for p in after.topics["orders.new"].partitions[:2]] == ["orders.new-0", "orders.new-1"]
+    assert after.partition("orders.new", 11).partition_epoch == 1
+    assert after.partition("orders.new", 0).log.config.retention_ms == 5
+    assert after.configs.topic("other").retention_ms == 99 and after.configs.group("g").share_isolation_level == "read_committed"
+    assert "gone" not in after.configs.topics
+    assert after.collision("orders_new") == "orders.new"
+    assert after.metadata_offset == before.metadata_offset == len(journal.written)
+
+
+def test_a_restarted_broker_leads_in_a_later_epoch():
+    """As seen with Kafka 4.3.1: one epoch without a leader, and the next with it."""
+    here = cluster()
+    here.create_topic("t", 2)
+    here.broker_restarted(1)
+    assert {(p.leader_epoch, p.partition_epoch, p.log.epoch) for p in here.topics["t"].partitions} == {(2, 2, 2)}
+    here.change(here.partition("t", 0), leader=-1)
+    here.broker_restarted(1)
+    assert [(p.leader_epoch, p.partition_epoch) for p in here.topics["t"].partitions] == [(2, 3), (4, 4)]
+
+
+def test_what_the_journal_cannot_keep_has_not_been():
+    journal = Journal()
+    here = cluster(metadata=journal.again())
+    there = here.create_topic("there", 1)
+    journal.full = True
+    for change in (
+        lambda: here.create_topic("t", configs={"retention.ms": "5"}),
+        lambda: here.delete_topic(there.topic_id),
+        lambda: here.create_partitions("there", 2),
+        lambda: here.configs.set_topic("there", {"retention.ms": "5"}),
+        lambda: here.configs.set_dynamic(False, {"log.retention.ms": "5"}),
+    ):
+        with pytest.raises(KafkaError):
+            change()
+    assert list(here.topics) == ["there"] == [here.topics_by_id[there.topic_id].name]
+    assert len(there.partitions) == 1 and here.configs.topic("there").retention_ms == 604_800_000
+    assert shown(cluster(metadata=journal.again())) == shown(here)
+
+
+def test_a_topic_whose_logs_came_from_elsewhere_keeps_its_id():
+    here = cluster(2)
+    topic = here.adopt_topic("t", bytes(range(16)), [0, 3], {"retention.ms": "5"})
+    assert (topic.topic_id, len(topic.partitions)) == (bytes(range(16)), 4)
+    assert {(tuple(p.replicas), tuple(p.isr), p.leader) for p in topic.partitions} == {((1,), (1,), 1)}
+    assert here.configs.topic("t").retention_ms == 5
+    with pytest.raises(KafkaError):
+        here.adopt_topic("t", bytes(16), [0], {})

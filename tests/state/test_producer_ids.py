@@ -1,0 +1,16 @@
+"""No producer id is given twice, whatever happens in between."""
+
+from emulator.state.metadata import Metadata
+from emulator.state.producer_ids import ProducerIds
+
+
+def test_ids_go_on_with_the_next_block_after_a_restart():
+    journal = []
+    metadata = Metadata(journal.extend)
+    ids = ProducerIds(metadata)
+    assert [ids.next() for _ in range(1500)] == list(range(1500))
+    assert len(journal) == 2  # not each id is written
+    for begins in (2000, 3000):
+        metadata = Metadata(journal.extend)
+        metadata.load(journal[:])
+        assert ProducerIds(metadata).next() == begins
