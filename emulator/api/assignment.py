@@ -1,6 +1,6 @@
 """What a heartbeat of either group protocol answers as a member's partitions."""
 
-from emulator.state.groups.java import hash_order, int_hash, uuid_hash
+from emulator.state.java import hash_order, int_hash, uuid_hash
 
 
 def assignment_of(Assignment, assigned):

@@ -7,8 +7,8 @@ from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.groups.admin import authorized_operations
 from emulator.api.registry import handles
 from emulator.state.cluster import names
-from emulator.state.groups.java import hash_order, string_hash
 from emulator.state.groups.streams.messages import MISSING_INTERNAL_TOPICS, StreamsHeartbeat
+from emulator.state.java import hash_order, string_hash
 from wire import errors
 from wire.apis.streams_groups import StreamsGroupDescribe, StreamsGroupHeartbeat
 from wire.errors import KafkaError

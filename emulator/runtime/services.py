@@ -5,10 +5,10 @@ import base64
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
 from emulator.state.fetch_sessions import FetchSessions
-from emulator.state.groups.coordinator import GroupCoordinator, partition_for
-from emulator.state.groups.store import Store
+from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.streams.internal_topics import InternalTopics
 from emulator.state.groups.topics import Topics
+from emulator.state.internal_topics import Store, partition_for
 from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
 from emulator.state.metadata import Metadata

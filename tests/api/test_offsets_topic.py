@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.state.groups.coordinator import partition_for
+from emulator.state.internal_topics import partition_for
 from tests.api.test_data import create, until
 from wire import errors
 from wire.apis.data import Fetch, ListOffsets, Produce

@@ -11,12 +11,10 @@ from uuid import UUID
 from emulator.state.cluster import new_uuid, uuid_text
 from emulator.state.groups import records
 from emulator.state.groups.classic import DEAD, ClassicGroup
-from emulator.state.groups.consumer.environment import Environment
 from emulator.state.groups.consumer.groups import ConsumerGroups
 from emulator.state.groups.consumer.records import KINDS as CONSUMER_GROUP_KINDS
 from emulator.state.groups.consumer.replay import Replay
-from emulator.state.groups.java import string_hash as java_hash
-from emulator.state.groups.java import wrapped
+from emulator.state.groups.environment import Environment
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.offsets import CommittedOffset, CommittedOffsets
 from emulator.state.groups.pending import PendingOffsets
@@ -27,6 +25,8 @@ from emulator.state.groups.streams.groups import StreamsGroups
 from emulator.state.groups.streams.records import KINDS as STREAMS_GROUP_KINDS
 from emulator.state.groups.streams.replay import Replay as StreamsReplay
 from emulator.state.groups.streams.state import NOT_READY
+from emulator.state.internal_topics import partition_for
+from emulator.state.java import wrapped
 from wire import errors
 from wire.internal import CONSUMER_OFFSETS, Malformed
 from wire.internal.groups import GroupMetadata, OffsetCommit
@@ -35,12 +35,6 @@ from wire.records import NO_PRODUCER_ID
 log = logging.getLogger(__name__)
 
 _NO_ID = bytes(16)
-
-
-def partition_for(key, partitions):
-    """The partition of an internal topic whose leader coordinates `key`."""
-    value = java_hash(key)
-    return 0 if value == -(1 << 31) else abs(value) % partitions
 
 
 def _filter_word(state):

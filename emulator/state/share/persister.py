@@ -36,7 +36,7 @@ class ShareState:
 
 
 class Persister:
-    """`store`: of __share_group_state (see groups.store.Store); `partition_for(text)`: who keeps a key; `time` stamps.
+    """`store`: of __share_group_state (see internal_topics.Store); `partition_for(text)`: who keeps a key; `time` stamps.
 
     Keys are (group id, topic id, partition index).
     """

@@ -6,7 +6,7 @@ PrepareCommit or PrepareAbort (others are told CONCURRENT_TRANSACTIONS) and the 
 Source: kafka.coordinator.transaction.TransactionCoordinator, TransactionStateManager of Kafka 4.3.1.
 """
 
-from emulator.state.groups.consumer.regex import InvalidRegex, compile_regex
+from emulator.state.regex import InvalidRegex, compile_regex
 from emulator.state.transactions.states import (
     BY_ID, DEAD, END_V1, END_V2, END_V2_AGAIN, ENDING, ONGOING, PREPARE_ABORT, PREPARE_COMMIT, RESTING,
 )  # fmt: skip

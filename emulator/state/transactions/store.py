@@ -4,8 +4,7 @@ Source: org.apache.kafka.coordinator.transaction.TransactionLog of Kafka 4.3.1.
 """
 
 from emulator.state.cluster.names import TRANSACTION_STATE
-from emulator.state.groups.coordinator import partition_for
-from emulator.state.groups.store import Store
+from emulator.state.internal_topics import Store, partition_for
 from emulator.state.transactions.states import BY_ID, EMPTY
 from emulator.state.transactions.transaction import Transaction
 from wire import errors

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from emulator.state.groups.assignors import ASSIGNORS, Subscriber
-from emulator.state.groups.java import hash_order, int_hash, string_hash, timeline_order, uuid_hash
+from emulator.state.java import hash_order, int_hash, string_hash, timeline_order, uuid_hash
 
 
 def topic(number):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from emulator.state.groups.coordinator import java_hash, partition_for
+from emulator.state.internal_topics import partition_for
+from emulator.state.java import string_hash as java_hash
 from tests.state.groups.test_offsets import commit
 from tests.state.groups.trace import Join, RANGE, leave, ok, refused, stable
 from wire import errors

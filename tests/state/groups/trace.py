@@ -15,8 +15,8 @@ from emulator.state.configs import Configs
 from emulator.state.configs.broker import parse_broker_settings
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.messages import Join
-from emulator.state.groups.store import Store
 from emulator.state.groups.topics import Topics
+from emulator.state.internal_topics import Store
 from emulator.state.log import Log
 from emulator.state.share.persister import Persister
 from wire import errors

@@ -16,7 +16,7 @@ LOCK = 30_000
 
 
 class Store:
-    """Records of one partition, as groups.store.Store keeps them."""
+    """Records of one partition, as internal_topics.Store keeps them."""
 
     def __init__(self):
         self.records = []

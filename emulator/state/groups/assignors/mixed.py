@@ -5,7 +5,7 @@ partitions move from the most to the least loaded, topic by topic, until that he
 Source: org.apache.kafka.coordinator.group.assignor.UniformHeterogeneousAssignmentBuilder of 4.3.1.
 """
 
-from emulator.state.groups.java import uuid_key
+from emulator.state.java import uuid_key
 
 MAX_ROUNDS = 16
 NOBODY = -1

@@ -5,7 +5,7 @@ Source: org.apache.kafka.coordinator.group.assignor.UniformAssignor, UniformHomo
 """
 
 from emulator.state.groups.assignors import mixed
-from emulator.state.groups.java import hash_order, int_hash, uuid_hash
+from emulator.state.java import hash_order, int_hash, uuid_hash
 
 
 def assign(members, partitions, same_topics):

@@ -10,8 +10,8 @@ import logging
 from emulator.state.groups.consumer import convert
 from emulator.state.groups.consumer.embedded import assignment_bytes, read_subscription
 from emulator.state.groups.consumer.member import NOTHING, Classic, ConsumerMember, MemberState
-from emulator.state.groups.consumer.timers import JOIN, SYNC
 from emulator.state.groups.messages import JoinResult, SyncResult
+from emulator.state.groups.timers import JOIN, SYNC
 from wire import errors
 from wire.errors import KafkaError
 

@@ -16,10 +16,10 @@ from emulator.state.groups.consumer.member import (
 )
 from emulator.state.groups.consumer.messages import HeartbeatAnswer
 from emulator.state.groups.consumer.reconcile import check_epoch, reconcile
-from emulator.state.groups.consumer.regex import InvalidRegex, compile_regex
 from emulator.state.groups.consumer.state import DEAD, EMPTY, GroupState, ResolvedRegex
-from emulator.state.groups.consumer.timers import REBALANCE, Timers
-from emulator.state.groups.java import hash_order, string_hash, timeline_order
+from emulator.state.groups.timers import REBALANCE, Timers
+from emulator.state.java import hash_order, string_hash, timeline_order
+from emulator.state.regex import InvalidRegex, compile_regex
 from wire import errors
 from wire.errors import KafkaError
 

@@ -7,7 +7,7 @@ SimpleHeterogeneousAssignmentBuilder of Kafka 4.3.1.
 
 from math import ceil
 
-from emulator.state.groups.java import hash_order, int_hash, string_hash, uuid_hash
+from emulator.state.java import hash_order, int_hash, string_hash, uuid_hash
 
 NAME = "simple"
 

@@ -8,10 +8,10 @@ ShareGroupAssignmentBuilder of Kafka 4.3.1; KIP-932.
 import logging
 
 from emulator.state.groups.consumer.messages import HeartbeatAnswer
-from emulator.state.groups.consumer.timers import Timers
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.share import assignor, records
 from emulator.state.groups.share.member import JOINING, ShareMember
+from emulator.state.groups.timers import Timers
 from wire import errors
 from wire.errors import KafkaError
 
@@ -21,7 +21,7 @@ EMPTY, STABLE, DEAD = "Empty", "Stable", "Dead"
 
 
 class ShareGroup:
-    """`env`: groups.consumer.environment.Environment; `persister`: share.persister.Persister."""
+    """`env`: groups.environment.Environment; `persister`: share.persister.Persister."""
 
     type = "share"
     protocol_type = "share"

@@ -7,9 +7,9 @@ Source: streams.assignor.{StickyTaskAssignor, ProcessState} of Kafka 4.3.1.
 import logging
 from typing import NamedTuple
 
-from emulator.state.groups.java import string_hash
 from emulator.state.groups.streams.heap import Heap, map_order
 from emulator.state.groups.streams.member import NOTHING, Tasks
+from emulator.state.java import string_hash
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 Source: streams.topics.EndpointToPartitionsManager of Kafka 4.3.1.
 """
 
-from emulator.state.groups.java import hash_order, int_hash, string_hash
+from emulator.state.java import hash_order, int_hash, string_hash
 from wire.errors import UNKNOWN_SERVER_ERROR, KafkaError
 
 

@@ -9,12 +9,12 @@ Source: GroupMetadataManager.streamsGroupHeartbeat and what it calls, of Kafka 4
 
 import logging
 
-from emulator.state.groups.consumer.timers import REBALANCE, Timers
-from emulator.state.groups.java import hash_order, string_hash
 from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.streams.assignor import Assignee, Load, assign
 from emulator.state.groups.streams.endpoints import endpoints_of
 from emulator.state.groups.streams.member import JOINING, NO_TASKS, MemberState, StreamsMember
+from emulator.state.groups.timers import REBALANCE, Timers
+from emulator.state.java import hash_order, string_hash
 from emulator.state.groups.streams.messages import (
     ASSIGNMENT_DELAYED, SHUTDOWN_APPLICATION, STALE_TOPOLOGY, StreamsAnswer,
 )
@@ -30,7 +30,7 @@ STANDBY_REPLICAS = "num.standby.replicas"
 
 
 class StreamsGroup(GroupState):
-    """`environment`: a consumer.environment.Environment. Methods raise KafkaError with Kafka's words."""
+    """`environment`: a groups.environment.Environment. Methods raise KafkaError with Kafka's words."""
 
     type = "streams"
     protocol_type = "streams"

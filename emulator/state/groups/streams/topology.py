@@ -6,7 +6,7 @@ ChangelogTopics} of Kafka 4.3.1.
 
 from typing import NamedTuple
 
-from emulator.state.groups.java import hash_order, string_hash
+from emulator.state.java import hash_order, string_hash
 from emulator.state.groups.streams.messages import (
     INCORRECTLY_PARTITIONED_TOPICS, MISSING_INTERNAL_TOPICS, MISSING_SOURCE_TOPICS,
 )

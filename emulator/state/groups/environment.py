@@ -1,4 +1,4 @@
-"""What every consumer group of a coordinator shares."""
+"""What all groups of a coordinator share."""
 
 
 class Environment:

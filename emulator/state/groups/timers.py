@@ -1,4 +1,4 @@
-"""The deadlines of a consumer group's members.
+"""The deadlines of a group's members, of the protocols with member epochs.
 
 Sessions hang on the clock `time`, what a rebalance waits for on `patience`. A heartbeat only notes the new end of the
 session; the deadline re-arms itself when it comes too early.

@@ -1,75 +1,27 @@
-"""Regular expressions as RE2J reads them, matched against whole topic names in linear time.
+"""The text of an expression to a tree, or what is wrong with it.
 
-Python's `re` will not do: it knows other syntax, and a hostile expression would stop the server. Topic names are
-ASCII, so a character class is a bit mask of 128 characters; what lies beyond is read and matches nothing.
 Source: the syntax of RE2 (github.com/google/re2/wiki/Syntax), the words of com.google.re2j.Parser 1.8.
 """
 
-import unicodedata
+from emulator.state.regex.characters import ALL, NEWLINE, PERL, POSIX, both_cases, span, unicode_class
 
-ALL = (1 << 128) - 1
-_NEWLINE = 1 << 10
 MAX_REPEAT = 1000
 MAX_DEPTH = 150
-MAX_SIZE = 100_000
 
 # Assertions of a position.
 BEGIN, END, BOUNDARY, NO_BOUNDARY = "^", "$", "b", "B"
-# Instructions of a program: (op, argument, next) and a second way out for SPLIT.
-CHAR, ASSERT, SPLIT, MATCH = range(4)
 
 
 class InvalidRegex(ValueError):
     """What is wrong with an expression, in RE2J's words."""
 
 
-def _mask(characters):
-    mask = 0
-    for character in characters:
-        mask |= 1 << ord(character)
-    return mask
-
-
-def _span(low, high):
-    if low > 127:
-        return 0
-    return (1 << min(high, 127) + 1) - (1 << low)
-
-
-def _where(condition):
-    return _mask(chr(code) for code in range(128) if condition(chr(code)))
-
-
-_DIGIT = _span(48, 57)
-_UPPER, _LOWER = _span(65, 90), _span(97, 122)
-_ALPHA = _UPPER | _LOWER
-_WORD = _ALPHA | _DIGIT | _mask("_")
-_PERL = {"d": _DIGIT, "s": _mask("\t\n\f\r "), "w": _WORD}
-_POSIX = {
-    "alnum": _ALPHA | _DIGIT, "alpha": _ALPHA, "ascii": ALL, "blank": _mask("\t "), "cntrl": _span(0, 31) | _span(127, 127),
-    "digit": _DIGIT, "graph": _span(33, 126), "lower": _LOWER, "print": _span(32, 126),
-    "punct": _span(33, 47) | _span(58, 64) | _span(91, 96) | _span(123, 126), "space": _mask("\t\n\v\f\r "),
-    "upper": _UPPER, "word": _WORD, "xdigit": _DIGIT | _span(65, 70) | _span(97, 102),
-}
-_CATEGORIES = frozenset(
-    "C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs".split()
-)
-_SCRIPTS = frozenset(
-    "Arabic Armenian Bengali Bopomofo Braille Cherokee Common Coptic Cyrillic Devanagari Ethiopic Georgian Greek Gujarati"
-    " Gurmukhi Han Hangul Hebrew Hiragana Inherited Kannada Katakana Khmer Lao Latin Malayalam Mongolian Myanmar Oriya"
-    " Runic Sinhala Syriac Tamil Telugu Thaana Thai Tibetan Yi".split()
-)
 _ESCAPES = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _OPERATORS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _FLAGS = "imsU"
 
 
-def compile_regex(text):
-    """matches(topic name) -> bool; raises InvalidRegex."""
-    return _Matcher(_Parser(text).parse())
-
-
-class _Parser:
+class Parser:
     """Text to a tree of tuples: ("class", mask), ("cat", [..]), ("alt", [..]), ("rep", tree, low, high), ("assert", which)."""
 
     def __init__(self, text):
@@ -149,7 +101,7 @@ class _Parser:
             return [self._escape()]
         self.at += 1
         if character == ".":
-            return [("class", ALL if "s" in self.flags else ALL & ~_NEWLINE)]
+            return [("class", ALL if "s" in self.flags else ALL & ~NEWLINE)]
         if character in "^$":
             return [("assert", BEGIN if character == "^" else END)]
         return [self._literal(ord(character))]
@@ -161,12 +113,10 @@ class _Parser:
         return [self._literal(ord(character)) for character in text[start : end if end >= 0 else len(text)]]
 
     def _literal(self, code):
-        return ("class", self._folded(_span(code, code)))
+        return ("class", self._folded(span(code, code)))
 
     def _folded(self, mask):
-        if "i" not in self.flags:
-            return mask
-        return mask | (mask & _UPPER) << 32 | (mask & _LOWER) >> 32
+        return both_cases(mask) if "i" in self.flags else mask
 
     def _group(self):
         text, outer = self.text, self.flags
@@ -235,16 +185,16 @@ class _Parser:
             return ("assert", {"A": BEGIN, "z": END}.get(kind, kind))
         mask = self._class_escape()
         if mask is None:
-            mask = self._folded(_span(*[self._escaped_code()] * 2))
+            mask = self._folded(span(*[self._escaped_code()] * 2))
         return ("class", mask)
 
     def _class_escape(self):
         """The mask of \\d, \\pL ..., stepped over, or None when another escape stands here."""
         text = self.text
         kind = text[self.at + 1 : self.at + 2]
-        if kind and kind.lower() in _PERL:
+        if kind and kind.lower() in PERL:
             self.at += 2
-            mask = _PERL[kind.lower()]
+            mask = PERL[kind.lower()]
             return ALL & ~mask if kind.isupper() else mask
         if kind not in ("p", "P"):
             return None
@@ -261,13 +211,8 @@ class _Parser:
         negative = kind == "P"
         if name.startswith("^"):
             negative, name = not negative, name[1:]
-        if name == "Any":
-            mask = ALL
-        elif name in _CATEGORIES:
-            mask = _where(lambda character: unicodedata.category(character).startswith(name))
-        elif name in _SCRIPTS:
-            mask = {"Latin": _ALPHA, "Common": ALL & ~_ALPHA}.get(name, 0)
-        else:
+        mask = unicode_class(name)
+        if mask is None:
             raise InvalidRegex("invalid character class range")
         mask = self._folded(mask)
         return ALL & ~mask if negative else mask
@@ -329,7 +274,7 @@ class _Parser:
                     high = self._class_code()
                     if high < low:
                         raise InvalidRegex("invalid character class range")
-                found = self._folded(_span(low, high))
+                found = self._folded(span(low, high))
             mask |= found
         self.at += 1
         return ALL & ~mask if negative else mask
@@ -341,7 +286,7 @@ class _Parser:
             return None
         name = self.text[self.at + 2 : end]
         negative = name.startswith("^")
-        mask = _POSIX.get(name[negative:])
+        mask = POSIX.get(name[negative:])
         if mask is None:
             raise InvalidRegex("invalid character class range")
         self.at = end + 2
@@ -370,88 +315,3 @@ def _repeats(tree):
     if kind in ("cat", "alt"):
         return max(map(_repeats, tree[1]), default=1)
     return 1
-
-
-class _Matcher:
-    """A tree as a program of instructions that is walked for all possible ways at once (Thompson)."""
-
-    def __init__(self, tree):
-        self._program = [(MATCH, None, None)]
-        self._start = self._emit(tree, 0)
-
-    def _add(self, *instruction):
-        if len(self._program) > MAX_SIZE:
-            raise InvalidRegex("expression too large")
-        self._program.append(instruction)
-        return len(self._program) - 1
-
-    def _emit(self, tree, then):
-        """Where the program of `tree` begins, which goes on at `then`."""
-        kind = tree[0]
-        if kind == "class":
-            return self._add(CHAR, tree[1], then)
-        if kind == "assert":
-            return self._add(ASSERT, tree[1], then)
-        if kind == "cat":
-            for part in reversed(tree[1]):
-                then = self._emit(part, then)
-            return then
-        if kind == "alt":
-            start = self._emit(tree[1][-1], then)
-            for branch in reversed(tree[1][:-1]):
-                start = self._add(SPLIT, self._emit(branch, then), start)
-            return start
-        _, inner, low, high = tree
-        if high is None:
-            loop = self._add(SPLIT, then, then)
-            self._program[loop] = (SPLIT, self._emit(inner, loop), then)
-            then = loop
-        else:
-            end = then
-            for _ in range(high - low):
-                then = self._add(SPLIT, self._emit(inner, then), end)
-        for _ in range(low):
-            then = self._emit(inner, then)
-        return then
-
-    def __call__(self, name):
-        program = self._program
-        waiting = [self._start]
-        previous = None
-        for position in range(len(name) + 1):
-            following = name[position] if position < len(name) else None
-            bit = 0 if following is None else _span(ord(following), ord(following))
-            seen, stack, after = set(), waiting, []
-            while stack:
-                at = stack.pop()
-                if at in seen:
-                    continue
-                seen.add(at)
-                op, argument, then = program[at]
-                if op == CHAR:
-                    if argument & bit:
-                        after.append(then)
-                elif op == SPLIT:
-                    stack.append(argument)
-                    stack.append(then)
-                elif op == MATCH:
-                    if following is None:
-                        return True
-                elif _holds(argument, previous, following):
-                    stack.append(then)
-            if not after:
-                return False
-            waiting, previous = after, following
-        return False
-
-
-def _holds(assertion, previous, following):
-    if assertion == BEGIN:
-        return previous is None
-    if assertion == END:
-        return following is None
-    return (_is_word(previous) != _is_word(following)) == (assertion == BOUNDARY)
-
-
-def _is_word(character):
-    return character is not None and ord(character) < 128 and bool(_WORD >> ord(character) & 1)

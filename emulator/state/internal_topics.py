@@ -7,11 +7,18 @@ Outside of `with` every record is a batch of its own. What was appended is read 
 Source: org.apache.kafka.coordinator.common.runtime.CoordinatorRuntime, CoordinatorLoaderImpl of Kafka 4.3.1.
 """
 
+from emulator.state.java import string_hash
 from wire.errors import MESSAGE_TOO_LARGE, KafkaError
 from wire.records import COMMIT, NO_PRODUCER_ID, build_internal_batch, iter_records, parse_control
 
 _BATCH_OVERHEAD = 61
 _RECORD_OVERHEAD = 32  # the most that a record adds to its key and value
+
+
+def partition_for(key, partitions):
+    """The partition of an internal topic whose leader coordinates `key`."""
+    value = string_hash(key)
+    return 0 if value == -(1 << 31) else abs(value) % partitions
 
 
 class Store:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from emulator.state.groups.consumer.regex import InvalidRegex, compile_regex
+from emulator.state.regex import InvalidRegex, compile_regex
 
 
 @pytest.mark.parametrize("expression, names, others", [
