@@ -15,6 +15,7 @@ EXAMPLES = """\
 other commands (each has --help):
   status                one server's address, age, topics and connections
   topics                its topics: partitions, ids, start and end offsets
+  clock                 its clock; clock advance 7d moves one that is virtual, and does what falls due on the way
   stop                  end it
 
 examples:
@@ -44,7 +45,7 @@ class Parser(argparse.ArgumentParser):
 
 def serve_parser():
     parser = Parser(
-        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|stop [options]",
+        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|clock|stop [options]",
         description="A Kafka cluster in one small process, for whatever speaks Kafka's protocol (as of Apache Kafka 4.3.1).",
         epilog=EXAMPLES,
     )
@@ -55,10 +56,13 @@ def serve_parser():
     option("--topic", metavar="NAME[:PARTITIONS]", action="append", default=[], dest="topics",
            help="create this topic at the start; may be repeated")
     option("--data-dir", metavar="DIR", help="not there yet: records live in memory")
+    option("--clock", choices=("real", "virtual"), metavar="CLOCK",
+           help="virtual: time stands still until `kafka-emulator clock advance` moves it (default real)")
+    option("--seed", metavar="NUMBER", help="of every id and choice, so that they come again (default: another each time)")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL",
            help=f"what is logged to stderr: {', '.join(LOG_LEVELS)} (default info)")
     option("--control", metavar="PATH",
-           help="where to open the control socket, which status, topics and stop talk to (default: a place of its own, "
+           help="where to open the control socket, which the other commands talk to (default: a place of its own, "
                 "where they find it)")
     option("--version", action="version", version=f"kafka-emulator {__version__}")
     return parser
@@ -78,9 +82,20 @@ def run_serve(arguments):
     return serve(options)
 
 
-def run_client(command, description):
+def clock_arguments(parser):
+    parser.usage = "kafka-emulator clock [options]\n       kafka-emulator clock advance DURATION [--expire-sessions] [options]"
+    parser.add_argument("action", nargs="?", choices=("advance",), metavar="advance", help="move a virtual clock on")
+    parser.add_argument("duration", nargs="*", metavar="DURATION", help="such as 7d, 90s, 1h30m or 500ms")
+    parser.add_argument("--expire-sessions", action="store_true",
+                        help="let sessions of group members end that are connected, too; they survive otherwise")
+
+
+def run_client(command, description, add_arguments=None):
     def run(arguments):
-        options = client_parser(command, description).parse_args(arguments)
+        parser = client_parser(command, description)
+        if add_arguments is not None:
+            add_arguments(parser)
+        options = parser.parse_args(arguments)
         from emulator.apps import client
 
         return getattr(client, command)(options)
@@ -92,6 +107,10 @@ COMMANDS = {
     "serve": run_serve,
     "status": run_client("status", "Prints one server's address, age, topics and connections."),
     "topics": run_client("topics", "Lists one server's topics, a line per partition with its start and end offsets."),
+    "clock": run_client(
+        "clock", "Shows one server's clock, or moves one that is virtual: all that would have happened by then happens.",
+        clock_arguments,
+    ),
     "stop": run_client("stop", "Ends one server."),
 }
 

@@ -1,10 +1,11 @@
-"""`kafka-emulator status`, `topics` and `stop`: one question to a running server, printed."""
+"""`kafka-emulator status`, `topics`, `clock` and `stop`: one question to a running server, printed."""
 
 import time
 
 from emulator.apps.control import places
 from emulator.apps.control.client import ask_politely, choose
 from emulator.apps.errors import UsageError
+from emulator.apps.times import parse_duration
 
 _STOP_WITHIN_S = 10
 
@@ -25,6 +26,25 @@ def topics(options):
     for name, topic_id, *numbers in rows:
         print(f"{name:<{widths[0]}}  {topic_id:<{widths[1]}}  "
               + "  ".join(f"{number:>{width}}" for number, width in zip(numbers, widths[2:])))
+    return 0
+
+
+def clock(options):
+    """Shows it, or moves time on: then what came of it is printed, too."""
+    if options.action is None:
+        answer = ask_politely(choose(options), "GET", "/clock")
+    else:
+        by = " ".join(options.duration)
+        if not by:
+            raise UsageError("clock advance: by how much? DURATION is missing, such as 7d, 90s or 1h30m")
+        parse_duration(by)  # which needs no server to be found wrong
+        asked = {"by": by, "expire_sessions": options.expire_sessions}
+        answer = ask_politely(choose(options), "POST", "/clock/advance", asked, timeout=None)
+    happened = answer.pop("happened", {})
+    for name, value in answer.items():
+        print(f"{name}={value}")
+    for what, count in happened.items():
+        print(f"{count} {what}")
     return 0
 
 

@@ -12,6 +12,7 @@ from emulator.apps.addresses import format_address, is_loopback
 from emulator.apps.control.places import PlaceError
 from emulator.apps.control.server import ControlSocket
 from emulator.apps.errors import UsageError
+from emulator.apps.own import Own
 from emulator.apps.settings import EVERY_INTERFACE, make_settings, parse_topics
 from emulator.runtime.server import Server
 from wire.errors import KafkaError
@@ -52,9 +53,9 @@ def serve(options):
     """Serve as the command line says; gives the exit status. Raises UsageError when it cannot start."""
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     topics = parse_topics(options.topics)
-    settings = make_settings(options)
+    settings, own = make_settings(options)
     ending = Ending()
-    server = start(settings, topics)
+    server = start(settings, topics, own)
     control = None
     try:
         bootstrap = bootstrap_of(server)
@@ -69,9 +70,9 @@ def serve(options):
     return status
 
 
-def start(settings, topics):
+def start(settings, topics, own=Own()):
     """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
-    server = Server(settings)
+    server = Server(settings, own.seed, own.time())
     try:
         server.start()
     except OSError as error:

@@ -9,6 +9,7 @@ import re
 from emulator.apps.addresses import format_address, parse_address
 from emulator.apps.config_file import read_config_file
 from emulator.apps.errors import UsageError
+from emulator.apps.own import take_own
 from emulator.state.configs import ConfigError, parse_broker_settings
 
 _DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface; there is no security here yet
@@ -17,7 +18,7 @@ _LISTENER_KEYS = ("listeners", "advertised.listeners", "listener.security.protoc
 
 
 def make_settings(options):
-    """Raises UsageError: which file and line, what is wrong."""
+    """(the broker's settings, Own). Raises UsageError: which file and line, what is wrong."""
     if options.data_dir is not None:
         raise UsageError(f"--data-dir {options.data_dir}: a log on disk is not there yet, records live in memory only")
     file = None if options.config is None else read_config_file(options.config)
@@ -31,11 +32,12 @@ def make_settings(options):
             values["advertised.listeners"] = f"PLAINTEXT://localhost:{port}"
     values.setdefault("listeners", _DEFAULT_LISTENERS)
     try:
-        settings = parse_broker_settings(values)
+        own, defaults = take_own(values, options.clock, options.seed)
+        settings = parse_broker_settings({**defaults, **values})
         _check_advertised(settings)
-    except ConfigError as error:
+    except (ConfigError, UsageError) as error:
         raise UsageError(_located(file, str(error))) from None
-    return settings
+    return settings, own
 
 
 def _check_advertised(settings):

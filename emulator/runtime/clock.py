@@ -1,12 +1,19 @@
-"""The real clocks: wall time for what is stamped and expires, monotonic time for what waits."""
+"""The clocks of a server: wall time for what is stamped and expires, monotonic time for what waits, and time by hand."""
 
+import logging
 import time
 
-from gevent import get_hub
+from gevent import get_hub, sleep
+from gevent.lock import BoundedSemaphore
 
-from emulator.state.clock import Clock
+from emulator.state.clock import Clock, VirtualClock
+
+log = logging.getLogger(__name__)
 
 _LONGEST_TIMER_S = 60.0  # wall time may be set while we sleep; look again at least this often
+_PAUSE_MS = 1  # between slices of longer work
+_SLICE_S = 0.003  # of an advance, before clients are served again
+LATEST_MS = 253_402_300_799_999  # the last of the year 9999, where dates end in most languages
 
 
 class SystemClock(Clock):
@@ -17,6 +24,9 @@ class SystemClock(Clock):
         self.now = now
         self._timer = None
         self._armed_for = None
+
+    def soon(self, action):
+        return self.after(_PAUSE_MS, action)
 
     def _earliest_changed(self, when):
         if self._armed_for is None or when < self._armed_for:
@@ -42,6 +52,71 @@ class SystemClock(Clock):
         if self._timer is not None:
             self._timer.close()
             self._timer = None
+
+
+class ManualClock(VirtualClock):
+    """Time in the user's hand, while real clients are served: it stands until `advance` is called (by a greenlet)."""
+
+    def __init__(self, now=None):
+        super().__init__(wall_ms() if now is None else now)
+        self._turn = BoundedSemaphore(1)
+        self._advancing = False
+        self._waking = None
+        self._closed = False
+
+    def advance(self, ms, expire_sessions=False):
+        """Let `ms` pass: all that would have happened by then happens, in order, before this returns what: {what: how often}.
+
+        Clients are served meanwhile, in the time that has been reached. Raises ValueError for a time that cannot be.
+        """
+        if ms < 0:
+            raise ValueError("time does not go back")
+        with self._turn:
+            if self._now + ms > LATEST_MS:
+                raise ValueError("time ends with the year 9999")
+            self._advancing, self.tally = True, {}
+            try:
+                slice_ends = time.monotonic() + _SLICE_S
+                for _ in self.steps(ms, expire_sessions):
+                    if self._closed:
+                        break
+                    if time.monotonic() > slice_ends:
+                        sleep(0)
+                        slice_ends = time.monotonic() + _SLICE_S
+                return self.tally
+            finally:
+                self._advancing = False
+                self._wake_if_due()
+
+    def _earliest_changed(self, when):
+        """What is due at once need not wait for an advance."""
+        if when <= self._now and not self._advancing and self._waking is None:
+            self._waking = get_hub().loop.run_callback(self._wake)
+
+    def _wake_if_due(self):
+        if (when := self.next_deadline()) is not None:
+            self._earliest_changed(when)
+
+    def _wake(self):
+        self._waking = None
+        if not self._advancing and (due := self.next_deadline()) is not None and due <= self._now:
+            self._fire_next()
+            self._wake_if_due()
+
+    def _run(self, action):
+        try:
+            action()
+        except Exception:  # the rest of what is due must happen all the same
+            log.exception("a deadline failed")
+
+    def close(self):
+        self._closed = True
+        if self._waking is not None:
+            self._waking.stop()
+
+
+def wall_ms():
+    return time.time_ns() // 1_000_000
 
 
 def wall_clock():

@@ -20,14 +20,15 @@ log = logging.getLogger(__name__)
 class Server:
     """One broker on its listeners.
 
-    `settings`: the broker's configuration; `seed`: of every id and choice, drawn when None.
+    `settings`: the broker's configuration; `seed`: of every id and choice, drawn when None; `time`: the clock that
+    stamps and expires, wall time when None.
     `bound` lists (listener name, host, port) as really bound once `start()` has returned.
     """
 
-    def __init__(self, settings, seed=None):
+    def __init__(self, settings, seed=None, time=None):
         self.settings = settings
         self.seed = secrets.randbits(32) if seed is None else seed
-        self.time = wall_clock()
+        self.time = wall_clock() if time is None else time
         self.patience = monotonic_clock()
         self.bound = []
         self.connections = set()

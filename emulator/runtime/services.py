@@ -54,7 +54,7 @@ def make_services(settings, bound, time, patience, random):
         "metadata": metadata,
         "cleaner": cleaner,
         "groups": groups,
-        "internal_topics": InternalTopics(cluster, time),
+        "internal_topics": InternalTopics(cluster, patience),
         "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
         "transactions": transactions,
         "persister": persister,

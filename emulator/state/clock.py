@@ -1,7 +1,11 @@
 """Time as state sees it: a clock to read, and one heap of deadlines that fire in order.
 
-State modules never know which clock they run on. Two are injected: `time` stamps and expires
-(timestamps, retention, sessions), `patience` serves (long polls, joins in progress).
+State modules never know which clock they run on. Two are injected:
+
+`time`      stamps and expires: timestamps, retention, compaction lag and its rounds, sessions of members, transactions,
+            transactional and producer ids, offsets, locks of share groups. It may stand still, and be advanced.
+`patience`  serves: long polls, joins and syncs in progress, rebalance delays and intervals, revocations, markers sent
+            again, idle connections, what a client is told to wait. It goes on, so that nobody hangs on a clock that stands.
 """
 
 from heapq import heapify, heappop, heappush
@@ -34,6 +38,10 @@ class Clock:
     order in which they were made.
     """
 
+    # While an advance goes on that connected clients are to survive: how far it goes (ms). A session that falls due
+    # then is prolonged by it when its client is there: the client, whose own time does not jump, could send no heartbeat.
+    spared_ms = 0
+
     def __init__(self):
         self._heap = []
         self._made = 0
@@ -54,6 +62,13 @@ class Clock:
     def after(self, delay_ms, action):
         return self.at(self.now() + delay_ms, action)
 
+    def soon(self, action):
+        """Call `action()`, a slice of longer work, after others have had a turn."""
+        return self.after(0, action)
+
+    def happened(self, what, count=1):
+        """Told of each thing that only time brought about, by a plural noun such as "sessions expired"."""
+
     def next_deadline(self):
         """When the earliest live deadline is due (ms), or None."""
         heap = self._heap
@@ -64,14 +79,16 @@ class Clock:
 
     def run_due(self):
         """Fire every deadline that is due; what they schedule in turn may fire too."""
-        heap = self._heap
-        while heap and heap[0][0] <= self.now():
-            deadline = heappop(heap)[2]
-            action, deadline.action = deadline.action, None
-            if action is None:
-                self._cancelled -= 1
-            else:
-                action()
+        while (due := self.next_deadline()) is not None and due <= self.now():
+            self._fire_next()
+
+    def _fire_next(self):
+        deadline = heappop(self._heap)[2]
+        action, deadline.action = deadline.action, None
+        self._run(action)
+
+    def _run(self, action):
+        action()
 
     def _forget(self):
         # A heartbeat replaces its session's deadline: without this sweep the dead ones would
@@ -87,18 +104,39 @@ class Clock:
 
 
 class VirtualClock(Clock):
-    """Stands still until told: `advance(ms)` fires, in order, all that falls due on the way."""
+    """Stands still until told: `advance(ms)` fires, in order, all that falls due on the way.
+
+    `tally` counts what happened by it, {what: how often}.
+    """
 
     def __init__(self, now=1_700_000_000_000):
         super().__init__()
         self._now = now
+        self.tally = {}
 
     def now(self):
         return self._now
 
-    def advance(self, ms):
+    def happened(self, what, count=1):
+        if count:
+            self.tally[what] = self.tally.get(what, 0) + count
+
+    def advance(self, ms, expire_sessions=False):
+        for _ in self.steps(ms, expire_sessions):
+            pass
+
+    def steps(self, ms, expire_sessions):
+        """As `advance`, and yields after each deadline: others may have a turn there, but none of them may advance.
+
+        Without `expire_sessions` those of clients that are connected survive, see `spared_ms`.
+        """
         end = self._now + ms
-        while (due := self.next_deadline()) is not None and due <= end:
-            self._now = max(self._now, due)
-            self.run_due()
-        self._now = end
+        self.spared_ms = 0 if expire_sessions else ms
+        try:
+            while (due := self.next_deadline()) is not None and due <= end:
+                self._now = max(self._now, due)
+                self._fire_next()
+                yield
+            self._now = end
+        finally:
+            self.spared_ms = 0

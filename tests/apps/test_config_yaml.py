@@ -5,6 +5,7 @@ from pathlib import Path
 
 from emulator.apps.config_file import read_config_file
 from emulator.apps.cli import serve_parser
+from emulator.apps.own import KEYS
 from emulator.apps.settings import make_settings
 from emulator.state.configs import BROKER, Configs
 from emulator.state.configs.store import DEFAULT_CONFIG
@@ -13,7 +14,7 @@ CONFIG_YAML = Path(__file__).resolve().parents[2] / "config.yaml"
 
 
 def settings(*arguments):
-    return make_settings(serve_parser().parse_args(arguments))
+    return make_settings(serve_parser().parse_args(arguments))[0]
 
 
 def test_it_changes_nothing():
@@ -27,6 +28,8 @@ def test_what_is_commented_out_is_the_default_too(tmp_path):
     given = tmp_path / "all.yaml"
     given.write_text(shown)
     names = set(read_config_file(given).values)
+    assert {"clock", "seed"} < names
+    names -= set(KEYS)
     assert len(names) >= 24
     with_file, without = settings("--config", str(given)), settings()
     differ = {name for name in names if with_file.value(name) != without.value(name)}

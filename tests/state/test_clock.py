@@ -29,3 +29,43 @@ def test_a_cancelled_deadline_never_fires_and_does_not_stay():
     assert clock.next_deadline() == 5 and kept.pending
     clock.advance(2_000_000)
     assert fired == [2] and not kept.pending
+
+
+def test_others_have_a_turn_between_the_deadlines_of_an_advance():
+    clock, seen = VirtualClock(0), []
+    clock.at(5, lambda: clock.soon(lambda: seen.append("soon")))
+    clock.at(5, lambda: seen.append("equal"))
+    clock.at(7, lambda: seen.append("later"))
+    for _ in clock.steps(6, expire_sessions=False):
+        seen.append(clock.now())
+    assert seen == [5, "equal", 5, "soon", 5]
+    assert clock.now() == 6
+
+
+def test_what_is_made_on_the_way_for_a_time_on_the_way_happens_on_the_way():
+    clock, fired = VirtualClock(0), []
+
+    def again():
+        fired.append(clock.now())
+        clock.after(10, again)
+
+    clock.after(10, again)
+    clock.advance(35)
+    clock.advance(5)
+    assert fired == [10, 20, 30, 40]
+
+
+def test_an_advance_says_how_far_it_spares_those_who_are_there():
+    clock, seen = VirtualClock(0), []
+    for at in (1, 3):
+        clock.at(at, lambda: seen.append(clock.spared_ms))
+    clock.advance(2)
+    clock.advance(2, expire_sessions=True)
+    assert seen == [2, 0] and clock.spared_ms == 0
+
+
+def test_what_happened_is_counted():
+    clock = VirtualClock(0)
+    for what, count in (("offsets expired", 2), ("sessions expired", 1), ("offsets expired", 1), ("locks expired", 0)):
+        clock.happened(what, count)
+    assert clock.tally == {"offsets expired": 3, "sessions expired": 1}

@@ -2,8 +2,9 @@
 
 GET /status   version, pid, bootstrap, bound, uptime_ms, topics, connections
 GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset (the high watermark)
+GET /clock    see control/clock.py, as for POST /clock/advance
 POST /stop    ends the server once the answer is out
-An error is {"error": why} under its HTTP status.
+What a POST needs comes as a JSON object. An error is {"error": why} under its HTTP status.
 """
 
 import json
@@ -13,6 +14,9 @@ import time
 
 from emulator import __version__
 from emulator.apps.addresses import format_address
+from emulator.apps.control import clock
+from emulator.apps.control.asked import body, read
+from emulator.apps.errors import UsageError
 from emulator.state.cluster.ids import uuid_text
 
 log = logging.getLogger(__name__)
@@ -30,23 +34,28 @@ class ControlApi:
             "/status": {"GET": self.status},
             "/topics": {"GET": self.topics},
             "/stop": {"POST": self.stop},
+            "/clock": {"GET": lambda: clock.show(server)},
+            "/clock/advance": {"POST": lambda asked: clock.advance(server, asked)},
         }
 
     def __call__(self, environ, start_response):
-        status, headers, answer = self._answer(environ["REQUEST_METHOD"], environ["PATH_INFO"])
-        body = json.dumps(answer).encode() + b"\n"
-        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close")]
+        status, headers, answer = self._answer(environ)
+        text = json.dumps(answer).encode() + b"\n"
+        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(text))), ("Connection", "close")]
         start_response(status, headers)
-        return [body]
+        return [text]
 
-    def _answer(self, method, path):
+    def _answer(self, environ):
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         methods = self._routes.get(path)
         if methods is None:
             return "404 Not Found", [], {"error": f"no {path}; there are {', '.join(self._routes)}"}
         if method not in methods:
             return "405 Method Not Allowed", [("Allow", ", ".join(methods))], {"error": f"{path} takes {', '.join(methods)}"}
         try:
-            return "200 OK", [], methods[method]()
+            return "200 OK", [], methods[method](body(environ)) if method == "POST" else methods[method]()
+        except UsageError as error:
+            return "400 Bad Request", [], {"error": str(error)}
         except Exception as error:
             log.exception("control: %s %s failed", method, path)
             return "500 Internal Server Error", [], {"error": f"{type(error).__name__}: {error}"}
@@ -65,7 +74,8 @@ class ControlApi:
     def topics(self):
         return {"topics": [_topic(topic) for topic in sorted(self._server.cluster.topics.values(), key=lambda t: t.name)]}
 
-    def stop(self):
+    def stop(self, asked):
+        read(asked)
         self._stop()
         return {"stopping": True}
 

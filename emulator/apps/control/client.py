@@ -12,8 +12,8 @@ _TIMEOUT_S = 10
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=_TIMEOUT_S)
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self):
@@ -22,11 +22,14 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask(path, method, resource):
-    """The answer as a dict; raises OSError when nobody is there, UsageError when the answer is an error."""
-    connection = _UnixConnection(path)
+def ask(path, method, resource, asked=None, timeout=_TIMEOUT_S):
+    """The answer as a dict; raises OSError when nobody is there, UsageError when the answer is an error.
+
+    `asked`: what goes with a POST; `timeout`: seconds, None for work that may take long.
+    """
+    connection = _UnixConnection(path, timeout)
     try:
-        connection.request(method, resource)
+        connection.request(method, resource, None if asked is None else json.dumps(asked).encode())
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (http.client.HTTPException, ValueError) as error:
@@ -36,7 +39,7 @@ def ask(path, method, resource):
     if not isinstance(answer, dict):
         raise UsageError(f"{path} gave no answer that can be read: it is no server of ours")
     if response.status != 200:
-        raise UsageError(f"{method} {resource}: {answer.get('error', response.reason)}")
+        raise UsageError(str(answer.get("error", response.reason)))
     return answer
 
 
@@ -69,10 +72,10 @@ def _ways_to_say(bootstrap):
     return {format_address(one, port) for one in hosts}
 
 
-def ask_politely(path, method, resource):
+def ask_politely(path, method, resource, asked=None, timeout=_TIMEOUT_S):
     """As ask(), but nobody being there is the user's error."""
     try:
-        return ask(path, method, resource)
+        return ask(path, method, resource, asked, timeout)
     except OSError as error:
         raise UsageError(f"no server answers at {path}: {error.strerror or error}") from None
 

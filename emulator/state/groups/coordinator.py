@@ -385,8 +385,10 @@ class GroupCoordinator:
                         and not self._pending.is_pending(group_id, topic, partition)
                     ):
                         self._offset_forgotten(group_id, topic, partition)
+                        self._time.happened("offsets expired")
                 if group.is_empty and group.type != "share" and not self._offsets.of_group(group_id) and not self._pending.any_of(group_id):
                     self._group_forgotten(group)
+                    self._time.happened("groups forgotten")
         self._clean_later()
 
     @staticmethod

@@ -39,6 +39,7 @@ class Sessions:
             self._arm(member)
         elif member.is_new or not member.waits:
             # One that waits for us is not silent, unless it waits since its very first join.
+            self._time.happened("sessions expired")
             self._expired(member)
 
     def hand_out(self, member_id, timeout_ms):

@@ -41,6 +41,7 @@ class Timers:
             self._arm(member_id, session)
         else:
             del self._sessions[member_id]
+            self._time.happened("sessions expired")
             self._expired(member_id)
 
     def wait(self, what, member_id, timeout_ms, action):

@@ -11,7 +11,6 @@ from wire.errors import KafkaError
 
 log_ = logging.getLogger(__name__)
 
-_PAUSE_MS = 1  # between slices
 _MOST_KEYS = 1_000_000  # told apart in one round
 
 
@@ -69,11 +68,11 @@ class LogCleaner:
             self.start()
         else:
             log, slices = found
-            self._time.after(_PAUSE_MS, lambda: self._go_on(log, slices))
+            self._time.soon(lambda: self._go_on(log, slices))
 
     def _go_on(self, log, slices):
         if self._step(log, slices):
-            self._time.after(_PAUSE_MS, lambda: self._go_on(log, slices))
+            self._time.soon(lambda: self._go_on(log, slices))
         else:
             self._look()
 

@@ -382,6 +382,7 @@ class SharePartition:
         return self._time.at(at, lambda: self._lock_expired(batch, offset))
 
     def _lock_expired(self, batch, offset):
+        self._time.happened("locks of records expired")
         changes = _Changes(self)
         if offset is None:
             if batch.first < self.start_offset <= batch.last:

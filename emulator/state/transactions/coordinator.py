@@ -212,6 +212,7 @@ class TransactionCoordinator:
         for transaction in list(self._ongoing.values()):
             if transaction.start_timestamp + transaction.timeout_ms < now:
                 self._fence(transaction)
+                self._time.happened("transactions aborted")
         self._time_out_later()
 
     def _expire_later(self):
@@ -228,6 +229,7 @@ class TransactionCoordinator:
                 transaction.state = DEAD
                 self._store.erase(transaction.transactional_id)
                 del self._transactions[transaction.transactional_id]
+                self._time.happened("transactional ids expired")
         self._expire_later()
 
     # -- looking -----------------------------------------------------------------------------------

@@ -44,10 +44,10 @@ def trace():
 def test_partitions_are_assigned_once_they_have_a_state(trace):
     assert trace.beat("a", 0, ["t"]) == (2, [])
     assert trace.beat("a") == (2, None)
-    trace.time.advance(1000)  # group.share.assignment.interval.ms
+    trace.patience.advance(1000)  # group.share.assignment.interval.ms
     assert trace.beat("a") == (3, [0, 1, 2])
     assert trace.beat("b", 0, ["t"]) == (3, [])
-    trace.time.advance(1000)
+    trace.patience.advance(1000)
     assert trace.beat("b") == (4, [0]) or trace.beat("b")[0] == 4
     epoch, kept = trace.beat("a")
     assert epoch == 4 and len(kept) == 2
@@ -58,7 +58,7 @@ def test_more_members_than_partitions_share_them(trace):
     for member in members:
         trace.beat(member, 0, ["t"])
     for _ in range(2):
-        trace.time.advance(1000)
+        trace.patience.advance(1000)
         for member in members:
             trace.beat(member)
     held = [index for member in trace.share.members.values() for held in member.assigned.values() for index in held]
@@ -67,7 +67,7 @@ def test_more_members_than_partitions_share_them(trace):
 
 def test_epochs_fence(trace):
     trace.beat("a", 0, ["t"])
-    trace.time.advance(1000)
+    trace.patience.advance(1000)
     trace.beat("a")
     trace.refuses(errors.FENCED_MEMBER_EPOCH, "a", 9)
     trace.refuses(errors.FENCED_MEMBER_EPOCH, "a", 1)
@@ -88,21 +88,21 @@ def test_silence_ends_a_membership(trace):
 
 def test_new_partitions_are_begun_and_assigned(trace):
     trace.beat("a", 0, ["t"])
-    trace.time.advance(1000)
+    trace.patience.advance(1000)
     assert trace.beat("a") == (3, [0, 1, 2])
     trace.cluster.create_partitions("t", 5)
     for _ in range(2):
-        trace.time.advance(1000)
+        trace.patience.advance(1000)
         answer = trace.beat("a")
     assert answer[1] == [0, 1, 2, 3, 4]
 
 
 def test_a_deleted_topic_is_forgotten(trace):
     trace.beat("a", 0, ["t"])
-    trace.time.advance(1000)
+    trace.patience.advance(1000)
     trace.beat("a")
     trace.cluster.delete_topic(trace.cluster.topics["t"].topic_id)
-    trace.time.advance(1000)
+    trace.patience.advance(1000)
     assert trace.beat("a") == (4, [])
     assert trace.groups.share.partitions(G) == {}
 
@@ -124,7 +124,7 @@ def test_offsets_move_only_while_nobody_is_there(trace):
 
 def test_the_group_is_rebuilt_from_its_records(trace):
     trace.beat("a", 0, ["t"])
-    trace.time.advance(1000)
+    trace.patience.advance(1000)
     trace.beat("a")
     before = trace.share
     trace.groups = trace.coordinator()

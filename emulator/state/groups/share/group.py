@@ -34,6 +34,7 @@ class ShareGroup:
         self.metadata_hash = 0
         self.assignment_epoch = 1
         self.assignment_timestamp = 0
+        self._assigned_at = None  # on `patience`: when the target was computed
         self.members = {}
         self.target = {}  # member_id -> {topic_id: frozenset of partitions}
         self.initialized = {}  # topic_id -> (name, frozenset of partitions)
@@ -133,8 +134,8 @@ class ShareGroup:
     def _assign_if_due(self):
         if self.assignment_epoch >= self.group_epoch:
             return
-        now = self.env.time.now()
-        if now - self.assignment_timestamp < self.env.configs(self.group_id).share_assignment_interval_ms:
+        now, interval = self.env.patience.now(), self.env.configs(self.group_id).share_assignment_interval_ms
+        if self._assigned_at is not None and now < self._assigned_at + interval:
             return
         topics = self.env.topics
         subscriptions = {member.member_id: set(topics.ids_of(member.subscribed_topic_names)) for member in self.members.values()}
@@ -143,8 +144,9 @@ class ShareGroup:
             if self.target.get(member_id) != target:
                 self.target[member_id] = target
                 self._write(records.target_assignment(self.group_id, member_id, target))
-        self.assignment_epoch, self.assignment_timestamp = self.group_epoch, now
-        self._write(records.target_metadata(self.group_id, self.group_epoch, now))
+        self._assigned_at = now
+        self.assignment_epoch, self.assignment_timestamp = self.group_epoch, self.env.time.now()
+        self._write(records.target_metadata(self.group_id, self.group_epoch, self.assignment_timestamp))
 
     def _reconciled(self, member, changed):
         """A member takes its target at once: nobody has to give anything up for it."""

@@ -8,21 +8,21 @@ from wire.errors import KafkaError
 
 
 class InternalTopics:
-    """`cluster`: the Cluster to make them in; `time` says how long an error is remembered."""
+    """`cluster`: the Cluster to make them in; `patience` says how long an error is remembered."""
 
-    def __init__(self, cluster, time):
+    def __init__(self, cluster, patience):
         self._cluster = cluster
-        self._time = time
+        self._patience = patience
         self._errors = {}  # name -> (until when, what)
 
     def errors(self, names):
         """[(name, why it could not be made)] of those of the names that failed not long ago."""
-        now = self._time.now()
+        now = self._patience.now()
         return [(name, self._errors[name][1]) for name in names if name in self._errors and self._errors[name][0] > now]
 
     def create(self, topics, wait_ms):
         """Make these InternalTopics; one that fails is not tried again for `wait_ms`."""
-        now = self._time.now()
+        now = self._patience.now()
         self._errors = {name: error for name, error in self._errors.items() if error[0] > now}
         wanted = [
             NewTopic(topic.name, topic.partitions, topic.replication_factor or -1, configs=tuple(topic.configs.items()))

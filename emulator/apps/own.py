@@ -1,0 +1,53 @@
+"""What config.yaml and the command line say that is ours and not Kafka's: which clock runs, and the seed."""
+
+from typing import NamedTuple
+
+from emulator.apps.errors import UsageError
+
+CLOCKS = ("real", "virtual")
+# A clock that stands, or starts in the past, falls behind those by which clients stamp their records: with Kafka's own
+# default of an hour these would be refused after an hour.
+_UNLIMITED = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
+
+
+class Own(NamedTuple):
+    """`clock_start`: ms, None for now; `seed`: None for one that is drawn."""
+
+    clock: str = "real"
+    clock_start: int | None = None
+    seed: int | None = None
+
+    def time(self):
+        """The clock that stamps and expires, None for wall time."""
+        if self.clock == "real":
+            return None
+        from emulator.runtime.clock import ManualClock
+
+        return ManualClock(self.clock_start)
+
+
+KEYS = ("clock", "clock.start", "seed")
+
+
+def take_own(values, clock=None, seed=None):
+    """Take our keys out of `values`, {key: text}; `clock` and `seed` (texts, None where not said) go before them.
+
+    Gives (Own, defaults), the latter of Kafka's keys, that go with it. Raises UsageError that begins with the key.
+    """
+    found = {key: values.pop(key) for key in KEYS if key in values}
+    clock = clock or found.get("clock", "real")
+    if clock not in CLOCKS:
+        raise UsageError(f"clock {clock}: expected {' or '.join(CLOCKS)}")
+    start = found.get("clock.start")
+    if start is not None:
+        if clock != "virtual":
+            raise UsageError("clock.start: only a clock that is virtual starts where it is told")
+        from emulator.apps.times import parse_moment
+
+        start = parse_moment(start, "clock.start")
+    seed = seed or found.get("seed")
+    if seed is not None:
+        if not (seed.isascii() and seed.isdigit() and len(seed) <= 18):
+            raise UsageError(f"seed {seed}: expected a whole number of at most 18 digits")
+        seed = int(seed)
+    return Own(clock, start, seed), _UNLIMITED if clock == "virtual" else {}
