@@ -1,7 +1,7 @@
 """A decoded request and the state that it names, to a response record. Importing this fills HANDLERS."""
 
 from emulator.api import (  # noqa: F401
-    api_versions, configs, consumer_groups, data, groups, metadata, share_groups, streams_groups, topics,
+    acls, api_versions, configs, consumer_groups, data, groups, metadata, sasl, share_groups, streams_groups, topics,
     transactions,
 )
 from emulator.api.registry import HANDLERS

@@ -2,6 +2,7 @@
 
 import base64
 
+from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
 from emulator.state.fetch_sessions import FetchSessions
@@ -13,6 +14,7 @@ from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
 from emulator.state.metadata import Metadata
 from emulator.state.producer_ids import ProducerIds
+from emulator.state.scram import ScramCredentials
 from emulator.state.share.partitions import SharePartitions
 from emulator.state.share.persister import Persister
 from emulator.state.transactions.coordinator import TransactionCoordinator
@@ -52,6 +54,8 @@ def make_services(settings, bound, time, patience, random):
         "configs": configs,
         "cluster": cluster,
         "metadata": metadata,
+        "acls": Acls(metadata, random),
+        "scram": ScramCredentials(metadata),
         "cleaner": cleaner,
         "groups": groups,
         "internal_topics": InternalTopics(cluster, patience),

@@ -1,4 +1,7 @@
-"""Requests over a socket, one by one. KAFKA_BOOTSTRAP=HOST:PORT runs the same tests on any other cluster."""
+"""Requests over a socket, one by one. KAFKA_BOOTSTRAP=HOST:PORT runs the same tests on any other cluster.
+
+KAFKA_BOOTSTRAP_ACLS=HOST:PORT names a cluster with the StandardAuthorizer and super.users=User:ANONYMOUS.
+"""
 
 import itertools
 import os
@@ -24,6 +27,29 @@ def bootstrap():
 def client(bootstrap):
     with WireClient(bootstrap) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def bootstrap_acls():
+    """A cluster with an authorizer, for whom everybody is a super user."""
+    elsewhere = os.environ.get("KAFKA_BOOTSTRAP_ACLS")
+    if elsewhere:
+        yield elsewhere
+        return
+    if os.environ.get("KAFKA_BOOTSTRAP"):
+        pytest.skip("KAFKA_BOOTSTRAP_ACLS names no cluster with an authorizer")
+    authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+    with serving(authorizer_class_name=authorizer, super_users="User:ANONYMOUS") as server:
+        yield server.bootstrap
+
+
+def becomes(read, expected):
+    """Whether `read()` gives `expected`, at once or soon: Kafka's broker learns of a change a little after its controller."""
+    for _ in range(2_000):
+        found = read()
+        if found == expected:
+            break
+    return found == expected
 
 
 _RUN = uuid.uuid4().hex[:8]

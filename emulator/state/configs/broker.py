@@ -18,6 +18,8 @@ _KEYS = (
     Key("broker.rack", STRING, None),
     Key("listeners", LIST, "PLAINTEXT://:9092", list_of(empty=False)),
     Key("advertised.listeners", LIST, None),
+    Key("authorizer.class.name", STRING, ""),
+    Key("super.users", STRING, None),
     Key("listener.security.protocol.map", STRING, "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"),
     Key("socket.request.max.bytes", INT, "104857600", at_least(1)),
     Key("connections.max.idle.ms", LONG, "600000"),
@@ -149,13 +151,16 @@ QUICK_START = {
     "group.initial.rebalance.delay.ms": "0",
 }
 
+# Read by the authorizer alone: Kafka's table of configs does not have them.
+OF_PLUGINS = ("super.users",)
+
 # DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
 DESCRIBED = (
     "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "min.insync.replicas",
     "group.consumer.max.session.timeout.ms", "share.coordinator.state.topic.replication.factor",
     "group.streams.num.standby.replicas", "group.share.record.lock.duration.ms", "message.max.bytes",
     "share.coordinator.state.topic.segment.bytes", "group.share.session.timeout.ms", "share.coordinator.state.topic.min.isr",
-    "group.share.min.assignment.interval.ms", "group.consumer.min.session.timeout.ms", "log.roll.jitter.hours",
+    "group.share.min.assignment.interval.ms", "group.consumer.min.session.timeout.ms", "authorizer.class.name", "log.roll.jitter.hours",
     "log.cleaner.delete.retention.ms", "socket.request.max.bytes", "group.consumer.max.size", "group.consumer.assignors",
     "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions",
     "listener.security.protocol.map", "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms",
@@ -258,6 +263,7 @@ def _yaml_text(key, value):
 
 def _check_together(settings):
     """The rules of AbstractKafkaConfig.validateValues that concern configs of the table."""
+    _check_authorizer(settings)
     if settings.log_roll_ms is not None and settings.log_roll_ms < 1:
         raise ConfigError("requirement failed: log.roll.ms must be greater than or equal to 1")
     if settings.log_roll_jitter_ms is not None and settings.log_roll_jitter_ms < 0:
@@ -267,6 +273,24 @@ def _check_together(settings):
             raise ConfigError("requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
         if settings.value(name) is not None:
             break
+
+
+_AUTHORIZER, _EVERYBODY = "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "User:ANONYMOUS"
+
+
+def _check_authorizer(settings):
+    """ACLs are kept and described, and nobody enforces them yet: who turns them on must not believe that they protect.
+
+    Everybody on a plaintext listener is User:ANONYMOUS; where that is a super user, Kafka too lets everybody do everything.
+    """
+    name = settings.authorizer_class_name
+    if name not in ("", _AUTHORIZER):
+        raise ConfigError(f"Invalid value {name} for configuration authorizer.class.name: Class {name} could not be found; there is {_AUTHORIZER}")
+    if name and _EVERYBODY not in (user.strip() for user in (settings.super_users or "").split(";")):
+        raise ConfigError(
+            f"Invalid value {name} for configuration authorizer.class.name: ACLs are kept but not enforced yet;"
+            f" to have them so, set super.users to {_EVERYBODY}, who is everybody on a plaintext listener"
+        )
 
 
 # Listeners ------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from emulator.state.configs import BROKER, ConfigError, parse_broker_settings
-from emulator.state.configs.broker import DESCRIBED, Endpoint
+from emulator.state.configs.broker import DESCRIBED, OF_PLUGINS, Endpoint
 
 
 def test_quick_start_values_hold_unless_said_otherwise():
@@ -67,11 +67,14 @@ def test_listeners_are_endpoints():
     ({"listeners": "PLAINTEXT://:1", "advertised.listeners": "A://h:1", "listener.security.protocol.map": "A:PLAINTEXT,PLAINTEXT:PLAINTEXT"},
      "not in listeners"),
     ({"listener.security.protocol.map": "A:TELNET"}, "A:TELNET"),
+    ({"authorizer.class.name": "com.example.Mine"}, "Class com.example.Mine could not be found"),
+    ({"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer"}, "not enforced yet"),
+    ({"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:a"}, "not enforced yet"),
 ])
-def test_listeners_that_may_not_be(mapping, part):
+def test_listeners_and_authorizers_that_may_not_be(mapping, part):
     with pytest.raises(ConfigError, match=part.replace("(", r"\(")):
         parse_broker_settings(mapping)
 
 
 def test_every_setting_is_described_once():
-    assert sorted(DESCRIBED) == sorted(BROKER)
+    assert sorted((*DESCRIBED, *OF_PLUGINS)) == sorted(BROKER)
