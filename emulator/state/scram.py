@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections import Counter, namedtuple
 
-from emulator.state.groups.java import hash_order, string_hash
+from emulator.state.java import hash_order, string_hash
 from wire.errors import (
     DUPLICATE_RESOURCE, RESOURCE_NOT_FOUND, UNACCEPTABLE_CREDENTIAL, UNKNOWN_SERVER_ERROR,
     UNSUPPORTED_SASL_MECHANISM, KafkaError,
