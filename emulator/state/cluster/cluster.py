@@ -21,7 +21,7 @@ class Cluster:
 
     `brokers`: the Broker objects registered; `configs`: Configs; `random`: a random.Random, of ids and
     places; `new_log(topic, partition index, TopicConfig)` opens a partition's log or begins it, which has `config`
-    (replaced when it changes) and `close()` (called when the partition is deleted: it wakes who waits).
+    (replaced when it changes) and `delete()` (called when the partition is deleted: it wakes who waits).
     Topics that are in the metadata of `configs` are there again.
     `on_create`, `on_grow` and `on_delete` are called with a topic once it is there, has more partitions, or is gone;
     `on_remove` when its removal is being written, to write more with it.
@@ -197,7 +197,7 @@ class Cluster:
             if not same:
                 del self._metric_names[names.metric_name(topic.name)]
         for partition in topic.partitions:
-            partition.log.close()
+            partition.log.delete()
         for deleted in self.on_delete:
             deleted(topic)
         return topic

@@ -1,6 +1,21 @@
-"""Where a segment's bytes live. `File` is the interface; this is its form in memory.
+"""Where a partition's bytes live: `Files` is its directory, `File` one file in it; these are their forms in memory.
 
-What the log needs of a file: append, read a range, truncate, drop. A form on disk implements the same.
+The log knows no other place. The form on disk (emulator/runtime/disk) has the same methods:
+
+    Files   lasting                whether what is written outlives the process: else side files are not written
+            names()                of all files
+            open(name)             a File, empty if there was none
+            load(name)             all bytes of one, None when it is not there
+            replace(name, data)    all at once, synced: after a crash it is the old one or the new
+            remove(name)  rename(old, new)  sync()    of the directory: what was renamed stays renamed
+            delete()               the directory and all in it
+    File    size  append(prefix, data)  read(position, size)  view(position, size)  truncate(size)
+            modified_ms            when it was last written, None when that is not known
+            sync()                 blocks until all is on disk; may run in another thread
+            close()                let go of descriptors and buffers; used again, it opens again
+            rename(name)  remove()
+
+All raise OSError for what the disk refuses; a failed append leaves the file as it was.
 """
 
 from bisect import bisect_right
@@ -8,6 +23,24 @@ from bisect import bisect_right
 _SMALLEST_CHUNK = 4 * 1024
 _LARGEST_CHUNK = 256 * 1024
 _OWN_CHUNK = 32 * 1024  # from this size on a batch keeps the buffer that it arrived in
+
+
+class MemoryFiles:
+    """Nothing outlives the process, so nothing is kept by name: who opened a file has it alone."""
+
+    lasting = False
+
+    def names(self):
+        return ()
+
+    def open(self, name):
+        return MemoryFile()
+
+    def load(self, name):
+        return None
+
+    def delete(self):
+        """Nothing to do, as the files go with their log."""
 
 
 class MemoryFile:
@@ -18,6 +51,8 @@ class MemoryFile:
     """
 
     __slots__ = ("size", "_starts", "_chunks", "_room")
+
+    modified_ms = None
 
     def __init__(self):
         self.size = 0
@@ -76,8 +111,11 @@ class MemoryFile:
             position = stop
         return pieces
 
-    def view(self, position):
-        """(buffer, offset in it) of what stands at `position`; a batch never spans two chunks."""
+    def view(self, position, size):
+        """(buffer, offset in it) of the `size` bytes at `position`, or fewer at the file's end.
+
+        They must lie within one batch: that never spans two chunks.
+        """
         index = _at_or_before(self._starts, position)
         return self._chunks[index], position - self._starts[index]
 
@@ -93,6 +131,9 @@ class MemoryFile:
             self._chunks[-1] = kept
         self._room = 0
         self.size = size
+
+    def close(self):
+        """Nothing to let go of."""
 
 
 def _at_or_before(starts, position):

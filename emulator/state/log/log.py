@@ -2,6 +2,7 @@
 
 Batches are kept as the bytes that they came in; only their first 16 bytes (base offset, length,
 leader epoch) are written anew. Nothing here waits: who wants to know of growth leaves a callback.
+What the disk refuses is KafkaError KAFKA_STORAGE_ERROR of this log alone.
 """
 
 import struct
@@ -9,8 +10,13 @@ from bisect import bisect_right
 from operator import is_
 
 from emulator.state.log.aborted import AbortedTransactions
-from emulator.state.log.files import MemoryFile
+from emulator.state.log.files import MemoryFiles
+from emulator.state.log.formats import (
+    CLEANED, DELETED, LEADER_EPOCHS, PARTITION_METADATA, SEGMENT_FILES, SNAPSHOT, SWAP,
+    file_name, pack_leader_epochs, pack_partition_metadata,
+)  # fmt: skip
 from emulator.state.log.producers import NO_PRODUCER_ID, Producers
+from emulator.state.log.recovery import Loader
 from emulator.state.log.segment import NO_TIMESTAMP, Segment
 from wire import errors
 from wire.errors import KafkaError
@@ -21,7 +27,6 @@ from wire.records import (
 _PREFIX = struct.Struct(">qii")  # base_offset, batch_length, partition_leader_epoch
 _MOST_RELATIVE = 2**31 - 1  # offsets in a segment are stored relative to its base
 _ANY_CODEC = 7  # Produce from this version on takes every codec
-_INDEX_ENTRY = 8  # bytes of an offset index entry on disk: segment.index.bytes counts in these
 
 
 class ReadResult:
@@ -53,30 +58,60 @@ class Appended:
 class Log:
     """`name` is "topic-partition"; `config` the topic's resolved configuration, replaced when that changes.
 
-    `largest_segment` (bytes) bounds segments where segment.bytes would let them grow larger.
+    `files` is its directory; what is in it is opened: after a clean stop as it is, else recovered from `recovery_point`
+    on, below which all had been synced. It begins at `log_start_offset` at the earliest. A new one gets `topic_id`
+    (16 bytes) written down. `largest_segment` (bytes) bounds segments where segment.bytes would let them grow larger.
+    Raises OSError, and KafkaError for files that make no sense.
     """
 
-    def __init__(self, name, config, time, random, new_file=MemoryFile, largest_segment=_MOST_RELATIVE):
+    def __init__(
+        self, name, config, time, random, files=None, *,
+        clean=True, recovery_point=0, log_start_offset=0, topic_id=None, largest_segment=_MOST_RELATIVE,
+    ):  # fmt: skip
         self.name = name
         self.config = config
-        self.log_start_offset = 0
-        self.end_offset = 0
-        self.high_watermark = 0
-        self.leader_epochs = []  # (epoch, first offset of it), oldest first
-        self.producers = Producers(name)
-        self.aborted = AbortedTransactions()
         self.closed = False
+        self.files = files = files or MemoryFiles()
         self._time = time
         self._random = random
-        self._new_file = new_file
         self._largest_segment = largest_segment
         self._waiters = set()
-        self.segments = [self.new_segment(0)]
+        self._removals = {}  # segment that is no longer part of the log -> Deadline of the end of its files
         self.first_dirty_offset = 0  # what comes before it has been compacted
+        self.leader_epochs = []  # (epoch, first offset of it), oldest first
+        self.aborted = AbortedTransactions()
+        self.producers = Producers(name)
+        self.log_start_offset = self.end_offset = self.recovery_point = log_start_offset
+        if files.lasting:
+            self._load(clean, recovery_point, topic_id)
+        else:
+            self.segments = [self._make_segment(log_start_offset)]
+        self.high_watermark = self.end_offset
 
-    def new_segment(self, base_offset, created_ms=None):
-        """An empty one, which is not part of the log yet."""
-        return Segment(base_offset, self._new_file(), self._time.now() if created_ms is None else created_ms)
+    def _load(self, clean, recovery_point, topic_id):
+        files = self.files
+        if topic_id is not None and files.load(PARTITION_METADATA) is None:
+            files.replace(PARTITION_METADATA, pack_partition_metadata(topic_id))
+        loader = Loader(
+            self.name, files, clean, recovery_point, self.log_start_offset, self.config.index_interval_bytes, self._time.now()
+        )
+        found = loader.load()
+        self.segments, self.producers, self.leader_epochs = found.segments, found.producers, found.leader_epochs
+        for aborted in found.aborted:
+            self.aborted.add(*aborted)
+        self.log_start_offset, self.end_offset = found.log_start_offset, found.end_offset
+        self.recovery_point = found.recovery_point
+        self._trim()
+
+    def _make_segment(self, base_offset):
+        return Segment(self.files, base_offset, self._time.now())
+
+    def new_segment(self, base_offset, created_ms):
+        """An empty one to compact into, which is not part of the log until `replace_segments`."""
+        if self.files.lasting:
+            for kind in SEGMENT_FILES:
+                self.files.remove(file_name(base_offset, kind, CLEANED))  # of a round that came to nothing
+        return Segment(self.files, base_offset, created_ms, CLEANED)
 
     @property
     def segment_bytes(self):
@@ -178,6 +213,7 @@ class Log:
         if began is not None and not commit:
             stable = next(iter(producers.open.values()), offset + 1)
             self.aborted.add(producer_id, began, offset, stable)
+            self.segments[-1].add_aborted((producer_id, began, offset, stable))
         self._grow(offset + 1)
         return offset
 
@@ -205,7 +241,7 @@ class Log:
         config = self.config
         if segment.size > self.segment_bytes - size or last_offset - segment.base_offset > _MOST_RELATIVE:
             return True
-        if (segment.index_entries + 1) * _INDEX_ENTRY > config.segment_index_bytes:
+        if segment.index_bytes > config.segment_index_bytes:
             return True
         if segment.first_timestamp >= 0 and max_timestamp >= 0:
             waited = max_timestamp - segment.first_timestamp
@@ -215,11 +251,21 @@ class Log:
         return waited > longest - segment.roll_jitter_ms
 
     def _roll(self):
-        segment = self.new_segment(self.end_offset)
+        self.segments[-1].write_indexes()
+        segment = self._make_segment(self.end_offset)
+        if self.files.lasting:
+            self._write_snapshot()
         jitter = min(self.config.segment_jitter_ms, self.config.segment_ms)
         segment.roll_jitter_ms = self._random.randrange(jitter) if jitter > 0 else 0
         self.segments.append(segment)
         return segment
+
+    def _write_snapshot(self):
+        """What is known of producers at the log's end, from which it can be rebuilt."""
+        file = self.files.open(file_name(self.end_offset, SNAPSHOT))
+        file.truncate(0)
+        file.append(b"", self.producers.pack())
+        file.close()
 
     # -- growth -------------------------------------------------------------------------------
 
@@ -234,9 +280,33 @@ class Log:
         for grown in list(self._waiters):
             grown()
 
+    # -- the end ------------------------------------------------------------------------------
+
     def close(self):
+        """A clean stop: all is on disk, and nothing need be recovered. Blocks; raises OSError."""
+        if self.files.lasting and not self.closed:
+            self.segments[-1].write_indexes()
+            self._write_snapshot()
+            self.files.replace(LEADER_EPOCHS, pack_leader_epochs(self.leader_epochs))
+            for segment in self.segments:
+                if segment.next_offset > self.recovery_point:
+                    segment.sync()
+            self.files.open(file_name(self.end_offset, SNAPSHOT)).sync()
+            self.files.sync()
+            self.recovery_point = self.end_offset
+        self._end()
+
+    def delete(self):
         """The partition is deleted: its bytes go, and those who wait are told."""
+        self._end()
+        self.files.delete()
+
+    def _end(self):
         self.closed = True
+        for segment in self.segments:
+            segment.close()
+        for removal in self._removals.values():
+            removal.cancel()  # the files go with the directory, or when it is opened again
         self.segments = []
         self._notify()
         self._waiters.clear()
@@ -354,9 +424,26 @@ class Log:
             if segment is old[0]:
                 there = self.segments[index : index + len(old)]
                 if len(there) == len(old) and all(map(is_, there, old)):
+                    self._swap_in(there, new)
                     self.segments[index : index + len(old)] = [new]
                     return True
         return False
+
+    def _swap_in(self, old, new):
+        """Kafka's order of renames: at every moment a start finds either what was there or what is to be."""
+        if not self.files.lasting:
+            return
+        new.write_indexes()
+        for aborted in self.aborted:
+            if new.base_offset <= aborted.last_offset < new.next_offset:
+                new.add_aborted(aborted)
+        new.sync()
+        new.rename(SWAP)
+        for segment in old:
+            if segment.base_offset != new.base_offset:
+                self.files.remove(file_name(segment.base_offset, SNAPSHOT))
+            self._delete_files(segment)
+        new.rename("")
 
     # -- shorten ------------------------------------------------------------------------------
 
@@ -369,9 +456,8 @@ class Log:
         if offset > self.log_start_offset:
             self.log_start_offset = offset
             while len(self.segments) > 1 and self.segments[0].next_offset <= offset:
-                del self.segments[0]
-            self._trim_epochs()
-            self.aborted.trim(self.log_start_offset)
+                self._drop_first()
+            self._trim()
         return self.log_start_offset
 
     def delete_old_segments(self, now):
@@ -398,13 +484,30 @@ class Log:
                 break
             if len(self.segments) == 1:
                 self._roll()
-            del self.segments[0]
+            self._drop_first()
         if self.segments[0].base_offset > self.log_start_offset:
             self.log_start_offset = self.segments[0].base_offset
-            self._trim_epochs()
-            self.aborted.trim(self.log_start_offset)
+            self._trim()
 
-    def _trim_epochs(self):
+    def _drop_first(self):
+        segment = self.segments.pop(0)
+        if self.files.lasting:
+            self.files.remove(file_name(segment.base_offset, SNAPSHOT))
+            self._delete_files(segment)
+
+    def _delete_files(self, segment):
+        """Out of the way at once; gone after file.delete.delay.ms."""
+        segment.rename(DELETED)
+        segment.close()
+        self._removals[segment] = self._time.after(self.config.file_delete_delay_ms, lambda: self._remove(segment))
+
+    def _remove(self, segment):
+        del self._removals[segment]
+        segment.remove()
+
+    def _trim(self):
+        """Forget what lies wholly before the log's start."""
+        self.aborted.trim(self.log_start_offset)
         entries = self.leader_epochs
         while len(entries) > 1 and entries[1][1] <= self.log_start_offset:
             del entries[0]

@@ -3,6 +3,7 @@
 Source: org.apache.kafka.storage.internals.log.ProducerStateManager, ProducerAppendInfo of Kafka 4.3.1.
 """
 
+from emulator.state.log.formats import ProducerLine, pack_snapshot
 from wire import errors
 from wire.errors import KafkaError
 
@@ -242,3 +243,34 @@ class Producers:
         self._entries.clear()
         self._asked.clear()
         self.open.clear()
+
+    # -- snapshots ----------------------------------------------------------------------------
+
+    def pack(self):
+        """The bytes of a `.snapshot`: of each producer no more than its last batch, as in Kafka."""
+        return pack_snapshot(_line(producer_id, entry) for producer_id, entry in self._entries.items())
+
+    def load(self, lines):
+        """Take over the ProducerLines of a snapshot."""
+        for line in lines:
+            entry = self._entries[line.producer_id] = ProducerEntry(line.producer_epoch)
+            entry.last_timestamp = line.timestamp
+            entry.coordinator_epoch = line.coordinator_epoch
+            entry.first_open_offset = line.first_open_offset
+            if line.last_offset >= 0:
+                first = (line.last_sequence - line.offset_delta) % _SEQUENCES
+                base_offset = line.last_offset - line.offset_delta
+                entry.batches.append((first, line.last_sequence, base_offset, line.last_offset, line.timestamp))
+        began = [(line.first_open_offset, line.producer_id) for line in lines if line.first_open_offset is not None]
+        self.open.update((producer_id, offset) for offset, producer_id in sorted(began))
+
+
+def _line(producer_id, entry):
+    sequence, offset, delta = -1, -1, 0
+    if entry.batches:
+        _, sequence, base_offset, offset, _ = entry.batches[-1]
+        delta = offset - base_offset
+    return ProducerLine(
+        producer_id, entry.producer_epoch, sequence, offset, delta,
+        entry.last_timestamp, entry.coordinator_epoch, entry.first_open_offset,
+    )  # fmt: skip

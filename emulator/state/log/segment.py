@@ -1,41 +1,85 @@
-"""One segment: a file of batches and two sparse indexes, by offset and by time (Kafka's LogSegment)."""
+"""One segment: a file of batches and two sparse indexes, by offset and by time (Kafka's LogSegment).
+
+An index entry is made at most every `index.interval.bytes` of log, so that indexes stay a small part of the
+data; from an entry the batch headers are walked. The segment that is appended to has its indexes in memory; those
+of the others are read in their files, where there are any, entry by entry as the search goes.
+"""
 
 from array import array
 from bisect import bisect_left, bisect_right
 
-from wire.records import read_header
+from emulator.state.log.formats import (
+    INDEX, LOG, OFFSET_ENTRY, SEGMENT_FILES, TIME_ENTRY, TIME_INDEX, TXN_INDEX,
+    file_name, pack_aborted, pack_offset_index, pack_time_index, parse_aborted, parse_offset_index, parse_time_index,
+)  # fmt: skip
+from wire import errors
+from wire.errors import KafkaError
+from wire.records import HEADER_SIZE, LOG_OVERHEAD, read_header
 
 NO_TIMESTAMP = -1
+_LAZY = frozenset({
+    "max_timestamp", "offset_of_max_timestamp", "first_timestamp", "_offsets", "_positions", "_times", "_time_offsets",
+})  # fmt: skip
 
 
 class Segment:
     """Batches from `base_offset` on.
 
-    An index entry is made at most every `index.interval.bytes` of log, so that its memory stays a
-    small part of the data's; from an entry the batch headers are walked.
+    A new one, unless `exists`: then its files in `files` are opened, and what they say is read when it is asked for;
+    but for `next_offset`, which is for the opener to set.
     """
 
     __slots__ = (
         "base_offset", "file", "next_offset", "max_timestamp", "offset_of_max_timestamp",
-        "first_timestamp", "created_ms", "roll_jitter_ms", "_offsets", "_positions", "_times", "_time_offsets",
-        "_since_entry", "_last_read",
+        "first_timestamp", "created_ms", "roll_jitter_ms", "index_bytes", "_offsets", "_positions", "_times", "_time_offsets",
+        "_since_entry", "_last_read", "_files", "_suffix", "_index_files",
     )  # fmt: skip
 
-    def __init__(self, base_offset, file, created_ms):
+    def __init__(self, files, base_offset, created_ms, suffix="", exists=False):
         self.base_offset = base_offset
-        self.file = file
-        self.next_offset = base_offset
-        self.max_timestamp = NO_TIMESTAMP
-        self.offset_of_max_timestamp = base_offset
-        self.first_timestamp = NO_TIMESTAMP
         self.created_ms = created_ms
         self.roll_jitter_ms = 0
-        self._offsets = array("q")  # base offset of an indexed batch
-        self._positions = array("q")  # its position in the file
-        self._times = array("q")  # the largest timestamp before ...
-        self._time_offsets = array("q")  # ... and including the batch with this base offset
+        self.next_offset = base_offset
+        self.index_bytes = 0  # of the fuller index, were one more entry made; what segment.index.bytes bounds
+        self.file = files.open(file_name(base_offset, LOG, suffix))
+        self._files = files
+        self._suffix = suffix
+        self._index_files = ()  # those that are read from
         self._since_entry = 0
         self._last_read = (base_offset, 0)  # where a consumer that reads on will come next
+        if not exists:
+            self.reset()
+            if files.lasting:
+                self._side_file(INDEX)
+                self._side_file(TIME_INDEX)
+
+    def __getattr__(self, name):
+        # Only for what has not been read yet: once set, a slot is found without coming here.
+        if name not in _LAZY:
+            raise AttributeError(name)
+        if name == "first_timestamp":
+            self.first_timestamp = self._header_at(0).max_timestamp if self.file.size else NO_TIMESTAMP
+        elif name in ("max_timestamp", "offset_of_max_timestamp"):
+            times = self._times
+            self.max_timestamp = times[len(times) - 1] if times else NO_TIMESTAMP
+            self.offset_of_max_timestamp = self.base_offset + (self._time_offsets[len(times) - 1] if times else 0)
+        else:
+            self._index_files = offsets, times = self._side_file(INDEX), self._side_file(TIME_INDEX)
+            self._offsets, self._positions = _Column(offsets, OFFSET_ENTRY, 0), _Column(offsets, OFFSET_ENTRY, 1)
+            self._times, self._time_offsets = _Column(times, TIME_ENTRY, 0), _Column(times, TIME_ENTRY, 1)
+        return getattr(self, name)
+
+    def reset(self):
+        """Forget what was known of its batches."""
+        self.next_offset = self.base_offset
+        self.max_timestamp = self.first_timestamp = NO_TIMESTAMP
+        self.offset_of_max_timestamp = self.base_offset
+        self._offsets = array("I")  # last offset, less the segment's base, of an indexed batch
+        self._positions = array("I")  # its position in the file
+        self._times = array("q")  # the largest timestamp so far
+        self._time_offsets = array("I")  # last offset, less the base, of the batch that had it
+        self.index_bytes = self._since_entry = 0
+        self._last_read = (self.base_offset, 0)
 
     @property
     def size(self):
@@ -46,26 +90,44 @@ class Segment:
         """The time (ms) that its age counts from: its newest record's, else its own."""
         return self.max_timestamp if self.max_timestamp >= 0 else self.created_ms
 
-    @property
-    def index_entries(self):
-        return len(self._offsets)
-
     def append(self, prefix, batch, base_offset, next_offset, max_timestamp, index_interval):
         """Append one batch whose first bytes become `prefix`."""
         position = self.file.append(prefix, batch)
         if max_timestamp > self.max_timestamp:
             self.max_timestamp = max_timestamp
-            self.offset_of_max_timestamp = base_offset
+            self.offset_of_max_timestamp = next_offset - 1
         if self.first_timestamp == NO_TIMESTAMP:
             self.first_timestamp = max_timestamp
         if self._since_entry > index_interval:
-            self._offsets.append(base_offset)
-            self._positions.append(position)
-            self._times.append(self.max_timestamp)
-            self._time_offsets.append(base_offset)
-            self._since_entry = 0
+            self._add_entry(next_offset - 1, position)
         self._since_entry += len(batch)
         self.next_offset = next_offset
+
+    def learn(self, position, header, index_interval):
+        """Take into the indexes a batch that is in the file already."""
+        if header.max_timestamp > self.max_timestamp:
+            self.max_timestamp = header.max_timestamp
+            self.offset_of_max_timestamp = header.last_offset
+        if self.first_timestamp == NO_TIMESTAMP:
+            self.first_timestamp = header.max_timestamp
+        if self._since_entry > index_interval:
+            self._add_entry(header.last_offset, position)
+        self._since_entry += header.size
+        self.next_offset = header.last_offset + 1
+
+    def _add_entry(self, last_offset, position):
+        self._offsets.append(last_offset - self.base_offset)
+        self._positions.append(position)
+        self._since_entry = 0
+        self._add_time()
+
+    def _add_time(self):
+        times = self._times
+        if self.max_timestamp > (times[-1] if times else NO_TIMESTAMP):
+            times.append(self.max_timestamp)
+            self._time_offsets.append(self.offset_of_max_timestamp - self.base_offset)
+        # One entry of the time index is kept for the end of the segment.
+        self.index_bytes = max((len(self._offsets) + 1) * OFFSET_ENTRY.size, (len(times) + 2) * TIME_ENTRY.size)
 
     # -- by offset ----------------------------------------------------------------------------
 
@@ -73,7 +135,7 @@ class Segment:
         """(position, header) of the first batch whose last offset is at least `offset`, or None."""
         known_offset, position = self._last_read
         if known_offset != offset:
-            index = bisect_right(self._offsets, offset) - 1
+            index = bisect_right(self._offsets, offset - self.base_offset) - 1
             position = self._positions[index] if index >= 0 else 0
         for position, header in self.batches(position):
             if header.base_offset + header.last_offset_delta >= offset:
@@ -92,52 +154,169 @@ class Segment:
     def offset_after(self, position):
         """An offset that nothing before `position` reaches; the index is sparse, so it may be some batches on."""
         index = bisect_left(self._positions, position)
-        return self._offsets[index] if index < len(self._offsets) else self.next_offset
+        return self.base_offset + self._offsets[index] if index < len(self._offsets) else self.next_offset
 
     def remember(self, offset, position):
         """A reader got everything before `offset`, which stands at `position`."""
         self._last_read = (offset, position)
 
     def batches(self, position=0):
-        """(position, header) of each batch from `position` on, which must be a batch's start."""
+        """(position, header) of each batch from `position` on, which must be a batch's start.
+
+        Raises KafkaError CORRUPT_MESSAGE where none is.
+        """
         file = self.file
         while position < file.size:
-            buffer, at = file.view(position)
+            buffer, at = file.view(position, HEADER_SIZE)
+            if len(buffer) - at < HEADER_SIZE:
+                raise self._no_batch(position)
             header = read_header(buffer, at)
+            length = header.batch_length
+            if length < HEADER_SIZE - LOG_OVERHEAD or position + length + LOG_OVERHEAD > file.size:
+                raise self._no_batch(position)
             yield position, header
-            position += header.batch_length + 12
+            position += length + LOG_OVERHEAD
+
+    def read_next_offset(self):
+        """The offset after its last batch, found from the last index entry on; raises as `batches` does."""
+        entries, after = len(self._positions), self.base_offset
+        for _, header in self.batches(self._positions[entries - 1] if entries else 0):
+            after = header.last_offset + 1
+        return after
+
+    def _header_at(self, position):
+        return next(self.batches(position))[1]
+
+    def _no_batch(self, position):
+        name = file_name(self.base_offset, LOG, self._suffix)
+        return KafkaError(errors.CORRUPT_MESSAGE, f"{name} holds no record batch at position {position}")
 
     def batch_bytes(self, position, header):
-        buffer, at = self.file.view(position)
-        return memoryview(buffer)[at : at + header.batch_length + 12]
+        size = header.batch_length + LOG_OVERHEAD
+        buffer, at = self.file.view(position, size)
+        return memoryview(buffer)[at : at + size]
 
     # -- by time ------------------------------------------------------------------------------
 
     def find_time(self, timestamp, start_offset):
         """(position, header) of the batches that may hold a record at or after `timestamp`."""
         index = bisect_left(self._times, timestamp) - 1
-        position = self._positions[index] if index >= 0 else 0
+        position = 0
+        if index >= 0:
+            index = bisect_right(self._offsets, self._time_offsets[index]) - 1
+            position = self._positions[index] if index >= 0 else 0
         for position, header in self.batches(position):
             if header.max_timestamp >= timestamp and header.base_offset + header.last_offset_delta >= start_offset:
                 yield position, header
 
     # -- shortening ---------------------------------------------------------------------------
 
-    def truncate(self, offset):
+    def truncate(self, offset, index_interval):
         """Drop the batches from `offset` on."""
-        position = self.position_of(offset)
-        self.file.truncate(position)
-        keep = bisect_left(self._offsets, offset)
-        for column in (self._offsets, self._positions, self._times, self._time_offsets):
-            del column[keep:]
-        self._last_read = (self.base_offset, 0)
-        self._since_entry = position - (self._positions[-1] if keep else 0)
-        self.max_timestamp, self.offset_of_max_timestamp, self.first_timestamp = NO_TIMESTAMP, self.base_offset, NO_TIMESTAMP
-        self.next_offset = self.base_offset
-        for _, header in self.batches():
-            if self.first_timestamp == NO_TIMESTAMP:
-                self.first_timestamp = header.max_timestamp
-            if header.max_timestamp > self.max_timestamp:
-                self.max_timestamp = header.max_timestamp
-                self.offset_of_max_timestamp = header.base_offset
-            self.next_offset = header.base_offset + header.last_offset_delta + 1
+        self.file.truncate(self.position_of(offset))
+        self.reset()
+        for position, header in self.batches():
+            self.learn(position, header, index_interval)
+
+    # -- side files ---------------------------------------------------------------------------
+
+    def _side_file(self, kind):
+        return self._files.open(file_name(self.base_offset, kind, self._suffix))
+
+    def _side_kinds(self):
+        there = set(self._files.names())
+        return [kind for kind in SEGMENT_FILES[1:] if file_name(self.base_offset, kind, self._suffix) in there]
+
+    def activate(self):
+        """Make ready to be appended to: the indexes come into memory. Raises Corrupt."""
+        offsets, positions = parse_offset_index(_all_of(self._side_file(INDEX)))
+        times, time_offsets = parse_time_index(_all_of(self._side_file(TIME_INDEX)))
+        self._offsets, self._positions, self._times, self._time_offsets = offsets, positions, times, time_offsets
+        self.index_bytes = max((len(offsets) + 1) * OFFSET_ENTRY.size, (len(times) + 2) * TIME_ENTRY.size)
+        self._since_entry = 0  # as in Kafka, which does not know either
+
+    def write_indexes(self):
+        """The time index gets its last entry, and both go to their files; no more will be appended before `activate`."""
+        self._add_time()
+        if self._files.lasting:
+            _write_all(self._side_file(INDEX), pack_offset_index(self._offsets, self._positions))
+            _write_all(self._side_file(TIME_INDEX), pack_time_index(self._times, self._time_offsets))
+            del self._offsets, self._positions, self._times, self._time_offsets
+
+    def add_aborted(self, aborted):
+        """Append to the transaction index, which is there only where something was aborted."""
+        if self._files.lasting:
+            file = self._side_file(TXN_INDEX)
+            file.append(b"", pack_aborted(aborted))
+            file.close()
+
+    def aborted(self):
+        """[(producer id, first offset, marker's offset, last stable offset)] of its transaction index; raises Corrupt."""
+        return parse_aborted(self._files.load(file_name(self.base_offset, TXN_INDEX, self._suffix)) or b"")
+
+    def clear_aborted(self):
+        """Begin its transaction index anew."""
+        self._files.remove(file_name(self.base_offset, TXN_INDEX, self._suffix))
+
+    def sync(self):
+        """Block until all its files are on disk; may run in another thread."""
+        self.file.sync()
+        for kind in self._side_kinds():
+            self._side_file(kind).sync()
+
+    def rename(self, suffix):
+        """Give all its files another suffix, the `.log` first."""
+        kinds, old, self._suffix = self._side_kinds(), self._suffix, suffix
+        self._let_go()
+        self.file.rename(file_name(self.base_offset, LOG, suffix))
+        for kind in kinds:
+            self._files.rename(file_name(self.base_offset, kind, old), file_name(self.base_offset, kind, suffix))
+
+    def remove(self):
+        """All its files go."""
+        kinds = self._side_kinds()
+        self.close()
+        self.file.remove()
+        for kind in kinds:
+            self._files.remove(file_name(self.base_offset, kind, self._suffix))
+
+    def close(self):
+        """Let go of descriptors."""
+        self._let_go()
+        self.file.close()
+
+    def _let_go(self):
+        """Of index files that are open; they open again when somebody looks."""
+        if self._index_files:
+            for file in self._index_files:
+                file.close()
+            self._index_files = ()
+            del self._offsets, self._positions, self._times, self._time_offsets
+
+
+class _Column:
+    """One field of the entries of an index file: a sequence for `bisect`, of which no more is read than it looks at."""
+
+    __slots__ = ("_file", "_entry", "_field")
+
+    def __init__(self, file, entry, field):
+        self._file = file
+        self._entry = entry
+        self._field = field
+
+    def __len__(self):
+        return self._file.size // self._entry.size
+
+    def __getitem__(self, index):
+        entry = self._entry
+        return entry.unpack_from(*self._file.view(index * entry.size, entry.size))[self._field]
+
+
+def _all_of(file):
+    return b"".join(file.read(0, file.size))
+
+
+def _write_all(file, data):
+    file.truncate(0)
+    file.append(b"", data)
+    file.close()

@@ -2,13 +2,19 @@ import random
 
 import pytest
 
-from emulator.state.log.files import MemoryFile
+from emulator.runtime.disk import Descriptors, DiskFiles
+from emulator.state.log.files import MemoryFile, MemoryFiles
+
+
+@pytest.fixture(params=["memory", "disk"])
+def files(request, tmp_path):
+    return MemoryFiles() if request.param == "memory" else DiskFiles(str(tmp_path / "t-0"), Descriptors(16))
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_is_appended_is_read_back(seed):
+def test_what_is_appended_is_read_back(seed, files):
     choose = random.Random(seed)
-    file, model = MemoryFile(), b""
+    file, model = files.open("1"), b""
     for _ in range(200):
         data = choose.randbytes(choose.choice((1, 17, 500, 5_000, 40_000)))
         kept = memoryview(bytearray(data)) if choose.random() < 0.5 else data
@@ -19,6 +25,8 @@ def test_what_is_appended_is_read_back(seed):
     for _ in range(200):
         position, size = choose.randrange(len(model) + 1), choose.randrange(100_000)
         assert b"".join(file.read(position, size)) == model[position : position + size]
+        if choose.random() < 0.1:
+            file.close()
     cut = choose.randrange(len(model))
     held = file.read(0, len(model))
     file.truncate(cut)

@@ -219,5 +219,5 @@ def test_who_watches_is_told_of_growth_and_of_the_end(log):
     told = []
     log.watch(lambda: told.append(log.closed))
     append(log, b"a")
-    log.close()
+    log.delete()
     assert told == [False, True]
