@@ -18,7 +18,7 @@ class Log:
         self.config = config
         self.closed = False
 
-    def close(self):
+    def delete(self):
         self.closed = True
 
 
