@@ -25,7 +25,7 @@ def metadata(request, call, cluster):
         )
     if request.include_topic_authorized_operations:
         for topic in topics:
-            if topic.name and topic.error_code != errors.TOPIC_AUTHORIZATION_FAILED:
+            if topic.name is not None and topic.error_code != errors.TOPIC_AUTHORIZATION_FAILED:
                 topic.topic_authorized_operations = topic_operations(call, topic.name)
     response = Metadata.reply(
         brokers=[

@@ -95,7 +95,11 @@ def _make_persister(settings, cluster, time):
     """The share coordinator over the logs of __share_group_state."""
 
     def partition_of(index):
-        return cluster.ensure_internal_topic(names.SHARE_GROUP_STATE).partitions[index]
+        cluster.ensure_internal_topic(names.SHARE_GROUP_STATE)
+        partition = cluster.partition(names.SHARE_GROUP_STATE, index)
+        if partition is None:
+            raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE)
+        return partition
 
     def topic_deleted(topic):
         if topic.name == names.SHARE_GROUP_STATE:

@@ -87,7 +87,7 @@ class FetchSessions:
 
     def open(self, partitions, uses_topic_ids, now):
         """A new session over `partitions`, or None when there is no room for it."""
-        if not partitions or not self._make_room(len(partitions), now):
+        if not self._make_room(len(partitions), now):
             return None
         while True:
             session_id = self._random.randrange(1, 2**31)

@@ -159,7 +159,8 @@ class _Reader:
     def _find(self, cached):
         """The Partition, if this client may read it as it asks to."""
         partition = self._partition(cached)
-        check_leader_epoch(partition, cached.current_leader_epoch)
+        if cached.current_leader_epoch >= 0:  # here any negative one is none
+            check_leader_epoch(partition, cached.current_leader_epoch)
         if self.replica_id not in (_CONSUMER, _DEBUG_CONSUMER):
             raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
         return partition
@@ -171,7 +172,7 @@ class _Reader:
 
     def read(self):
         """[(CachedPartition, answer)] of all partitions; `satisfied` says whether to answer now."""
-        answers, total, urgent = [], 0, not self.partitions
+        answers, unread, total, urgent = [], [], 0, not self.partitions
         room, min_one = self.max_bytes, True
         for cached in self.partitions:
             try:
@@ -195,9 +196,12 @@ class _Reader:
             except KafkaError as error:
                 urgent = True
                 answer = _refusal(cached.partition, error.error)
+                if error.error in _BEFORE_READING:
+                    unread.append((cached, answer))
+                    continue
             answers.append((cached, answer))
         self.satisfied = urgent or total >= self.min_bytes
-        return answers
+        return answers + unread if unread else answers
 
     def _answer(self, cached, log, result):
         return _Partition(

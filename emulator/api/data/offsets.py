@@ -11,7 +11,8 @@ from wire.errors import KafkaError
 # Timestamps with a meaning of their own, and the version that brought each.
 _LATEST, _EARLIEST, _MAX_TIMESTAMP = -1, -2, -3
 _EARLIEST_LOCAL, _LATEST_TIERED, _EARLIEST_PENDING_UPLOAD = -4, -5, -6
-_SINCE = {_MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARLIEST_PENDING_UPLOAD: 11}
+_SINCE = {_LATEST: 1, _EARLIEST: 1, _MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARLIEST_PENDING_UPLOAD: 11}
+_NEVER = 1 << 15
 _READ_UNCOMMITTED, _READ_COMMITTED = 0, 1
 
 
@@ -22,26 +23,22 @@ def _partition(cluster, name, index):
     return topic.partitions[index]
 
 
-def _each(request_topics, answer_topic, answer_partition):
-    """The answer's topics, with `answer_partition(name, asked)` for each partition asked about."""
-    return [answer_topic(topic, [answer_partition(topic, asked) for asked in topic.partitions]) for topic in request_topics]
-
-
 @handles(ListOffsets)
 def list_offsets(request, call, cluster):
     Topic = ListOffsets.Response.Topics
     Partition = Topic.Partitions
     times = Counter((topic.name, asked.partition_index) for topic in request.topics for asked in topic.partitions)
     committed = request.isolation_level == _READ_COMMITTED
+    intelligible = request.isolation_level in (_READ_UNCOMMITTED, _READ_COMMITTED)
 
     def answer(topic, asked):
         index, timestamp = asked.partition_index, asked.timestamp
         try:
-            if request.isolation_level not in (_READ_UNCOMMITTED, _READ_COMMITTED):
+            if not intelligible:
                 raise KafkaError(errors.UNKNOWN_SERVER_ERROR)
             if times[topic.name, index] > 1:
                 raise KafkaError(errors.INVALID_REQUEST)
-            if call.version < _SINCE.get(timestamp, 0):
+            if timestamp < 0 and call.version < _SINCE.get(timestamp, _NEVER):
                 raise KafkaError(errors.UNSUPPORTED_VERSION)
             partition = _partition(cluster, topic.name, index)
             check_leader_epoch(partition, asked.current_leader_epoch)
@@ -51,9 +48,20 @@ def list_offsets(request, call, cluster):
         known_epoch = epoch if call.version >= 4 else -1  # KIP-320
         return Partition(partition_index=index, offset=offset, timestamp=stamp, leader_epoch=known_epoch)
 
-    return ListOffsets.reply(
-        topics=_each(request.topics, lambda topic, answers: Topic(name=topic.name, partitions=answers), answer)
-    )
+    topics = _by_topic(request.topics) if intelligible else [(topic, topic.partitions) for topic in request.topics]
+    return ListOffsets.reply(topics=[
+        Topic(name=topic.name, partitions=[answer(topic, each) for each in partitions]) for topic, partitions in topics
+    ])  # fmt: skip
+
+
+def _by_topic(topics):
+    """(topic, its partitions), each named once: Kafka answers by partition, and so never mentions a topic of which none is named."""
+    asked = {}
+    for topic in topics:
+        if topic.partitions:
+            _, partitions = asked.setdefault(topic.name, (topic, {}))
+            partitions.update((each.partition_index, each) for each in topic.partitions)
+    return [(topic, list(partitions.values())) for topic, partitions in asked.values()]
 
 
 def _look_up(partition, timestamp, committed):
@@ -86,9 +94,9 @@ def offset_for_leader_epoch(request, call, cluster):
         epoch, end_offset = partition.log.end_offset_of_epoch(asked.leader_epoch)
         return Partition(partition=asked.partition, leader_epoch=epoch, end_offset=end_offset)
 
-    return OffsetForLeaderEpoch.reply(
-        topics=_each(request.topics, lambda topic, answers: Topic(topic=topic.topic, partitions=answers), answer)
-    )
+    return OffsetForLeaderEpoch.reply(topics=[
+        Topic(topic=topic.topic, partitions=[answer(topic, asked) for asked in topic.partitions]) for topic in request.topics
+    ])  # fmt: skip
 
 
 @handles(DeleteRecords)
@@ -96,19 +104,19 @@ def delete_records(request, call, cluster):
     Topic = DeleteRecords.Response.Topics
     Partition = Topic.Partitions
 
-    def answer(topic, asked):
-        index = asked.partition_index
+    def answer(name, index, offset):
         try:
-            partition = _partition(cluster, topic.name, index)
-            if cluster.topics[topic.name].internal:
+            partition = _partition(cluster, name, index)
+            if partition.topic.internal:
                 raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
             if not partition.log.config.delete:
                 raise KafkaError(errors.POLICY_VIOLATION)
-            low_watermark = partition.log.delete_records(asked.offset)
+            low_watermark = partition.log.delete_records(offset)
         except KafkaError as error:
             return Partition(partition_index=index, low_watermark=-1, error_code=error.error)
         return Partition(partition_index=index, low_watermark=low_watermark)
 
-    return DeleteRecords.reply(
-        topics=_each(request.topics, lambda topic, answers: Topic(name=topic.name, partitions=answers), answer)
-    )
+    return DeleteRecords.reply(topics=[
+        Topic(name=topic.name, partitions=[answer(topic.name, each.partition_index, each.offset) for each in partitions])
+        for topic, partitions in _by_topic(request.topics)
+    ])  # fmt: skip

@@ -54,10 +54,13 @@ def _coordinator(key_type, key, call, cluster, groups, transactions, persister):
         raise KafkaError(errors.INVALID_REQUEST)
     try:
         # Kafka answers COORDINATOR_NOT_AVAILABLE while it makes the topic; here it is there at once.
-        topic = cluster.ensure_internal_topic(name)
+        cluster.ensure_internal_topic(name)
     except KafkaError:
         raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE) from None  # too few brokers yet
-    leader = cluster.brokers.get(topic.partitions[coordinators.partition_for(key)].leader)
+    partition = cluster.partition(name, coordinators.partition_for(key))
+    if partition is None:  # a client made the topic itself, with fewer partitions
+        raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE)
+    leader = cluster.brokers.get(partition.leader)
     endpoint = leader and leader.endpoints.get(call.listener)
     if endpoint is None:
         raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE)

@@ -1,0 +1,84 @@
+"""Two answers to one request, compared field by field."""
+
+from differential.pairs import PAIRED
+from wire.record import Record
+
+# Not compared, and why.
+VOLATILE = {
+    "throttle_time_ms": "how busy a server is",
+    "port": "each server has its own",
+    "client_host": "",
+    "finalized_features_epoch": "the offset of a metadata log, which also holds what only Kafka writes there",
+    "error_message": "compared where tools print it: see the transcripts",
+}
+# Which of a list an entry is about.
+IDENTITY = frozenset({
+    "topic_id", "name", "topic", "topic_name", "group_id", "partition_index", "partition", "index", "resource_type", "resource_name",
+    "transactional_id", "member_id", "producer_id", "key", "api_key", "config_name",
+})  # fmt: skip
+
+
+def compare(real, ours, pairs, path=""):
+    """[(path, Kafka's value, the emulator's)] where two responses differ; their made-up ids are matched with one another on the way."""
+    found = []
+    _compare(real, ours, pairs, path, found)
+    return found
+
+
+def _compare(real, ours, pairs, path, found):
+    if isinstance(real, Record) and isinstance(ours, Record):
+        for name in real.fields_in_order:
+            a, b = getattr(real, name), getattr(ours, name)
+            if name in VOLATILE:
+                continue
+            if name in PAIRED:
+                if not pairs.match(PAIRED[name], a, b):
+                    found.append((f"{path}.{name}", a, b))
+            else:
+                _compare(a, b, pairs, f"{path}.{name}", found)
+    elif isinstance(real, (list, tuple)) and isinstance(ours, (list, tuple)):
+        if len(real) != len(ours):
+            found.append((path, real, ours))
+            return
+        for index, (a, b) in enumerate(zip(_sorted(real, pairs, 0), _sorted(ours, pairs, 1))):
+            _compare(a, b, pairs, f"{path}[{index}]", found)
+    elif _bytes(real) != _bytes(ours):
+        found.append((path, real, ours))
+
+
+def _sorted(items, pairs, side):
+    """In an order that both servers have: Kafka answers many lists in that of a hash map."""
+    return sorted(items, key=lambda item: repr(_masked(item, pairs, side)))
+
+
+def _masked(value, pairs, side):
+    if isinstance(value, Record):
+        return [
+            pairs.number(PAIRED[name], getattr(value, name), side) if name in PAIRED else _masked(getattr(value, name), pairs, side)
+            for name in sorted(value.fields_in_order, key=lambda name: name not in IDENTITY)
+            if name not in VOLATILE
+        ]
+    if isinstance(value, (list, tuple)):
+        return sorted((_masked(item, pairs, side) for item in value), key=repr)
+    return _bytes(value)
+
+
+def _bytes(value):
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def brief(value):
+    """A value for people: of a record the fields that are not at their default."""
+    if isinstance(value, Record):
+        default = type(value).DEFAULT
+        told = [f"{name}={brief(getattr(value, name))}" for name in value.fields_in_order if not _same(getattr(value, name), getattr(default, name))]
+        return f"{type(value).__name__}({', '.join(told)})"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(brief, value))}]"
+    if isinstance(value, (bytes, memoryview)) and len(value) > 40:
+        return f"<{len(value)} bytes>"
+    return repr(value)
+
+
+def _same(value, default):
+    return value == default or isinstance(value, (list, tuple)) and not value and not default

@@ -1,0 +1,160 @@
+"""The rounds: one request drawn, sent to both, the answers compared; then the next, as both now stand."""
+
+import random
+import time
+
+from differential.answers import compare
+from differential.pairs import Pairs
+from differential.values import GROUPS, TOPICS, TRANSACTIONAL_IDS, Values
+from tests.wire_client import WireClient
+from wire import errors
+from wire.apis.metadata import FindCoordinator
+from wire.apis.metadata import ApiVersions
+from wire.apis.quorum import DescribeQuorum
+from wire.apis.topics import CreateTopics
+from wire.record import Record
+
+# Kafka is at work on something that the emulator does at once: ask again.
+_BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR,
+                   errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE})  # fmt: skip
+_PATIENCE = 5  # seconds
+
+
+class Closed(Exception):
+    pass
+
+
+class Side:
+    """One server: a connection that is made anew when the server ended it."""
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+        self._client = None
+
+    def ask(self, api, version, request, answered=True):
+        """The response record, or "closed", or None where none is expected."""
+        try:
+            if self._client is None:
+                self._client = WireClient(self.bootstrap, "duel", timeout=30)
+            self._client.socket.sendall(self._client.frame(api, version, request))
+            if answered:
+                return self._client.receive(api, version, self._client._correlation_id)
+            self.call(ApiVersions, 0)  # a refused request without an answer ends the connection; see which it was
+            return None
+        except (ConnectionError, AssertionError) as reason:
+            self.close()
+            return "closed" if isinstance(reason, ConnectionError) else str(reason)
+
+    def call(self, api, version, **fields):
+        return self.ask(api, version, api.Request(**fields))
+
+    def close(self):
+        if self._client is not None:
+            self._client.socket.close()
+            self._client = None
+
+
+class Duel:
+    """`real` and `ours` are bootstrap addresses of fresh servers; `apis` are drawn from, `seed` fixes the draws.
+
+    `differences` collects (api, version, request, [(path, Kafka's, ours)]); `played` counts {(api name, version): requests}.
+    """
+
+    def __init__(self, real, ours, apis, seed, now=None):
+        self.sides = Side(real), Side(ours)
+        self.random = random.Random(seed)
+        self.pairs = Pairs()
+        self.apis = apis
+        self.differences = []
+        self.stumbled = []
+        self.played = {}
+        self.last = None
+        self.now = int(time.time() * 1000) - 1_000_000 if now is None else now
+
+    def prepare(self):
+        """The same topics on both, and coordinators that are ready."""
+        topics = [CreateTopics.Request.Topics(name=name, num_partitions=3 - index, replication_factor=1) for index, name in enumerate(TOPICS)]
+        made = [side.call(CreateTopics, 7, topics=topics, timeout_ms=5000) for side in self.sides]
+        compare(*made, self.pairs)
+        self._settle()
+        for kind, keys in ((0, GROUPS.values()), (1, TRANSACTIONAL_IDS), (2, ())):
+            for key in keys:
+                for side in self.sides:
+                    _until(lambda: side.call(FindCoordinator, 4, key_type=kind, coordinator_keys=[key]).coordinators[0].error_code == 0)
+
+    def play(self, rounds, api=None):
+        for _ in range(rounds):
+            self.round(api or self.random.choice(self.apis))
+
+    def round(self, api, version=None):
+        if version is None:
+            version = self.random.randint(api.versions.min, api.versions.max)
+        request = Values(self.random, self.pairs, self.now).request(api, version)
+        self.exchange(api, version, request)
+
+    def exchange(self, api, version, request):
+        self.last = api.name, version, request
+        self.played[api.name, version] = self.played.get((api.name, version), 0) + 1
+        answered = getattr(request, "acks", 1) != 0 or api.name != "Produce"
+        try:
+            asked = [self.pairs.realize(request, side) for side in (0, 1)]
+            ours = self.sides[1].ask(api, version, asked[1], answered)
+        except ValueError:
+            return  # a value that this version cannot carry
+        real = self._ask_kafka(api, version, asked[0], answered, ours)
+        self._settle()
+        if isinstance(real, Record) and isinstance(ours, Record):
+            found = compare(real, ours, self.pairs)
+        else:
+            found = [] if real == ours else [("", real, ours)]
+        if found and errors.UNKNOWN_SERVER_ERROR in _errors(real):
+            self.stumbled.append((api.name, version, request))  # Kafka itself, over something that it did not foresee
+        elif found:
+            self.differences.append((api.name, version, request, list(found)))
+
+    def _ask_kafka(self, api, version, request, answered, ours):
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            real = self.sides[0].ask(api, version, request, answered)
+            busy = _errors(real) & _BUSY
+            if not busy - _errors(ours) or time.monotonic() > deadline:
+                return real
+            time.sleep(0.02)
+
+    def _settle(self):
+        """Until Kafka's broker has seen all that its controller wrote: the answer of ApiVersions tells how far it is."""
+        real = self.sides[0]
+        topic = DescribeQuorum.Request.Topics(topic_name="__cluster_metadata", partitions=[DescribeQuorum.Request.Topics.Partitions(partition_index=0)])
+        leader = real.call(DescribeQuorum, 0, topics=[topic])
+        if not isinstance(leader, Record):
+            return
+        end = leader.topics[0].partitions[0].high_watermark
+        _until(lambda: real.call(ApiVersions, 3, client_software_name="duel", client_software_version="1").finalized_features_epoch >= end - 1)
+
+    def close(self):
+        for side in self.sides:
+            side.close()
+
+
+def _errors(answer):
+    """Every error code in an answer."""
+    if isinstance(answer, Record):
+        found = set()
+        for name in answer.fields_in_order:
+            value = getattr(answer, name)
+            if name == "error_code":
+                found.add(value)
+            elif isinstance(value, (Record, list, tuple)):
+                found |= _errors(value)
+        return found
+    if isinstance(answer, (list, tuple)):
+        return set().union(*map(_errors, answer)) if answer else set()
+    return set()
+
+
+def _until(condition):
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("Kafka is not ready")
+        time.sleep(0.002)
