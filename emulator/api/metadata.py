@@ -212,7 +212,7 @@ def describe_topic_partitions(request, call, cluster):
 def _cursor_error(asked, cursor):
     if cursor is not None and (cursor.partition_index < 0 or asked and cursor.topic_name not in asked):
         return errors.INVALID_REQUEST
-    if "" in asked and not (cursor and cursor.topic_name):
+    if "" in asked and cursor is None:
         return errors.UNKNOWN_SERVER_ERROR  # Kafka cannot even ask whether it is allowed
     return None
 

@@ -181,6 +181,9 @@ def streams_group_describe(request, call, groups):
         if not call.allowed("describe", "group", group_id):
             refused.append(Group(group_id=group_id, error_code=errors.GROUP_AUTHORIZATION_FAILED))
             continue
+        if not group_id:
+            refused.append(Group(group_id=group_id, error_code=errors.INVALID_GROUP_ID))
+            continue
         try:
             group = groups.describe_streams(group_id)
         except KafkaError as refusal:

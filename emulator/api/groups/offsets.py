@@ -25,12 +25,15 @@ class _Answer:
         self._key = "topic_id" if by_id else "name"
         self._topics = {}
 
-    def add(self, asked, index, error):
+    def topic(self, asked):
         key = getattr(asked, self._key)
         topic = self._topics.get(key)
         if topic is None:
             topic = self._topics[key] = self._Topic(**{self._key: key}, partitions=[])
-        topic.partitions.append(self._Topic.Partitions(partition_index=index, error_code=error))
+        return topic
+
+    def add(self, asked, index, error):
+        self.topic(asked).partitions.append(self._Topic.Partitions(partition_index=index, error_code=error))
 
     def topics(self):
         return list(self._topics.values())
@@ -45,6 +48,8 @@ def offset_commit(request, call, cluster, groups):
     for asked in request.topics:
         topic = _by_name(cluster, asked, version)
         error = _commit_error(may_commit, asked, topic, call)
+        if error != errors.NONE:
+            answer.topic(asked)  # though no partition of it be named
         partitions = []
         for partition in asked.partitions:
             index = partition.partition_index
@@ -266,6 +271,8 @@ def offset_delete(request, call, cluster, groups):
         error = errors.UNKNOWN_TOPIC_OR_PARTITION if topic is None else errors.NONE
         if not call.allowed("read", "topic", asked.name):
             error = errors.TOPIC_AUTHORIZATION_FAILED
+        if error != errors.NONE:
+            answer.topic(asked)
         indexes = []
         for partition in asked.partitions:
             index = partition.partition_index

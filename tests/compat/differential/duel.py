@@ -36,14 +36,22 @@ class Side:
         try:
             if self._client is None:
                 self._client = WireClient(self.bootstrap, "duel", timeout=30)
-            self._client.socket.sendall(self._client.frame(api, version, request))
+            client = self._client
+            client.socket.sendall(client.frame(api, version, request))
             if answered:
-                return self._client.receive(api, version, self._client._correlation_id)
-            self.call(ApiVersions, 0)  # a refused request without an answer ends the connection; see which it was
-            return None
-        except (ConnectionError, AssertionError) as reason:
+                return client.receive(api, version, client._correlation_id)
+            # Without an answer: the next request tells that it is over. Refused, it ends the connection (at Kafka at
+            # some time, now and then never: the connection is then deaf).
+            client.socket.settimeout(1)
+            self.call(ApiVersions, 0)
             self.close()
-            return "closed" if isinstance(reason, ConnectionError) else str(reason)
+            return None
+        except (ConnectionError, TimeoutError):
+            self.close()
+            return "closed"
+        except AssertionError as reason:
+            self.close()
+            return str(reason)
 
     def call(self, api, version, **fields):
         return self.ask(api, version, api.Request(**fields))
