@@ -12,6 +12,7 @@ from emulator.state.groups.topics import Topics
 from emulator.state.internal_topics import Store, partition_for
 from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
+from emulator.state.log.retention import Retention
 from emulator.state.metadata import Metadata
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.scram import ScramCredentials
@@ -46,7 +47,8 @@ def make_services(settings, bound, time, patience, random):
     groups = _make_groups(settings, configs, cluster, time, patience, random, persister)
     markers = Markers(cluster, groups, time)
     transactions = _make_transactions(settings, cluster, time, patience, markers)
-    _keep_retention(configs, cluster, time)
+    retention = _make_retention(configs, cluster, time)
+    retention.start()
     cleaner = _make_cleaner(configs, cluster, time)
     cleaner.start()
     return {
@@ -57,6 +59,7 @@ def make_services(settings, bound, time, patience, random):
         "acls": Acls(metadata, random),
         "scram": ScramCredentials(metadata),
         "cleaner": cleaner,
+        "retention": retention,
         "groups": groups,
         "internal_topics": InternalTopics(cluster, patience),
         "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
@@ -140,19 +143,11 @@ def _advertised(settings, bound):
     ]
 
 
-def _keep_retention(configs, cluster, time):
-    """Apply retention and forget old producers every log.retention.check.interval.ms."""
+def _make_retention(configs, cluster, time):
+    def logs():
+        return [partition.log for topic in cluster.topics.values() for partition in topic.partitions]
 
-    def check():
-        now = time.now()
-        expired = now - configs.settings.producer_id_expiration_ms
-        for topic in list(cluster.topics.values()):
-            for partition in topic.partitions:
-                partition.log.delete_old_segments(now)
-                partition.log.producers.expire(expired)
-        time.after(configs.settings.log_retention_check_interval_ms, check)
-
-    time.after(configs.settings.log_retention_check_interval_ms, check)
+    return Retention(logs, lambda: configs.settings, time)
 
 
 def _make_cleaner(configs, cluster, time):

@@ -461,12 +461,11 @@ class Log:
         return self.log_start_offset
 
     def delete_old_segments(self, now):
-        """What retention.ms and retention.bytes no longer keep goes, segment by segment."""
+        """What retention.bytes and retention.ms no longer keep goes, segment by segment; gives how many went."""
         config = self.config
         if not config.delete:
-            return
-        if config.retention_ms >= 0:
-            self._delete_while(lambda segment: now - segment.age_mark > config.retention_ms)
+            return 0
+        deleted = 0
         if config.retention_bytes >= 0:
             excess = self.size - config.retention_bytes
 
@@ -475,19 +474,24 @@ class Log:
                 excess -= segment.size
                 return excess >= 0
 
-            self._delete_while(too_much)
+            deleted += self._delete_while(too_much)
+        if config.retention_ms >= 0:
+            deleted += self._delete_while(lambda segment: now - segment.age_mark > config.retention_ms)
+        return deleted
 
     def _delete_while(self, condition):
+        deleted = 0
         while (self.segments[0].size or len(self.segments) > 1) and self.segments[0].next_offset <= self.high_watermark:
-            segment = self.segments[0]
-            if not condition(segment):
+            if not condition(self.segments[0]):
                 break
             if len(self.segments) == 1:
                 self._roll()
             self._drop_first()
+            deleted += 1
         if self.segments[0].base_offset > self.log_start_offset:
             self.log_start_offset = self.segments[0].base_offset
             self._trim()
+        return deleted
 
     def _drop_first(self):
         segment = self.segments.pop(0)
