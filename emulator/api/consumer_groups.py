@@ -39,7 +39,7 @@ def consumer_group_heartbeat(request, call, groups):
         else [(owned.topic_id, owned.partitions) for owned in request.topic_partitions],
     )
     try:
-        answer = groups.consumer_heartbeat(request.group_id, beat, call.version)
+        answer = groups.consumer.heartbeat(request.group_id, beat, call.version)
     except KafkaError as refusal:
         return reply(error_code=refusal.error, error_message=refusal.message)
     return reply(
@@ -62,7 +62,7 @@ def consumer_group_describe(request, call, groups, cluster):
             refused.append(Group(group_id=group_id, error_code=errors.INVALID_GROUP_ID))
             continue
         try:
-            group = groups.describe_consumer(group_id)
+            group = groups.consumer.get(group_id)
         except KafkaError as refusal:
             described.append(Group(group_id=group_id, error_code=refusal.error, error_message=refusal.message))
             continue

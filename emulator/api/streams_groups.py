@@ -25,7 +25,7 @@ def streams_group_heartbeat(request, call, configs, groups, internal_topics):
     try:
         if request.topology is not None:
             _check_topics(request.topology, call)
-        answer = groups.streams_heartbeat(request.group_id, _heartbeat(request, call))
+        answer = groups.streams.heartbeat(request.group_id, _heartbeat(request, call))
     except KafkaError as refusal:
         return reply(error_code=refusal.error, error_message=refusal.message)
     status = dict(answer.status)
@@ -185,7 +185,7 @@ def streams_group_describe(request, call, groups):
             refused.append(Group(group_id=group_id, error_code=errors.INVALID_GROUP_ID))
             continue
         try:
-            group = groups.describe_streams(group_id)
+            group = groups.streams.get(group_id)
         except KafkaError as refusal:
             described.append(Group(group_id=group_id, error_code=refusal.error, error_message=refusal.message))
             continue

@@ -1,7 +1,7 @@
 """DescribeGroups, ListGroups, DeleteGroups: groups as administrators see them."""
 
 from emulator.api.registry import handles
-from emulator.state.groups.classic import DEAD, STABLE
+from emulator.state.groups.classic.group import DEAD, STABLE
 from wire import errors
 from wire.apis.groups import DeleteGroups, DescribeGroups, ListGroups
 from wire.errors import KafkaError
@@ -29,7 +29,7 @@ def _described(group_id, call, groups):
     if not call.allowed("describe", "group", group_id):
         return Group(group_id=group_id, error_code=errors.GROUP_AUTHORIZATION_FAILED)
     try:
-        group = groups.describe(group_id)
+        group = groups.classic.get(group_id)
     except KafkaError as refusal:
         if refusal.error != errors.GROUP_ID_NOT_FOUND:
             return Group(group_id=group_id, error_code=refusal.error)

@@ -31,7 +31,7 @@ def join_group(request, call, groups):
             call.version >= 9,  # KIP-814
         )
         pending = call.pending()
-        groups.join(request.group_id, join, pending.resolve)
+        groups.classic.join(request.group_id, join, pending.resolve)
         result = pending.wait()
     Member = JoinGroup.Response.Members
     return JoinGroup.reply(
@@ -57,7 +57,7 @@ def sync_group(request, call, groups):
         result = SyncResult(errors.GROUP_AUTHORIZATION_FAILED)
     else:
         pending = call.pending()
-        groups.sync(
+        groups.classic.sync(
             request.group_id,
             request.member_id,
             request.group_instance_id,
@@ -80,7 +80,7 @@ def sync_group(request, call, groups):
 def heartbeat(request, call, groups):
     if not _may_read(call, request.group_id):
         return Heartbeat.reply(error_code=errors.GROUP_AUTHORIZATION_FAILED)
-    error = groups.heartbeat(request.group_id, request.member_id, request.group_instance_id, request.generation_id)
+    error = groups.classic.heartbeat(request.group_id, request.member_id, request.group_instance_id, request.generation_id)
     return Heartbeat.reply(error_code=error)
 
 
@@ -93,7 +93,7 @@ def leave_group(request, call, groups):
     else:
         leaving = [(member.member_id, member.group_instance_id, member.reason) for member in request.members]
     try:
-        codes = groups.leave(request.group_id, leaving)
+        codes = groups.classic.leave(request.group_id, leaving)
     except KafkaError as refusal:
         return LeaveGroup.reply(error_code=refusal.error)
     if call.version < 3:

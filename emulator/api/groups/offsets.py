@@ -95,7 +95,7 @@ def _commit(request, accepted, version, groups):
     """The error codes of the accepted partitions, topic by topic."""
     topics = _positions(accepted)
     try:
-        return groups.commit_offsets(
+        return groups.offsets.commit(
             request.group_id,
             request.member_id,
             request.group_instance_id,
@@ -135,7 +135,7 @@ def txn_offset_commit(request, call, cluster, configs, groups, transactions):
             if not request.group_id:
                 raise KafkaError(errors.INVALID_GROUP_ID)
             _join_transaction(request, call, configs, groups, transactions)
-            codes = groups.commit_transactional_offsets(
+            codes = groups.offsets.commit_in_transaction(
                 request.group_id, request.member_id, request.group_instance_id, request.generation_id,
                 (request.producer_id, request.producer_epoch), _positions(accepted),
             )  # fmt: skip
@@ -200,11 +200,11 @@ def _fetch(group_id, member_id, member_epoch, asked_topics, require_stable, Topi
     if not call.allowed("describe", "group", group_id):
         return errors.GROUP_AUTHORIZATION_FAILED, []
     try:
-        committed = groups.fetch_offsets(group_id, member_id, member_epoch)
+        committed = groups.offsets.fetch(group_id, member_id, member_epoch)
     except KafkaError as refusal:
         return refusal.error, []
     def position(name, index, offset):
-        if require_stable and groups.is_pending(group_id, name, index):
+        if require_stable and groups.offsets.is_pending(group_id, name, index):
             return _nothing(Topic, index, errors.UNSTABLE_OFFSET_COMMIT)
         return _position(Topic, index, offset)
 
@@ -285,7 +285,7 @@ def offset_delete(request, call, cluster, groups):
         if indexes:
             accepted.append((asked, indexes))
     try:
-        codes = groups.delete_offsets(request.group_id, [(asked.name, indexes) for asked, indexes in accepted])
+        codes = groups.offsets.delete(request.group_id, [(asked.name, indexes) for asked, indexes in accepted])
     except KafkaError as refusal:
         return OffsetDelete.reply(error_code=refusal.error)
     for asked, indexes in accepted:

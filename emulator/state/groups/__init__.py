@@ -1,7 +1,7 @@
 """Groups: who is in them, what they agreed on, and the offsets that they committed.
 
-`classic` is one group of the classic protocol as a state machine, `members` its members and `sessions` their
-deadlines, `messages` what it is asked and answers, `offsets` the committed offsets, and `coordinator` the one
-door to all of them. `consumer/` has the groups of the consumer protocol, `assignors/` who gets which partitions there,
-`topics` what groups know of topics, and `java` the order of Java's hash maps, on which Kafka's assignments hang.
+`coordinator` is the one door to all of them. Each protocol has a folder, whose `groups` is its door (`protocol` the
+base) and whose `group` is one group: `classic/`, `consumer/` (with `assignors/`, who gets which partitions), `share/`,
+`streams/`; `modern` is what the groups of the last three share. `offsets/` is of all; `table` holds all groups,
+`replay` reads them again, `timers` are their members' deadlines, `topics` what they know of topics.
 """

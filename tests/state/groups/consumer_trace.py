@@ -37,7 +37,7 @@ class ConsumerTrace(Trace):
         member = self.member(name)
         beat = ConsumerHeartbeat(name, member.epoch if epoch is None else epoch, "client", "/host", **fields)
         try:
-            answer = self.groups.consumer_heartbeat(self.group_id, beat, 1)
+            answer = self.groups.consumer.heartbeat(self.group_id, beat, 1)
         except KafkaError as refusal:
             member.answers.append(refusal)
             return
@@ -54,7 +54,7 @@ class ConsumerTrace(Trace):
 
     @property
     def group(self):
-        return self.groups.describe_consumer(self.group_id)
+        return self.groups.consumer.get(self.group_id)
 
     def check_nothing_unread(self):
         super().check_nothing_unread()

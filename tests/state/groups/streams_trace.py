@@ -53,7 +53,7 @@ class StreamsTrace(Trace):
         member = self.member(name)
         beat = StreamsHeartbeat(name, member.epoch if epoch is None else epoch, "client", "/host", **fields)
         try:
-            answer = self.groups.streams_heartbeat(self.group_id, beat)
+            answer = self.groups.streams.heartbeat(self.group_id, beat)
         except KafkaError as refusal:
             member.answers.append(refusal)
             return
@@ -64,7 +64,7 @@ class StreamsTrace(Trace):
 
     @property
     def group(self):
-        return self.groups.describe_streams(self.group_id)
+        return self.groups.streams.get(self.group_id)
 
     def check_nothing_unread(self):
         super().check_nothing_unread()

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from emulator.state.groups.classic import TRANSITIONS
+from emulator.state.groups.classic.group import TRANSITIONS
 from tests.state.groups.trace import (
     RANGE, assigned, forget, generation, heartbeat, is_, join, knock, leave, ok, refused, stable, sync, tick, waits,
 )
@@ -291,7 +291,7 @@ def test_a_closed_group_answers_all_that_wait_and_leaves_no_deadline(group):
     group.group.close(errors.NOT_COORDINATOR)
     group >> refused("a", errors.NOT_COORDINATOR) >> is_("Dead")
     assert group.patience.next_deadline() is None
-    assert group.time.next_deadline() == group.groups._cleaning.at
+    assert group.time.next_deadline() == group.groups._retention.next.at
 
 
 def test_the_table_names_every_state_and_ends_in_dead():

@@ -65,7 +65,7 @@ def test_an_upgraded_group_is_rebuilt(group):
 
 def test_the_last_consumer_leaves_and_the_group_is_classic_again(group):
     group << old << joins("new") >> has("new", 2, nothing=True) << leaves("new") >> goes_on("new", epoch=-1)
-    downgraded = group.groups.describe("g")
+    downgraded = group.groups.classic.get("g")
     assert (downgraded.state, downgraded.generation_id, len(downgraded.members)) == ("PreparingRebalance", 2, 1)
     group << classic.join("old", protocols=protocols("t")) >> classic.generation(3, leader="old")
     group << beats("new", epoch=2) >> fenced("new", errors.GROUP_ID_NOT_FOUND)
@@ -73,7 +73,7 @@ def test_the_last_consumer_leaves_and_the_group_is_classic_again(group):
 
 def test_a_downgraded_group_is_rebuilt(group):
     group << old << joins("new") >> has("new", 2, nothing=True) << leaves("new") >> goes_on("new", epoch=-1) << restarts
-    rebuilt = group.groups.describe("g")
+    rebuilt = group.groups.classic.get("g")
     assert (rebuilt.type, rebuilt.generation_id, len(rebuilt.members)) == ("classic", 2, 1)
 
 
@@ -82,7 +82,7 @@ def test_a_consumer_whose_session_ends_downgrades_too(group):
     for _ in range(3):
         group << tick(9_000) << heartbeat("old") >> refused("old", errors.REBALANCE_IN_PROGRESS)
     group << tick(9_000) << heartbeat("old") >> refused("old", errors.ILLEGAL_GENERATION)  # it takes that of the epoch
-    assert group.groups.describe("g").state == "PreparingRebalance"
+    assert group.groups.classic.get("g").state == "PreparingRebalance"
 
 
 def test_a_classic_member_that_does_not_rejoin_is_out(group):

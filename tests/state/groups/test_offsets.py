@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.state.groups.offsets import CommittedOffset
+from emulator.state.groups.offsets.committed import CommittedOffset
 from tests.state.groups.trace import assigned, generation, heartbeat, is_, join, knock, leave, ok, refused, stable, sync, tick
 from wire import errors
 
@@ -22,7 +22,7 @@ def commit(trace, name=None, offset=1, topic="t", partition=0, metadata="", rete
     leader_epoch = 5 if retention_ms == -1 else -1  # no version has both
     topics = [(topic, [(partition, offset, leader_epoch, metadata)])]
     try:
-        [[error]] = trace.groups.commit_offsets(trace.group_id, topics=topics, retention_ms=retention_ms, **identity)
+        [[error]] = trace.groups.offsets.commit(trace.group_id, topics=topics, retention_ms=retention_ms, **identity)
     except errors.KafkaError as refusal:
         return refusal.error
     return error
@@ -32,14 +32,14 @@ def fetched(trace):
     """{(topic, partition): offset}"""
     return {
         (topic, partition): committed.offset
-        for topic, partitions in trace.groups.fetch_offsets(trace.group_id).items()
+        for topic, partitions in trace.groups.offsets.fetch(trace.group_id).items()
         for partition, committed in partitions.items()
     }
 
 
 def deleted(trace, topic="t", partitions=(0,)):
     try:
-        return trace.groups.delete_offsets(trace.group_id, [(topic, partitions)])[topic]
+        return trace.groups.offsets.delete(trace.group_id, [(topic, partitions)])[topic]
     except errors.KafkaError as refusal:
         return refusal.error
 
@@ -47,13 +47,13 @@ def deleted(trace, topic="t", partitions=(0,)):
 def test_a_member_commits_and_anyone_reads(group):
     group << stable("a")
     assert commit(group, "a", 42, metadata="m") == errors.NONE
-    assert group.groups.fetch_offsets("g") == {"t": {0: CommittedOffset(42, 5, "m", group.time.now())}}
+    assert group.groups.offsets.fetch("g") == {"t": {0: CommittedOffset(42, 5, "m", group.time.now())}}
     assert commit(group, "a", 41) == errors.NONE
     assert fetched(group) == {("t", 0): 41}
 
 
 def test_a_group_that_does_not_exist_has_no_offsets(group):
-    assert group.groups.fetch_offsets("nobody") == {}
+    assert group.groups.offsets.fetch("nobody") == {}
 
 
 def test_a_simple_consumer_commits_without_a_generation_and_makes_the_group(group):

@@ -4,7 +4,7 @@ from random import Random
 
 from emulator.state.configs import Configs
 from emulator.state.configs.broker import parse_broker_settings
-from emulator.state.groups.classic import CONSUMER
+from emulator.state.groups.classic.group import CONSUMER
 from emulator.state.log.cleaner import LogCleaner
 from tests.state.groups.test_offsets import DAY, commit, deleted, fetched
 from tests.state.groups.trace import RANGE, Trace, assigned, generation, heartbeat, join, leave, ok, refused, stable, sync, tick
@@ -58,7 +58,7 @@ def test_the_records_of_a_group_and_an_offset(group):
 
 
 def test_one_batch_for_what_one_request_did(group):
-    group.groups.commit_offsets("g", "", None, -1, [("t", [(0, 1, -1, ""), (1, 2, -1, "")]), ("u", [(0, 3, -1, "")])])
+    group.groups.offsets.commit("g", "", None, -1, [("t", [(0, 1, -1, ""), (1, 2, -1, "")]), ("u", [(0, 3, -1, "")])])
     assert deleted(group, "t", [0, 1, 9]) == errors.NONE
     group.groups.topic_deleted("u")
     assert told(group) == [[("t", 0, 1), ("t", 1, 2), ("u", 0, 3)], [("t", 0, None), ("t", 1, None)], [("u", 0, None)]]
@@ -94,7 +94,7 @@ def settings(max_message_bytes):
 
 def test_more_than_a_batch_takes_is_split(group):
     many = [(partition, 1, -1, "m" * 900) for partition in range(30)]
-    limited(group, 10_000).groups.commit_offsets("g", "", None, -1, [("t", many)])
+    limited(group, 10_000).groups.offsets.commit("g", "", None, -1, [("t", many)])
     assert [len(batch) for batch in group.stored()] == [10, 10, 10]
 
 
@@ -155,7 +155,7 @@ def described(trace):
             group.state, group.generation_id, group.protocol_type, group.protocol_name,
             group.members.leader, [member(it, group.protocol_name) for it in group.members], group.members.static,
             group.subscribed_topics, group.generation_id and group.is_empty and group.state_timestamp,
-            trace.groups.fetch_offsets(group.group_id),
+            trace.groups.offsets.fetch(group.group_id),
         )
         for group in trace.groups.list()
     }
@@ -166,7 +166,7 @@ def test_members_go_on_with_a_coordinator_that_was_rebuilt(group):
     commit(group, "a", 5, metadata="m")
     before = described(group)
     assert described(reloaded(group)) == before
-    assert group.groups.heartbeat("g", group.client("b").member_id, None, 1) == errors.NONE
+    assert group.groups.classic.heartbeat("g", group.client("b").member_id, None, 1) == errors.NONE
     assert commit(group, "b", 7) == errors.NONE
     group << join("b", protocols=(*RANGE, ("other", b""))) << join("a") >> generation(2, "b", leader="a")
     group << sync("b") << sync("a", a=b"1", b=b"2") >> assigned(a=b"1", b=b"2")
@@ -244,7 +244,7 @@ def history(chance, trace):
                     ids = {member.member_id: str(chance.random()).encode() for member in known.members}
                     for member in list(known.members):
                         sending = ids if member.member_id == known.members.leader else {}
-                        trace.groups.sync(known.group_id, member.member_id, member.group_instance_id, known.generation_id,
+                        trace.groups.classic.sync(known.group_id, member.member_id, member.group_instance_id, known.generation_id,
                                           None, None, sending, lambda result: None)
             if all(known.state in ("Empty", "Stable") for known in trace.groups.list()):
                 return

@@ -100,7 +100,7 @@ class Trace:
 
     @property
     def group(self):
-        return self.groups.describe(self.group_id)
+        return self.groups.classic.get(self.group_id)
 
     def ask(self, client):
         """A respond callback for one request of the client."""
@@ -145,7 +145,7 @@ def join(*names, instance=None, member_id=None, protocols=RANGE, protocol_type="
                                rebalance=rebalance, client_id=client_id) >> refused(name, errors.MEMBER_ID_REQUIRED)
             request = Join(client.member_id if member_id is None else member_id, instance, client_id or name, "/127.0.0.1",
                            session, rebalance, protocol_type, protocols, None, version >= 4, version >= 9)
-            trace.groups.join(trace.group_id, request, trace.ask(client))
+            trace.groups.classic.join(trace.group_id, request, trace.ask(client))
 
     return step
 
@@ -162,7 +162,7 @@ def sync(*names, generation=None, member_id=None, instance=None, protocol_type=N
         ids = {trace.client(name).member_id: assignment for name, assignment in assignments.items()}
         for name in names:
             client = trace.client(name)
-            trace.groups.sync(
+            trace.groups.classic.sync(
                 trace.group_id,
                 client.member_id if member_id is None else member_id,
                 client.instance if instance is None else instance,
@@ -180,7 +180,7 @@ def heartbeat(*names, generation=None, member_id=None, instance=None):
     def step(trace):
         for name in names:
             client = trace.client(name)
-            error = trace.groups.heartbeat(
+            error = trace.groups.classic.heartbeat(
                 trace.group_id,
                 client.member_id if member_id is None else member_id,
                 client.instance if instance is None else instance,
@@ -196,7 +196,7 @@ def leave(*names):
 
     def step(trace):
         clients = [trace.client(name) for name in names]
-        errors_ = trace.groups.leave(trace.group_id, [(client.member_id, client.instance, None) for client in clients])
+        errors_ = trace.groups.classic.leave(trace.group_id, [(client.member_id, client.instance, None) for client in clients])
         for client, error in zip(clients, errors_):
             client.answers.append(SimpleNamespace(error=error))
 

@@ -17,7 +17,7 @@ def producer(world, version):
 def test_committed_offsets_count_with_the_transaction(world, producer):
     producer.commit_offset("g", "t", 5)
     assert world.committed_offset("g", "t") == "unstable"
-    assert world.groups.fetch_offsets("g") == {}
+    assert world.groups.offsets.fetch("g") == {}
     producer.commit()
     assert world.committed_offset("g", "t") == 5
 
@@ -26,7 +26,7 @@ def test_aborted_offsets_never_count(world, producer):
     producer.commit_offset("g", "t", 5)
     producer.commit()
     producer.commit_offset("g", "t", 9)
-    assert world.groups.fetch_offsets("g")["t"][0].offset == 5
+    assert world.groups.offsets.fetch("g")["t"][0].offset == 5
     producer.abort()
     assert world.committed_offset("g", "t") == 5
 
@@ -43,7 +43,7 @@ def test_two_transactions_may_be_open_for_one_group(world, version):
 
 def test_a_later_commit_outside_of_the_transaction_wins(world, producer):
     producer.commit_offset("g", "t", 5)
-    world.groups.commit_offsets("g", "", None, -1, [("t", [(0, 7, -1, "")])])
+    world.groups.offsets.commit("g", "", None, -1, [("t", [(0, 7, -1, "")])])
     assert world.committed_offset("g", "t") == "unstable"
     producer.commit()
     assert world.committed_offset("g", "t") == 7
@@ -93,7 +93,7 @@ def test_pending_offsets_are_transactional_records(world, producer):
 
 def test_who_names_a_member_must_be_one(world, producer):
     def commit(generation, member=""):
-        return world.groups.commit_transactional_offsets("g", member, None, generation, (producer.producer_id, 0), [("t", [(0, 1, -1, "")])])
+        return world.groups.offsets.commit_in_transaction("g", member, None, generation, (producer.producer_id, 0), [("t", [(0, 1, -1, "")])])
 
     with pytest.raises(KafkaError) as caught:
         commit(3)

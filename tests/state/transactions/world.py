@@ -81,9 +81,9 @@ class World:
 
     def committed_offset(self, group, topic, index=0):
         """The offset, None when there is none, "unstable" while a transaction may change it."""
-        if self.groups.is_pending(group, topic, index):
+        if self.groups.offsets.is_pending(group, topic, index):
             return "unstable"
-        found = self.groups.fetch_offsets(group).get(topic, {}).get(index)
+        found = self.groups.offsets.fetch(group).get(topic, {}).get(index)
         return found and found.offset
 
 
@@ -158,7 +158,7 @@ class Producer:
     def commit_offset(self, group, topic, offset, index=0):
         groups = self.world.groups
         self._join(CONSUMER_OFFSETS, groups.partition_for(group))
-        [[code]] = groups.commit_transactional_offsets(
+        [[code]] = groups.offsets.commit_in_transaction(
             group, "", None, -1, (self.producer_id, self.epoch), [(topic, [(index, offset, -1, "")])]
         )
         assert code == errors.NONE

@@ -16,7 +16,7 @@ from emulator.state.groups.consumer.member import (
 )
 from emulator.state.groups.consumer.messages import HeartbeatAnswer
 from emulator.state.groups.consumer.reconcile import check_epoch, reconcile
-from emulator.state.groups.consumer.state import DEAD, EMPTY, GroupState, ResolvedRegex
+from emulator.state.groups.consumer.state import GroupState, ResolvedRegex
 from emulator.state.groups.timers import REBALANCE, Timers
 from emulator.state.java import hash_order, string_hash, timeline_order
 from emulator.state.regex import InvalidRegex, compile_regex
@@ -30,7 +30,7 @@ REGEX_REFRESH_INTERVAL_MS = 600_000
 _NEVER = -(1 << 63)
 
 
-class ConsumerGroup(GroupState, ClassicMembers):
+class ConsumerGroup(ClassicMembers, GroupState):
     """`environment`: see there. Methods raise KafkaError with Kafka's words."""
 
     type = "consumer"
@@ -227,9 +227,10 @@ class ConsumerGroup(GroupState, ClassicMembers):
 
         self.timers.wait(REBALANCE, member_id, member.rebalance_timeout_ms, due)
 
-    def topics_changed(self):
-        """A topic that somebody subscribes to was made, deleted, or got partitions."""
-        self._topics_changed = True
+    def topic_changed(self, name):
+        """A topic was made, deleted, or got partitions."""
+        if self.subscribes_to(name):
+            self._topics_changed = True
 
     # -- regular expressions -----------------------------------------------------------------------
 
@@ -323,12 +324,6 @@ class ConsumerGroup(GroupState, ClassicMembers):
 
     # -- who is who --------------------------------------------------------------------------------
 
-    def member(self, member_id):
-        member = self.members.get(member_id)
-        if member is None:
-            raise KafkaError(errors.UNKNOWN_MEMBER_ID, f"Member {member_id} is not a member of group {self.group_id}.")
-        return member
-
     def static_member(self, instance_id):
         return self.members.get(self.static.get(instance_id))
 
@@ -377,27 +372,12 @@ class ConsumerGroup(GroupState, ClassicMembers):
     def _stale(member):
         return errors.STALE_MEMBER_EPOCH if member.classic is None else errors.ILLEGAL_GENERATION
 
-    def check_offset_delete(self):
-        """Offsets of topics that nobody subscribes to may go at any time."""
-
-    def check_delete(self):
-        if self.state != EMPTY:
-            raise KafkaError(errors.NON_EMPTY_GROUP)
-
-    @staticmethod
-    def retention_starts(commit_timestamp):
-        return commit_timestamp
-
     def resume(self):
         """The group was rebuilt from its records: sessions start now, revocations are waited for anew."""
         for member in self.members.values():
             self.timers.extend_session(member.member_id, self.env.configs(self.group_id).consumer_session_timeout_ms)
             if member.classic is None:
                 self._watch_revocation(member)
-
-    def close(self, error=None):
-        self.timers.close()
-        self._closed = True
 
 
 class _Change:
@@ -413,6 +393,3 @@ class _Change:
 
 def _said(value, before):
     return before if value is None else value
-
-
-__all__ = ["DEAD", "ConsumerGroup"]

@@ -8,33 +8,33 @@ import logging
 from emulator.state.groups.consumer import convert
 from emulator.state.groups.consumer.group import ConsumerGroup
 from emulator.state.groups.consumer.member import JOINING, LEAVING, LEAVING_FOR_A_WHILE
+from emulator.state.groups.consumer.records import KINDS
+from emulator.state.groups.protocol import TopicsProtocol
 from wire import errors
 from wire.errors import KafkaError
 
 log = logging.getLogger(__name__)
 
 
-class ConsumerGroups:
-    """`groups` is {group_id: group of any kind}; `forget(group)` takes one out of it; `add(group)` puts one in."""
+class ConsumerGroups(TopicsProtocol):
+    type = "consumer"
+    kinds = KINDS
 
-    def __init__(self, groups, env, add, forget):
-        self._groups = groups
-        self._env = env
-        self._add = add
-        self._forget = forget
-        env.topics.on_change.append(self._topic_changed)
+    def make(self, group_id):
+        return ConsumerGroup(group_id, self.env)
 
     def heartbeat(self, group_id, beat, version):
         """A ConsumerHeartbeat; gives a HeartbeatAnswer, raises KafkaError."""
-        _check(group_id, beat, version, self._env.settings.group_consumer_assignors)
-        with self._env.batch:
+        _check(group_id, beat, version, self.env.settings.group_consumer_assignors)
+        with self.env.batch:
             if beat.member_epoch < JOINING:
                 return self.get(group_id).consumer_leave(beat)
-            group = self._groups.get(group_id)
-            if group is None or group.type != "consumer":
+            group = self.table.get(group_id)
+            if group is None or group.type != self.type:
                 if beat.member_epoch != JOINING:
-                    known = f"Consumer group {group_id} not found." if group is None else f"Group {group_id} is not a consumer group."
-                    raise KafkaError(errors.GROUP_ID_NOT_FOUND, known)
+                    if group is not None:
+                        raise self.not_ours(group_id)
+                    raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Consumer group {group_id} not found.")
                 group = self._begin(group_id, group, beat)
             else:
                 group.check_heartbeat(beat)
@@ -42,46 +42,25 @@ class ConsumerGroups:
 
     def _begin(self, group_id, before, beat):
         """The new group that this heartbeat makes, of nothing or of a classic one."""
-        group = ConsumerGroup(group_id, self._env)
+        group = self.make(group_id)
         if before is None or before.type == "classic" and before.is_empty:
             group.check_heartbeat(beat)
         elif before.type == "classic":
-            convert.check_upgrade(before, self._env.settings)
+            convert.check_upgrade(before, self.env.settings)
             convert.to_consumer(before, group)
             group.check_heartbeat(beat)
             before.tell_to_rejoin()
             log.info("group %s was a classic group of %d members", group_id, len(group.members))
         else:
-            raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a consumer group.")
+            raise self.not_ours(group_id)
         if before is not None:
-            self._forget(before)
-        self._add(group)
+            self.table.remove(before)
+        self.table.put(group)
         if group.members:
             group.write_all()
             for member in group.members.values():
                 group.timers.extend_session(member.member_id, member.classic.session_timeout_ms)
         return group
-
-    def restore(self, group_id, replay):
-        """Take over a group that was read from its records. Sessions of members start anew."""
-        group = ConsumerGroup(group_id, self._env)
-        replay.fill(group)
-        self._add(group)
-        group.resume()
-
-    def get(self, group_id):
-        """The ConsumerGroup. KafkaError GROUP_ID_NOT_FOUND."""
-        group = self._groups.get(group_id)
-        if group is None:
-            raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
-        if group.type != "consumer":
-            raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a consumer group.")
-        return group
-
-    def _topic_changed(self, name):
-        for group in self._groups.values():
-            if group.type == "consumer" and group.subscribes_to(name):
-                group.topics_changed()
 
 
 def _check(group_id, beat, version, assignors):

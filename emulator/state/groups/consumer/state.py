@@ -7,13 +7,12 @@ is in `group`. Source: ConsumerGroup, ModernGroup, GroupCoordinatorRecordHelpers
 from typing import NamedTuple
 
 from emulator.state.groups.consumer import records
-from emulator.state.groups.consumer.member import NOTHING
+from emulator.state.groups.consumer.member import NOTHING, ConsumerMember
+from emulator.state.groups.modern import DEAD, EMPTY, ModernGroup
 
-EMPTY = "Empty"
 ASSIGNING = "Assigning"  # there is no target yet for the group's epoch
 RECONCILING = "Reconciling"  # somebody is still on its way to the target
 STABLE = "Stable"
-DEAD = "Dead"
 
 
 class ResolvedRegex(NamedTuple):
@@ -24,7 +23,7 @@ class ResolvedRegex(NamedTuple):
     timestamp: int
 
 
-class GroupState:
+class GroupState(ModernGroup):
     """`write(key, value)` gets the bytes of each record, value None for a tombstone."""
 
     def __init__(self, group_id, write):
@@ -42,7 +41,6 @@ class GroupState:
         self._by_name = {}  # topic name -> how many members subscribe to it by name
         self._by_regex = {}  # expression -> how many members subscribe by it
         self._write = write
-        self._closed = False
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -66,6 +64,21 @@ class GroupState:
         self._take(member)
         if target is not None:
             self.target[member.member_id] = target
+
+    def restore(self, values):
+        """Be the group that these replay.Values tell of."""
+        epoch, assignment = values.one(records.Group), values.one(records.TargetMetadata)
+        if epoch is not None:
+            self.group_epoch, self.metadata_hash = epoch.epoch, epoch.metadata_hash
+        if assignment is not None:
+            self.assignment_epoch, self.assignment_timestamp = assignment.assignment_epoch, assignment.assignment_timestamp
+        targets, currents = values.all(records.Target), values.all(records.Current)
+        for member_id, value in values.all(records.Metadata).items():
+            member = records.with_metadata(ConsumerMember(member_id), value)
+            target = targets.get(member_id)
+            self.adopt(records.with_assignment(member, currents.get(member_id)), target and records.target_of(target))
+        for expression, value in values.all(records.Regex).items():
+            self.regexes[expression] = ResolvedRegex(frozenset(value.topics), value.version, value.timestamp)
 
     def drop_member(self, member_id):
         member = self.members.pop(member_id)
@@ -143,7 +156,7 @@ class GroupState:
 
     @property
     def state(self):
-        if self._closed:
+        if self.is_closed:
             return DEAD
         if not self.members:
             return EMPTY
@@ -151,10 +164,6 @@ class GroupState:
             return ASSIGNING
         settled = all(member.is_reconciled_to(self.assignment_epoch) for member in self.members.values())
         return STABLE if settled else RECONCILING
-
-    @property
-    def is_empty(self):
-        return not self.members
 
     def subscribers(self, expression):
         """How many members subscribe by this regular expression."""

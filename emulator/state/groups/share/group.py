@@ -8,7 +8,7 @@ ShareGroupAssignmentBuilder of Kafka 4.3.1; KIP-932.
 import logging
 
 from emulator.state.groups.consumer.messages import HeartbeatAnswer
-from emulator.state.groups.messages import JoinResult, SyncResult
+from emulator.state.groups.modern import DEAD, EMPTY, ModernGroup
 from emulator.state.groups.share import assignor, records
 from emulator.state.groups.share.member import JOINING, ShareMember
 from emulator.state.groups.timers import Timers
@@ -17,15 +17,16 @@ from wire.errors import KafkaError
 
 log = logging.getLogger(__name__)
 
-EMPTY, STABLE, DEAD = "Empty", "Stable", "Dead"
+STABLE = "Stable"
 
 
-class ShareGroup:
+class ShareGroup(ModernGroup):
     """`env`: groups.environment.Environment; `persister`: share.persister.Persister."""
 
     type = "share"
     protocol_type = "share"
     protocol_name = None
+    expires = False
 
     def __init__(self, group_id, env, persister):
         self.group_id = group_id
@@ -40,19 +41,30 @@ class ShareGroup:
         self.initialized = {}  # topic_id -> (name, frozenset of partitions)
         self.is_stale = False  # a topic that it subscribes to has changed
         self._persister = persister
-        self._timers = Timers(env.time, env.patience, self._session_expired)
-        self._closed = False
+        self.timers = Timers(env.time, env.patience, self._session_expired)
 
     @property
     def state(self):
-        return DEAD if self._closed else STABLE if self.members else EMPTY
-
-    @property
-    def is_empty(self):
-        return not self.members
+        return DEAD if self.is_closed else STABLE if self.members else EMPTY
 
     def _write(self, record):
         self.env.write(self.group_id, *record)
+
+    def restore(self, values):
+        """Be the group that these replay.Values tell of."""
+        epoch, assignment = values.one(records.Group), values.one(records.TargetMetadata)
+        if epoch is not None:
+            self.group_epoch, self.metadata_hash = epoch.epoch, epoch.metadata_hash
+        if assignment is not None:
+            self.assignment_epoch, self.assignment_timestamp = assignment.assignment_epoch, assignment.assignment_timestamp
+        if (state := values.one(records.StatePartitions)) is not None:
+            self.initialized = {
+                topic.topic_id: (topic.topic_name, frozenset(topic.partitions)) for topic in state.initialized_topics
+            }
+        self.target = {member_id: records.held(value.topic_partitions) for member_id, value in values.all(records.Target).items()}
+        currents = values.all(records.Current)
+        for member_id, value in values.all(records.Member).items():
+            self.members[member_id] = records.member_of(member_id, value, currents.get(member_id))
 
     # -- heartbeats --------------------------------------------------------------------------------
 
@@ -85,7 +97,7 @@ class ShareGroup:
             self._write(records.current_assignment(self.group_id, member))
             self.members[member.member_id] = member
         config = self.env.configs(self.group_id)
-        self._timers.extend_session(member.member_id, config.share_session_timeout_ms)
+        self.timers.extend_session(member.member_id, config.share_session_timeout_ms)
         tells = beat.member_epoch == JOINING or beat.subscribed_topic_names is not None or before.assigned != member.assigned
         return HeartbeatAnswer(
             member.member_id, member.member_epoch, config.share_heartbeat_interval_ms, member.assigned if tells else None
@@ -202,7 +214,7 @@ class ShareGroup:
         with self.env.batch:
             self._write_partitions()
 
-    def topics_changed(self, name):
+    def topic_changed(self, name):
         """A topic was made, deleted or got partitions."""
         gone = [topic_id for topic_id in self.initialized if self.env.topics.name_of(topic_id) is None]
         if gone:
@@ -226,7 +238,7 @@ class ShareGroup:
     def _remove(self, member_id):
         del self.members[member_id]
         self.target.pop(member_id, None)
-        self._timers.forget(member_id)
+        self.timers.forget(member_id)
         for tombstone in records.no_member(self.group_id, member_id):
             self._write(tombstone)
         self._set_epoch(self.group_epoch + 1, self.env.topics.hash_of(self.subscribed_topics()))
@@ -237,18 +249,6 @@ class ShareGroup:
             self._remove(member_id)
 
     # -- what its coordinator asks of every group --------------------------------------------------
-
-    def join(self, join, respond):
-        respond(JoinResult(errors.INCONSISTENT_GROUP_PROTOCOL))
-
-    def sync(self, *request):
-        request[-1](SyncResult(errors.UNKNOWN_MEMBER_ID))
-
-    def heartbeat(self, member_id, group_instance_id, generation_id):
-        return errors.UNKNOWN_MEMBER_ID
-
-    def leave(self, identities):
-        return [errors.UNKNOWN_MEMBER_ID] * len(identities)
 
     def check_offset_commit(self, *_, **__):
         raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {self.group_id} is not a consumer group.")
@@ -280,8 +280,4 @@ class ShareGroup:
     def resume(self):
         """The group was rebuilt from its records: sessions start now."""
         for member_id in self.members:
-            self._timers.extend_session(member_id, self.env.configs(self.group_id).share_session_timeout_ms)
-
-    def close(self, error=None):
-        self._timers.close()
-        self._closed = True
+            self.timers.extend_session(member_id, self.env.configs(self.group_id).share_session_timeout_ms)

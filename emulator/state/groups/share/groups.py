@@ -7,8 +7,10 @@ deleteShareGroupOffsets of Kafka 4.3.1.
 from typing import NamedTuple
 
 from emulator.state.groups.consumer.messages import HeartbeatAnswer
+from emulator.state.groups.protocol import TopicsProtocol
 from emulator.state.groups.share.group import ShareGroup
 from emulator.state.groups.share.member import JOINING, LEAVING
+from emulator.state.groups.share.records import KINDS
 from emulator.state.share.persister import NO_OFFSET
 from wire import errors
 from wire.errors import KafkaError
@@ -25,68 +27,45 @@ class ShareOffset(NamedTuple):
     complete: int = NO_OFFSET
 
 
-class ShareGroups:
-    """`groups` is {group_id: group of any kind}; `add(group)` puts one in; `check(group_id)` raises when it is not ours."""
+class ShareGroups(TopicsProtocol):
+    """`persister`: share.persister.Persister."""
 
-    def __init__(self, groups, env, persister, add, check):
-        self._groups = groups
-        self._env = env
+    type = "share"
+    kinds = KINDS
+
+    def __init__(self, table, env, persister):
+        super().__init__(table, env)
         self._persister = persister
-        self._add = add
-        self._check_ours = check
-        env.topics.on_change.append(self._topic_changed)
+
+    def make(self, group_id):
+        return ShareGroup(group_id, self.env, self._persister)
 
     def heartbeat(self, group_id, beat):
         """A ShareHeartbeat; gives a HeartbeatAnswer. KafkaError."""
         _check(group_id, beat)
         if beat.member_epoch == LEAVING:
-            with self._env.batch:
+            with self.env.batch:
                 self.get(group_id).share_leave(beat.member_id)
             return HeartbeatAnswer(beat.member_id, beat.member_epoch)
-        group = self._groups.get(group_id)
+        group = self.table.get(group_id)
         if group is None:
-            self._check_ours(group_id)
             if beat.member_epoch != JOINING:
                 raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Share group {group_id} not found.")
-            group = ShareGroup(group_id, self._env, self._persister)
-            self._add(group)
-        elif group.type != ShareGroup.type:
-            raise _not_a_share_group(group_id)
-        with self._env.batch:
+            group = self.table.put(self.make(group_id))
+        elif group.type != self.type:
+            raise self.not_ours(group_id)
+        with self.env.batch:
             answer = group.share_heartbeat(beat)
         if missing := group.uninitialized():
             group.initialize({topic_id: dict.fromkeys(partitions, NO_OFFSET) for topic_id, partitions in missing.items()})
         return answer
 
-    def get(self, group_id):
-        """The ShareGroup. KafkaError GROUP_ID_NOT_FOUND."""
-        group = self._groups.get(group_id)
-        if group is None:
-            self._check_ours(group_id)
-            raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
-        if group.type != ShareGroup.type:
-            raise _not_a_share_group(group_id)
-        return group
-
-    def restore(self, group_id, replay):
-        """Rebuild a group from its records."""
-        group = ShareGroup(group_id, self._env, self._persister)
-        replay.fill(group)
-        self._add(group)
-
-    def _topic_changed(self, name):
-        for group in self._groups.values():
-            if group.type == ShareGroup.type:
-                group.topics_changed(name)
-
     # -- offsets -----------------------------------------------------------------------------------
 
     def partitions(self, group_id):
         """{topic_id: sorted partitions} that a group has a state of, none when it is no share group. KafkaError."""
-        group = self._groups.get(group_id)
-        if group is None:
-            self._check_ours(group_id)
-        if group is None or group.type != ShareGroup.type:
+        group = self.table.get(group_id)
+        if group is None or group.type != self.type:
             return {}
         return {topic_id: sorted(partitions) for topic_id, (_, partitions) in group.initialized.items()}
 
@@ -101,15 +80,13 @@ class ShareGroups:
         """Begin anew at {topic_id: {partition: offset}}, for a group that may not be there yet. KafkaError."""
         if not group_id:
             raise KafkaError(errors.INVALID_GROUP_ID, _NO_GROUP_ID)
-        group = self._groups.get(group_id)
+        group = self.table.get(group_id)
         if group is None:
-            self._check_ours(group_id)
             if not offsets:
                 return
-            group = ShareGroup(group_id, self._env, self._persister)
-            self._add(group)
-        elif group.type != ShareGroup.type:
-            raise _not_a_share_group(group_id)
+            group = self.table.put(self.make(group_id))
+        elif group.type != self.type:
+            raise self.not_ours(group_id)
         group.check_delete()
         if offsets:
             group.initialize(offsets)
@@ -123,10 +100,6 @@ class ShareGroups:
     def delete_offsets(self, group_id, topic_ids):
         """Forget where the group stands in these topics."""
         self.get(group_id).uninitialize(topic_ids)
-
-
-def _not_a_share_group(group_id):
-    return KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a share group.")
 
 
 def _check(group_id, beat):

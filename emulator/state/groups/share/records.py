@@ -3,6 +3,7 @@
 Source: GroupCoordinatorRecordHelpers of Kafka 4.3.1.
 """
 
+from emulator.state.groups.share.member import ShareMember
 from wire.internal.share_groups import (
     ShareGroupCurrentMemberAssignment as Current,
     ShareGroupMemberMetadata as Member,
@@ -84,3 +85,28 @@ def no_group(group_id, member_ids):
         (Group.key(group_id=group_id), None),
         (StatePartitions.key(group_id=group_id), None),
     ]
+
+
+# -- the way back ----------------------------------------------------------------------------------
+
+
+def member_of(member_id, metadata, current):
+    """The ShareMember of what was written of it; `current` None: it was assigned nothing yet."""
+    member = ShareMember(member_id)._replace(
+        client_id=metadata.client_id,
+        client_host=metadata.client_host,
+        rack_id=metadata.rack_id,
+        subscribed_topic_names=frozenset(metadata.subscribed_topic_names),
+    )
+    if current is None:
+        return member
+    return member._replace(
+        member_epoch=current.member_epoch,
+        previous_member_epoch=current.previous_member_epoch,
+        assigned=held(current.assigned_partitions),
+    )
+
+
+def held(topics):
+    """{topic_id: frozenset of partitions}"""
+    return {topic.topic_id: frozenset(topic.partitions) for topic in topics}

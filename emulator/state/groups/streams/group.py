@@ -9,7 +9,6 @@ Source: GroupMetadataManager.streamsGroupHeartbeat and what it calls, of Kafka 4
 
 import logging
 
-from emulator.state.groups.messages import JoinResult, SyncResult
 from emulator.state.groups.streams.assignor import Assignee, Load, assign
 from emulator.state.groups.streams.endpoints import endpoints_of
 from emulator.state.groups.streams.member import JOINING, NO_TASKS, MemberState, StreamsMember
@@ -19,7 +18,7 @@ from emulator.state.groups.streams.messages import (
     ASSIGNMENT_DELAYED, SHUTDOWN_APPLICATION, STALE_TOPOLOGY, StreamsAnswer,
 )
 from emulator.state.groups.streams.reconcile import check_epoch, reconcile
-from emulator.state.groups.streams.state import EMPTY, GroupState
+from emulator.state.groups.streams.state import GroupState
 from emulator.state.groups.streams.topology import Topology, configure
 from wire import errors
 from wire.errors import KafkaError
@@ -219,9 +218,10 @@ class StreamsGroup(GroupState):
 
         self.timers.wait(REBALANCE, member_id, member.rebalance_timeout_ms, due)
 
-    def topics_changed(self):
-        """A topic that the topology has to do with was made, deleted, or got partitions."""
-        self._topics_changed = True
+    def topic_changed(self, name):
+        """A topic was made, deleted, or got partitions."""
+        if self.needs(name):
+            self._topics_changed = True
 
     def _shut_down(self, member_id):
         if self._wants_shutdown is None:
@@ -253,26 +253,6 @@ class StreamsGroup(GroupState):
             log.info("group %s: the session of member %s expired", self.group_id, member_id)
             self.fence(member_id)
 
-    def member(self, member_id):
-        member = self.members.get(member_id)
-        if member is None:
-            raise KafkaError(errors.UNKNOWN_MEMBER_ID, f"Member {member_id} is not a member of group {self.group_id}.")
-        return member
-
-    # -- the classic protocol has nothing to do here -----------------------------------------------
-
-    def join(self, join, respond):
-        respond(JoinResult(errors.INCONSISTENT_GROUP_PROTOCOL))
-
-    def sync(self, member_id, group_instance_id, generation_id, protocol_type, protocol_name, assignments, respond):
-        respond(SyncResult(errors.UNKNOWN_MEMBER_ID))
-
-    def heartbeat(self, member_id, group_instance_id, generation_id):
-        return errors.UNKNOWN_MEMBER_ID
-
-    def leave(self, identities):
-        return [errors.UNKNOWN_MEMBER_ID] * len(identities)
-
     # -- what the coordinator asks -----------------------------------------------------------------
 
     def check_offset_commit(self, member_id, group_instance_id, member_epoch, version=9, transactional=False):
@@ -303,17 +283,6 @@ class StreamsGroup(GroupState):
         if member_epoch != self.member(member_id).member_epoch:
             raise KafkaError(errors.STALE_MEMBER_EPOCH)
 
-    def check_offset_delete(self):
-        """Offsets of topics that no subtopology reads may go at any time."""
-
-    def check_delete(self):
-        if self.state != EMPTY:
-            raise KafkaError(errors.NON_EMPTY_GROUP)
-
-    @staticmethod
-    def retention_starts(commit_timestamp):
-        return commit_timestamp
-
     def resume(self):
         """The group was rebuilt from its records: sessions start now, revocations are waited for anew."""
         for member in self.members.values():
@@ -321,11 +290,10 @@ class StreamsGroup(GroupState):
             self._watch_revocation(member)
 
     def close(self, error=None):
-        self.timers.close()
+        super().close(error)
         if self._delay is not None:
             self._delay.cancel()
             self._delay = None
-        self._closed = True
 
 
 def _updated(member, beat):

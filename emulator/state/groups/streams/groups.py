@@ -3,63 +3,41 @@
 Source: GroupMetadataManager.getOrCreateStreamsGroup, GroupCoordinatorService of Kafka 4.3.1.
 """
 
+from emulator.state.groups.protocol import TopicsProtocol
 from emulator.state.groups.streams.group import StreamsGroup
 from emulator.state.groups.streams.member import JOINING, LEAVING_FOR_A_WHILE
+from emulator.state.groups.streams.records import KINDS
 from wire import errors
 from wire.errors import KafkaError
 
 
-class StreamsGroups:
-    """`groups` is {group_id: group of any kind}; `forget(group)` takes one out of it; `add(group)` puts one in."""
+class StreamsGroups(TopicsProtocol):
+    type = "streams"
+    kinds = KINDS
 
-    def __init__(self, groups, env, add, forget):
-        self._groups = groups
-        self._env = env
-        self._add = add
-        self._forget = forget
-        env.topics.on_change.append(self._topic_changed)
+    def make(self, group_id):
+        return StreamsGroup(group_id, self.env)
 
     def heartbeat(self, group_id, beat):
         """A StreamsHeartbeat; gives a StreamsAnswer, raises KafkaError."""
         _check_features(beat)
         _check(group_id, beat)
-        with self._env.batch:
+        with self.env.batch:
             if beat.member_epoch < JOINING:
                 return self.get(group_id).streams_leave(beat)
-            group = self._groups.get(group_id)
-            if group is not None and group.type == "streams":
+            group = self.table.get(group_id)
+            if group is not None and group.type == self.type:
                 return group.streams_heartbeat(beat)
             if group is None and beat.member_epoch != JOINING:
                 raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Streams group {group_id} not found.")
             if group is not None and (beat.member_epoch != JOINING or group.type != "classic" or not group.is_empty):
-                raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a streams group.")
-            new = StreamsGroup(group_id, self._env)
+                raise self.not_ours(group_id)
+            new = self.make(group_id)
             answer = new.streams_heartbeat(beat, is_listed=False)
             if group is not None:
-                self._forget(group)  # an empty classic group makes way; its offsets stay
-            self._add(new)
+                self.table.remove(group)  # an empty classic group makes way; its offsets stay
+            self.table.put(new)
             return answer
-
-    def restore(self, group_id, replay):
-        """Take over a group that was read from its records. Sessions of members start anew."""
-        group = StreamsGroup(group_id, self._env)
-        replay.fill(group)
-        self._add(group)
-        group.resume()
-
-    def get(self, group_id):
-        """The StreamsGroup. KafkaError GROUP_ID_NOT_FOUND."""
-        group = self._groups.get(group_id)
-        if group is None:
-            raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
-        if group.type != "streams":
-            raise KafkaError(errors.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a streams group.")
-        return group
-
-    def _topic_changed(self, name):
-        for group in self._groups.values():
-            if group.type == "streams" and group.needs(name):
-                group.topics_changed()
 
 
 def _check_features(beat):

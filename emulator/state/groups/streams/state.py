@@ -4,16 +4,15 @@ Each method that changes something corresponds to one kind of record and hands i
 is in `group`. Source: streams.StreamsGroup of Kafka 4.3.1.
 """
 
+from emulator.state.groups.modern import DEAD, EMPTY, ModernGroup
 from emulator.state.groups.streams import records
 from emulator.state.groups.streams.member import NO_TASKS
 from emulator.state.groups.streams.topology import Topology
 
-EMPTY = "Empty"
 NOT_READY = "NotReady"  # the topology does not go with the topics that there are
 ASSIGNING = "Assigning"  # there is no target yet for the group's epoch
 RECONCILING = "Reconciling"  # somebody is still on its way to the target
 STABLE = "Stable"
-DEAD = "Dead"
 
 
 class Holders:
@@ -52,7 +51,7 @@ def _tasks(tasks):
     return [(subtopology, partition) for subtopology, partitions in tasks.items() for partition in partitions]
 
 
-class GroupState:
+class GroupState(ModernGroup):
     """`write(key, value)` gets the bytes of each record, value None for a tombstone."""
 
     def __init__(self, group_id, write):
@@ -68,7 +67,6 @@ class GroupState:
         self.target = {}  # member_id -> Tasks
         self.holders = Holders()
         self._write = write
-        self._closed = False
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -93,6 +91,25 @@ class GroupState:
         """A member of a group that is being made; nothing is written."""
         self._put(member)
         self.target[member.member_id] = target
+
+    def restore(self, values):
+        """Be the group that these replay.Values tell of."""
+        epoch, assignment, topology = map(values.one, (records.Group, records.TargetMetadata, records.TopologyRecord))
+        if epoch is not None:
+            self.group_epoch, self.metadata_hash = epoch.epoch, epoch.metadata_hash
+            self.validated_topology_epoch = epoch.validated_topology_epoch
+            self.assignment_configs = {config.key: config.value for config in epoch.last_assignment_configs or ()}
+        if assignment is not None:
+            self.assignment_epoch, self.assignment_timestamp = assignment.assignment_epoch, assignment.assignment_timestamp
+        if topology is not None:
+            self.topology = Topology(topology)
+        targets, currents = values.all(records.Target), values.all(records.Current)
+        for member_id, value in values.all(records.Metadata).items():
+            target = targets.get(member_id)
+            self.adopt(
+                records.member_of(member_id, value, currents.get(member_id)),
+                NO_TASKS if target is None else records.target_of(target),
+            )
 
     def drop_member(self, member_id):
         self.holders.release(self.members.pop(member_id))
@@ -130,7 +147,7 @@ class GroupState:
 
     @property
     def state(self):
-        if self._closed:
+        if self.is_closed:
             return DEAD
         if not self.members:
             return EMPTY
@@ -140,10 +157,6 @@ class GroupState:
             return ASSIGNING
         settled = all(member.is_reconciled_to(self.assignment_epoch) for member in self.members.values())
         return STABLE if settled else RECONCILING
-
-    @property
-    def is_empty(self):
-        return not self.members
 
     def target_of(self, member_id):
         return self.target.get(member_id, NO_TASKS)

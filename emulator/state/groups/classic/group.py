@@ -11,9 +11,10 @@ KIP-134 (initial delay), KIP-345 (static members), KIP-394 (member ids), KIP-559
 
 import logging
 
-from emulator.state.groups.members import Member, Members
+from emulator.state.groups.classic import records
+from emulator.state.groups.classic.members import Member, Members
 from emulator.state.groups.messages import JoinResult, SyncResult
-from emulator.state.groups.sessions import Sessions
+from emulator.state.groups.classic.sessions import Sessions
 from wire import errors, internal
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class ClassicGroup:
     """See the module. `store(group)` is called whenever the group's metadata changed for good."""
 
     type = "classic"
+    expires = True
 
     __slots__ = (
         "group_id",
@@ -84,19 +86,23 @@ class ClassicGroup:
         self._sync_deadline = None
         self._unsynced = set()
 
-    def restore(self, generation_id, protocol_type, protocol_name, leader, state_timestamp, members):
-        """Be the group that was stored: `members` is [(Join, assignment)]. Their sessions start now."""
-        self.generation_id = generation_id
-        self.protocol_type = protocol_type
-        self.protocol_name = protocol_name
-        for join, assignment in members:
-            member = Member(join.member_id, join, assignment)
-            self.members.add(member)
-            self._sessions.extend(member, member.session_timeout_ms)
-        self.members.leader = leader
-        self.state = STABLE if members else EMPTY
-        self.state_timestamp = state_timestamp
+    def restore(self, values):
+        """Be the group that these replay.Values tell of."""
+        value = values.one(records.Kind)
+        self.generation_id = value.generation
+        self.protocol_type = value.protocol_type or None
+        self.protocol_name = value.protocol
+        for join, assignment in records.members(value):
+            self.members.add(Member(join.member_id, join, assignment))
+        self.members.leader = value.leader
+        self.state = STABLE if self.members else EMPTY
+        self.state_timestamp = value.current_state_timestamp
         self.subscribed_topics = self._subscription()
+
+    def resume(self):
+        """The group was rebuilt from its records: sessions start now."""
+        for member in self.members:
+            self._sessions.extend(member, member.session_timeout_ms)
         if len(self.members) > self._settings.group_max_size:
             self._prepare_rebalance("it was loaded with more members than group.max.size allows")
 
