@@ -37,6 +37,7 @@ def consumer_group_heartbeat(request, call, groups):
         None
         if request.topic_partitions is None
         else [(owned.topic_id, owned.partitions) for owned in request.topic_partitions],
+        call.connection,
     )
     try:
         answer = groups.consumer.heartbeat(request.group_id, beat, call.version)

@@ -84,6 +84,7 @@ def _heartbeat(request, call):
         request.task_offsets is not None,
         request.task_end_offsets is not None,
         request.shutdown_application,
+        call.connection,
     )
 
 

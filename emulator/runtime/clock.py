@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_TIMER_S = 60.0  # wall time may be set while we sleep; look again at least this often
 _PAUSE_MS = 1  # between slices of longer work
+_GLANCE_S = 0.001  # long enough for the event loop to look at every socket
 _SLICE_S = 0.003  # of an advance, before clients are served again
 LATEST_MS = 253_402_300_799_999  # the last of the year 9999, where dates end in most languages
 
@@ -72,6 +73,7 @@ class ManualClock(VirtualClock):
         if ms < 0:
             raise ValueError("time does not go back")
         with self._turn:
+            sleep(_GLANCE_S)  # who has just hung up is not connected any more
             if self._now + ms > LATEST_MS:
                 raise ValueError("time ends with the year 9999")
             self._advancing, self.tally = True, {}

@@ -166,6 +166,7 @@ class Connection:
         self._readable = loop.io(sock.fileno(), 1)
         self._writable = None
         self.greenlet = None
+        self.is_open = True
         self.on_close = []  # called with the connection once it has ended
 
     # -- serving ------------------------------------------------------------------------------
@@ -349,6 +350,7 @@ class Connection:
 
     def close(self):
         """Close the socket; safe to call twice, and from outside the serving greenlet."""
+        self.is_open = False
         self.server.forget(self)
         gone, self.on_close = self.on_close, []
         for ended in gone:

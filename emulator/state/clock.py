@@ -38,9 +38,7 @@ class Clock:
     order in which they were made.
     """
 
-    # While an advance goes on that connected clients are to survive: how far it goes (ms). A session that falls due
-    # then is prolonged by it when its client is there: the client, whose own time does not jump, could send no heartbeat.
-    spared_ms = 0
+    spared_ms = 0  # how far the advance goes that is under way and that connected clients are to survive
 
     def __init__(self):
         self._heap = []
@@ -65,6 +63,14 @@ class Clock:
     def soon(self, action):
         """Call `action()`, a slice of longer work, after others have had a turn."""
         return self.after(0, action)
+
+    def spared(self, client):
+        """By how much (ms) a session that is due now is to be prolonged.
+
+        The client's own time does not jump with an advance: it could send no heartbeat. `client.is_open` says whether it
+        is there; None is not.
+        """
+        return self.spared_ms if client is not None and client.is_open else 0
 
     def happened(self, what, count=1):
         """Told of each thing that only time brought about, by a plural noun such as "sessions expired"."""
@@ -128,7 +134,7 @@ class VirtualClock(Clock):
     def steps(self, ms, expire_sessions):
         """As `advance`, and yields after each deadline: others may have a turn there, but none of them may advance.
 
-        Without `expire_sessions` those of clients that are connected survive, see `spared_ms`.
+        Without `expire_sessions` those of clients that are connected survive, see `spared`.
         """
         end = self._now + ms
         self.spared_ms = 0 if expire_sessions else ms

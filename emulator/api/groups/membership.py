@@ -29,6 +29,7 @@ def join_group(request, call, groups):
             request.reason,
             call.version >= 4,  # KIP-394
             call.version >= 9,  # KIP-814
+            call.connection,
         )
         pending = call.pending()
         groups.classic.join(request.group_id, join, pending.resolve)
@@ -80,7 +81,9 @@ def sync_group(request, call, groups):
 def heartbeat(request, call, groups):
     if not _may_read(call, request.group_id):
         return Heartbeat.reply(error_code=errors.GROUP_AUTHORIZATION_FAILED)
-    error = groups.classic.heartbeat(request.group_id, request.member_id, request.group_instance_id, request.generation_id)
+    error = groups.classic.heartbeat(
+        request.group_id, request.member_id, request.group_instance_id, request.generation_id, call.connection
+    )
     return Heartbeat.reply(error_code=error)
 
 

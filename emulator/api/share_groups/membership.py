@@ -30,6 +30,7 @@ def share_group_heartbeat(request, call, groups):
         f"/{call.client_host}",
         request.rack_id,
         request.subscribed_topic_names,
+        call.connection,
     )
     try:
         answer = groups.share.heartbeat(request.group_id, beat)

@@ -9,7 +9,10 @@ from wire import errors
 
 
 class Join(NamedTuple):
-    """What a JoinGroup request asks for. Times in ms; `protocols` is ((name, metadata bytes), ...)."""
+    """What a JoinGroup request asks for. Times in ms; `protocols` is ((name, metadata bytes), ...).
+
+    `client`: the connection it came by, see Clock.spared.
+    """
 
     member_id: str
     group_instance_id: str | None
@@ -22,6 +25,7 @@ class Join(NamedTuple):
     reason: str | None = None
     requires_known_member_id: bool = True
     can_skip_assignment: bool = True
+    client: object = None
 
 
 class JoinResult(NamedTuple):

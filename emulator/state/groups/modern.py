@@ -36,7 +36,7 @@ class ModernGroup:
     def sync(self, member_id, group_instance_id, generation_id, protocol_type, protocol_name, assignments, respond):
         respond(SyncResult(errors.UNKNOWN_MEMBER_ID))
 
-    def heartbeat(self, member_id, group_instance_id, generation_id):
+    def heartbeat(self, member_id, group_instance_id, generation_id, client=None):
         return errors.UNKNOWN_MEMBER_ID
 
     def leave(self, identities):

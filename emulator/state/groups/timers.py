@@ -16,28 +16,36 @@ class Timers:
         self._time = time
         self._patience = patience
         self._expired = expired
-        self._sessions = {}  # member_id -> [when it expires, deadline]
+        self._sessions = {}  # member_id -> [when it expires, deadline, client]
         self._waits = {}  # (what for, member_id) -> deadline
 
-    def extend_session(self, member_id, timeout_ms):
-        """Expect to hear from this member within `timeout_ms`."""
+    def extend_session(self, member_id, timeout_ms, client=None):
+        """Expect to hear from this member within `timeout_ms`; `client`: by which connection it was, where that is known."""
         expires_at = self._time.now() + timeout_ms
         session = self._sessions.get(member_id)
         if session is None:
-            session = self._sessions[member_id] = [expires_at, None]
-        elif session[1].at <= expires_at:
-            session[0] = expires_at
-            return
+            session = self._sessions[member_id] = [expires_at, None, client]
         else:
-            session[1].cancel()
             session[0] = expires_at
+            session[2] = client or session[2]
+            if session[1].at <= expires_at:
+                return
+            session[1].cancel()
         self._arm(member_id, session)
+
+    def client_of(self, member_id):
+        """The connection by which a member was last heard of, None where that is not known."""
+        session = self._sessions.get(member_id)
+        return None if session is None else session[2]
 
     def _arm(self, member_id, session):
         session[1] = self._time.at(session[0], lambda: self._due(member_id, session))
 
     def _due(self, member_id, session):
-        if self._time.now() < session[0]:
+        now = self._time.now()
+        if now >= session[0]:
+            session[0] += self._time.spared(session[2])
+        if now < session[0]:
             self._arm(member_id, session)
         else:
             del self._sessions[member_id]
@@ -71,7 +79,7 @@ class Timers:
             self.cancel(what, member_id)
 
     def close(self):
-        for _, deadline in self._sessions.values():
+        for _, deadline, _ in self._sessions.values():
             deadline.cancel()
         for deadline in self._waits.values():
             deadline.cancel()

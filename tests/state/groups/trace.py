@@ -48,6 +48,7 @@ class Client:
         self.member_id = ""
         self.generation_id = -1
         self.instance = None
+        self.link = None  # its connection, for those tests that ask whether it is there
         self.asked = 0
         self.answers = []
 
@@ -144,7 +145,7 @@ def join(*names, instance=None, member_id=None, protocols=RANGE, protocol_type="
                 trace << knock(name, protocols=protocols, protocol_type=protocol_type, session=session,
                                rebalance=rebalance, client_id=client_id) >> refused(name, errors.MEMBER_ID_REQUIRED)
             request = Join(client.member_id if member_id is None else member_id, instance, client_id or name, "/127.0.0.1",
-                           session, rebalance, protocol_type, protocols, None, version >= 4, version >= 9)
+                           session, rebalance, protocol_type, protocols, None, version >= 4, version >= 9, client.link)
             trace.groups.classic.join(trace.group_id, request, trace.ask(client))
 
     return step
@@ -185,6 +186,7 @@ def heartbeat(*names, generation=None, member_id=None, instance=None):
                 client.member_id if member_id is None else member_id,
                 client.instance if instance is None else instance,
                 client.generation_id if generation is None else generation,
+                client.link,
             )
             client.answers.append(SimpleNamespace(error=error))
 

@@ -154,7 +154,7 @@ class ClassicGroup:
                 self._add(member_id, join, respond)
         elif join.requires_known_member_id:
             self.members.pending.add(member_id)
-            self._sessions.hand_out(member_id, join.session_timeout_ms)
+            self._sessions.hand_out(member_id, join.session_timeout_ms, join.client)
             respond(JoinResult(errors.MEMBER_ID_REQUIRED, member_id))
         else:
             self._add(member_id, join, respond)
@@ -383,13 +383,14 @@ class ClassicGroup:
 
     # -- Heartbeat, sessions -----------------------------------------------------------------------
 
-    def heartbeat(self, member_id, group_instance_id, generation_id):
-        """The error code for this heartbeat; keeps the session alive."""
+    def heartbeat(self, member_id, group_instance_id, generation_id, client=None):
+        """The error code for this heartbeat, which came by `client`; keeps the session alive."""
         if error := self._member_error(member_id, group_instance_id):
             return error
         if generation_id != self.generation_id:
             return errors.ILLEGAL_GENERATION
         member = self.members[member_id]
+        member.client = client or member.client
         self._sessions.extend(member, member.session_timeout_ms)
         return errors.REBALANCE_IN_PROGRESS if self.state == PREPARING_REBALANCE else errors.NONE
 

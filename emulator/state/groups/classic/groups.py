@@ -73,10 +73,10 @@ class ClassicGroups(Protocol):
         else:
             group.sync(member_id, group_instance_id, generation_id, protocol_type, protocol_name, assignments, respond)
 
-    def heartbeat(self, group_id, member_id, group_instance_id, generation_id):
-        """The error code."""
+    def heartbeat(self, group_id, member_id, group_instance_id, generation_id, client=None):
+        """The error code; `client`: the connection that it came by."""
         try:
-            return self._of_member(group_id).heartbeat(member_id, group_instance_id, generation_id)
+            return self._of_member(group_id).heartbeat(member_id, group_instance_id, generation_id, client)
         except KafkaError as refusal:
             return refusal.error
 

@@ -19,6 +19,7 @@ class Member:
         "joining",
         "syncing",
         "is_new",
+        "client",
         "expires_at",
         "deadline",
     )
@@ -35,6 +36,7 @@ class Member:
         self.joining = None
         self.syncing = None
         self.is_new = False
+        self.client = join.client
         self.expires_at = None
         self.deadline = None
 
@@ -104,6 +106,7 @@ class Members:
         self.static[member.group_instance_id] = member_id
 
     def update(self, member, join):
+        member.client = join.client
         self._count(member.protocols, -1)
         member.protocols = join.protocols
         self._count(member.protocols, 1)

@@ -35,16 +35,26 @@ class Sessions:
         member.deadline = self._time.at(member.expires_at, lambda: self._due(member))
 
     def _due(self, member):
-        if self._time.now() < member.expires_at:
+        now = self._time.now()
+        if now >= member.expires_at:
+            member.expires_at += self._time.spared(member.client)
+        if now < member.expires_at:
             self._arm(member)
         elif member.is_new or not member.waits:
             # One that waits for us is not silent, unless it waits since its very first join.
             self._time.happened("sessions expired")
             self._expired(member)
 
-    def hand_out(self, member_id, timeout_ms):
+    def hand_out(self, member_id, timeout_ms, client):
         """A member id that must be used within `timeout_ms` (KIP-394)."""
-        self._handed_out[member_id] = self._time.after(timeout_ms, lambda: self._unused(member_id))
+
+        def due():
+            if spared_ms := self._time.spared(client):
+                self.hand_out(member_id, spared_ms, client)
+            else:
+                self._unused(member_id)
+
+        self._handed_out[member_id] = self._time.after(timeout_ms, due)
 
     def used(self, member_id):
         """The id became a member, or is given up."""

@@ -67,11 +67,11 @@ class ClassicMembers:
         stale = downgrades and self.assignment_epoch < self.group_epoch
         if not stale:
             member = self.advance(member, changed, owned)
+        self.timers.extend_session(member_id, join.session_timeout_ms, join.client)
         if downgrades:
             convert.to_classic(self, rebalance=stale, reason="a static member came back with the classic protocol")
         else:
             self.timers.cancel(JOIN, member_id)
-            self.timers.extend_session(member_id, join.session_timeout_ms)
             self._await(SYNC, member, "sent no SyncGroup in time")
         return JoinResult(errors.NONE, member_id, member.member_epoch, CONSUMER, member.classic.protocols[0][0])
 
@@ -146,13 +146,13 @@ class ClassicMembers:
 
     # -- Heartbeat, LeaveGroup ---------------------------------------------------------------------
 
-    def heartbeat(self, member_id, group_instance_id, generation_id):
+    def heartbeat(self, member_id, group_instance_id, generation_id, client=None):
         """The error code."""
         try:
             member = self._classic_member(member_id, group_instance_id, generation_id)
         except KafkaError as refusal:
             return refusal.error
-        self.timers.extend_session(member_id, member.classic.session_timeout_ms)
+        self.timers.extend_session(member_id, member.classic.session_timeout_ms, client)
         if (
             member.member_epoch < self.assignment_epoch
             or member.state == MemberState.UNREVOKED_PARTITIONS

@@ -133,6 +133,7 @@ def to_classic(group, leaving=(), rebalance=True, reason="the last member of the
             member.rebalance_timeout_ms,
             CONSUMER,
             member.classic.protocols,
+            client=group.timers.client_of(member.member_id),
         )
         for member in staying
     ]

@@ -65,7 +65,7 @@ class ConsumerGroup(ClassicMembers, GroupState):
         self.rebalance_if_needed(resolve.names_changed or resolve.regex_resolved)
         member = self.advance(member, changed, beat.owned)
         configs = self.env.configs(self.group_id)
-        self.timers.extend_session(member.member_id, configs.consumer_session_timeout_ms)
+        self.timers.extend_session(member.member_id, configs.consumer_session_timeout_ms, beat.client)
         tells = beat.member_epoch == JOINING or beat.is_full or before.assigned != member.assigned
         answer = HeartbeatAnswer(
             member.member_id,

@@ -58,8 +58,8 @@ class ConsumerGroups(TopicsProtocol):
         self.table.put(group)
         if group.members:
             group.write_all()
-            for member in group.members.values():
-                group.timers.extend_session(member.member_id, member.classic.session_timeout_ms)
+            for old in before.members:
+                group.timers.extend_session(old.member_id, old.session_timeout_ms, old.client)
         return group
 
 

@@ -17,6 +17,7 @@ class ConsumerHeartbeat(NamedTuple):
     subscribed_topic_regex: str | None = None
     server_assignor: str | None = None
     owned: list | None = None
+    client: object = None  # the connection that it came by
 
     @property
     def is_full(self):

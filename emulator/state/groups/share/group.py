@@ -97,7 +97,7 @@ class ShareGroup(ModernGroup):
             self._write(records.current_assignment(self.group_id, member))
             self.members[member.member_id] = member
         config = self.env.configs(self.group_id)
-        self.timers.extend_session(member.member_id, config.share_session_timeout_ms)
+        self.timers.extend_session(member.member_id, config.share_session_timeout_ms, beat.client)
         tells = beat.member_epoch == JOINING or beat.subscribed_topic_names is not None or before.assigned != member.assigned
         return HeartbeatAnswer(
             member.member_id, member.member_epoch, config.share_heartbeat_interval_ms, member.assigned if tells else None

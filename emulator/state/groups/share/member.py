@@ -14,6 +14,7 @@ class ShareHeartbeat(NamedTuple):
     client_host: str = ""
     rack_id: str | None = None
     subscribed_topic_names: list | None = None
+    client: object = None  # the connection that it came by
 
 
 class ShareMember(NamedTuple):

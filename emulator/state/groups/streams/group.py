@@ -109,7 +109,7 @@ class StreamsGroup(GroupState):
         if moved != member:
             self.put_progress(moved)
             self._watch_revocation(moved)
-        self.timers.extend_session(moved.member_id, configs.streams_session_timeout_ms)
+        self.timers.extend_session(moved.member_id, configs.streams_session_timeout_ms, beat.client)
         if configured.problem is not None:
             status.append(configured.problem)
         if beat.shutdown_application:

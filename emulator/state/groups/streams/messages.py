@@ -36,6 +36,7 @@ class StreamsHeartbeat(NamedTuple):
     has_task_offsets: bool = False
     has_task_end_offsets: bool = False
     shutdown_application: bool = False
+    client: object = None  # the connection that it came by
 
     @property
     def owned(self):
