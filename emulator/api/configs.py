@@ -1,20 +1,23 @@
-"""DescribeConfigs, AlterConfigs, IncrementalAlterConfigs: of topics and brokers.
+"""DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, brokers, groups and loggers.
 
 Other kinds of resources have nothing behind them yet; they are refused, by name.
 """
 
 from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
+from emulator.state import loggers
 from emulator.state.cluster import names
 from emulator.state.configs.alter import alter_broker, alter_group, alter_topic, check_operations, replacing
 from emulator.state.configs.definition import TYPE_IDS
 from wire import errors
-from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs
+from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs, ListConfigResources
 from wire.errors import KafkaError
 
 # ConfigResource.Type
 TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
-_NOT_THERE = {BROKER_LOGGER: "Broker loggers", CLIENT_METRICS: "Client metrics subscriptions"}
+_NOT_THERE = {CLIENT_METRICS: "Client metrics subscriptions"}
+
+_DYNAMIC_BROKER_LOGGER_CONFIG = 6  # where a level comes from
 
 _Result = DescribeConfigs.Response.Results
 _Config = _Result.Configs
@@ -31,12 +34,14 @@ def describe_configs(request, call, configs, cluster):
         kind, name = resource.resource_type, resource.resource_name
         result = _Result(resource_type=kind, resource_name=name)
         try:
-            entries = _entries(kind, name, call, configs, cluster)
+            keys = resource.configuration_keys
+            if kind == BROKER_LOGGER:
+                result.configs = _levels(name, call, configs, keys)
+            else:
+                entries = _entries(kind, name, call, configs, cluster)
+                result.configs = [_described(entry, request) for entry in entries if not keys or entry.key.name in keys]
         except KafkaError as error:
             result.error_code, result.error_message = error.error, error.message or ""
-        else:
-            keys = resource.configuration_keys
-            result.configs = [_described(entry, request) for entry in entries if not keys or entry.key.name in keys]
         results.append(result)
     return DescribeConfigs.reply(results=results)
 
@@ -66,6 +71,21 @@ def _entries(kind, name, call, configs, cluster):
             raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node} or empty string, but received {name}")
         return configs.describe_broker()
     raise _not_there(kind)
+
+
+def _levels(name, call, configs, keys):
+    """The levels of this broker's loggers, as configs."""
+    if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
+        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
+    if not name:
+        raise KafkaError(errors.INVALID_REQUEST, "Broker id must not be empty")
+    if _broker_id(name, "Broker") != int(configs.node):
+        raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node} but received {name}")
+    return [
+        _Config(name=logger, value=level, config_source=_DYNAMIC_BROKER_LOGGER_CONFIG, documentation="")
+        for logger, level in loggers.levels().items()
+        if not keys or logger in keys
+    ]
 
 
 def _described(entry, request):
@@ -115,11 +135,10 @@ def alter_configs(request, call, configs, cluster):
             current = configs.dynamic_broker if resource.resource_name else configs.dynamic_default
         return replacing(current, [(config.name, config.value) for config in resource.configs])
 
-    known = {kind: what for kind, what in _NOT_THERE.items() if kind != BROKER_LOGGER}  # which came later (KIP-412)
-    return AlterConfigs.reply(responses=_alter_all(request, AlterConfigs.Response.Responses, operations, call, configs, cluster, known))
+    return AlterConfigs.reply(responses=_alter_all(request, AlterConfigs.Response.Responses, operations, call, configs, cluster))
 
 
-def _alter_all(request, Response, operations, call, configs, cluster, not_there=_NOT_THERE):
+def _alter_all(request, Response, operations, call, configs, cluster):
     asked = [(resource.resource_type, resource.resource_name) for resource in request.resources]
     responses = []
     for resource, (kind, name) in zip(request.resources, asked):
@@ -128,14 +147,25 @@ def _alter_all(request, Response, operations, call, configs, cluster, not_there=
             if asked.count((kind, name)) > 1:
                 raise KafkaError(errors.INVALID_REQUEST, "Each resource must appear at most once.")
             check_operations([(one.name, getattr(one, "config_operation", 0), one.value) for one in resource.configs])
-            _alter(kind, name, operations(resource), request.validate_only, call, configs, cluster, not_there)
+            if kind == BROKER_LOGGER and Response is IncrementalAlterConfigs.Response.Responses:  # which came with it (KIP-412)
+                _alter_levels(name, operations(resource), request.validate_only, call, configs)
+            else:
+                _alter(kind, name, operations(resource), request.validate_only, call, configs, cluster)
         except KafkaError as error:
             response.error_code, response.error_message = error.error, error.message
         responses.append(response)
     return responses
 
 
-def _alter(kind, name, operations, validate_only, call, configs, cluster, not_there):
+def _alter_levels(name, operations, validate_only, call, configs):
+    if not call.allowed("alter_configs", "cluster", CLUSTER_NAME):
+        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
+    if _broker_id(name, "Node") != int(configs.node):
+        raise KafkaError(errors.INVALID_REQUEST, f"Unexpected node id. Expected {configs.node}, but received {int(name)}")
+    (loggers.check if validate_only else loggers.alter)(operations)
+
+
+def _alter(kind, name, operations, validate_only, call, configs, cluster):
     if kind == TOPIC:
         if not call.allowed("alter_configs", "topic", name):
             raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
@@ -159,7 +189,25 @@ def _alter(kind, name, operations, validate_only, call, configs, cluster, not_th
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Default group resources are not allowed.")
         alter_group(configs, name, operations, validate_only)
-    elif kind in not_there:
+    elif kind in _NOT_THERE:
         raise _not_there(kind)
     else:
         raise KafkaError(errors.INVALID_REQUEST, f"Unknown resource type {kind}")
+
+
+@handles(ListConfigResources)
+def list_config_resources(request, call, configs, cluster):
+    """What has, or may have, configs, by kind; v0 knows client metrics only."""
+    Resource = ListConfigResources.Response.ConfigResources
+    if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
+        return ListConfigResources.reply(error_code=errors.CLUSTER_AUTHORIZATION_FAILED)
+    asked = request.resource_types if call.version else [CLIENT_METRICS]
+    brokers = [str(broker.id) for broker in cluster.brokers.values() if call.listener in broker.endpoints and not broker.fenced]
+    known = {GROUP: configs.groups, CLIENT_METRICS: (), BROKER_LOGGER: brokers, BROKER: brokers, TOPIC: cluster.topics}
+    if not set(asked) <= set(known):
+        return ListConfigResources.reply(error_code=errors.UNSUPPORTED_VERSION)
+    return ListConfigResources.reply(
+        config_resources=[
+            Resource(resource_name=name, resource_type=kind) for kind, names in known.items() if not asked or kind in asked for name in names
+        ]
+    )

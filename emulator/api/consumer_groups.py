@@ -15,7 +15,7 @@ from wire.errors import KafkaError
 _CLASSIC, _CONSUMER = 0, 1  # member_type
 
 
-@handles(ConsumerGroupHeartbeat)
+@handles(ConsumerGroupHeartbeat, feature="group.version")
 def consumer_group_heartbeat(request, call, groups):
     reply = ConsumerGroupHeartbeat.reply
     if not call.allowed("read", "group", request.group_id):
@@ -51,7 +51,7 @@ def consumer_group_heartbeat(request, call, groups):
     )
 
 
-@handles(ConsumerGroupDescribe)
+@handles(ConsumerGroupDescribe, feature="group.version")
 def consumer_group_describe(request, call, groups, cluster):
     Group = ConsumerGroupDescribe.Response.Groups
     refused, described = [], []

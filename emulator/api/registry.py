@@ -8,17 +8,20 @@ A handler names the services that it touches, as a pytest test names fixtures:
 
 from functools import partial
 
+from wire import errors
+
 HANDLERS = {}
 
 
 class Handler:
     """One API's answer: the function, the versions it serves, the range it advertises (inclusive)."""
 
-    __slots__ = ("api", "function", "min_version", "max_version", "advertised")
+    __slots__ = ("api", "function", "min_version", "max_version", "advertised", "feature")
 
-    def __init__(self, api, function, versions, advertised):
+    def __init__(self, api, function, versions, advertised, feature=None):
         self.api = api
         self.function = function
+        self.feature = feature
         self.min_version, self.max_version = versions or (api.versions.min, api.versions.max)
         self.advertised = advertised or (self.min_version, self.max_version)
 
@@ -32,22 +35,38 @@ class Handler:
         missing = [name for name in named if name not in services]
         if missing:
             raise LookupError(f"{self.api.name} asks for {', '.join(missing)}: no such service")
-        if not named:
-            return self.function
-        return partial(self.function, **{name: services[name] for name in named})
+        bound = partial(self.function, **{name: services[name] for name in named}) if named else self.function
+        return bound if self.feature is None else self._gated(bound, services["features"])
+
+    def _gated(self, function, features):
+        levels, feature, api = features.levels, self.feature, self.api
+
+        def handle(request, call):
+            return function(request, call) if levels[feature] else _unsupported(api, request)
+
+        return handle
 
 
-def handles(api, versions=None, advertised=None):
+def _unsupported(api, request):
+    """UNSUPPORTED_VERSION, once, or for each group that was asked about."""
+    if "error_code" in api.Response.__slots__:
+        return api.reply(error_code=errors.UNSUPPORTED_VERSION)
+    asked = request.group_ids if "group_ids" in api.Request.__slots__ else [group.group_id for group in request.groups]
+    return api.reply(groups=[api.Response.Groups(group_id=group_id, error_code=errors.UNSUPPORTED_VERSION) for group_id in asked])
+
+
+def handles(api, versions=None, advertised=None, feature=None):
     """Register the decorated function for `api`.
 
     `versions`: (lowest, highest) really served, all of the declaration's when left out;
-    `advertised`: the range that ApiVersions shows where Kafka shows another than it serves.
+    `advertised`: the range that ApiVersions shows where Kafka shows another than it serves;
+    `feature`: without it (level 0, KIP-584) the API answers UNSUPPORTED_VERSION.
     """
 
     def register(function):
         if api.key in HANDLERS:
             raise ValueError(f"{api.name} is handled twice")
-        HANDLERS[api.key] = Handler(api, function, versions, advertised)
+        HANDLERS[api.key] = Handler(api, function, versions, advertised, feature)
         return function
 
     return register

@@ -17,7 +17,7 @@ from wire.internal.streams_groups import StreamsGroupTopology
 Response = StreamsGroupHeartbeat.Response
 
 
-@handles(StreamsGroupHeartbeat)
+@handles(StreamsGroupHeartbeat, feature="streams.version")
 def streams_group_heartbeat(request, call, configs, groups, internal_topics):
     reply = StreamsGroupHeartbeat.reply
     if not call.allowed("read", "group", request.group_id):
@@ -174,7 +174,7 @@ def _endpoints(endpoints):
 # -- StreamsGroupDescribe --------------------------------------------------------------------------
 
 
-@handles(StreamsGroupDescribe)
+@handles(StreamsGroupDescribe, feature="streams.version")
 def streams_group_describe(request, call, groups):
     Group = StreamsGroupDescribe.Response.Groups
     refused, described = [], []

@@ -5,6 +5,7 @@ import base64
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
+from emulator.state.features import Features
 from emulator.state.fetch_sessions import FetchSessions
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.streams.internal_topics import InternalTopics
@@ -13,8 +14,10 @@ from emulator.state.internal_topics import Store, partition_for
 from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
 from emulator.state.log.retention import Retention
+from emulator.state.log_dirs import LogDirs
 from emulator.state.metadata import Metadata
 from emulator.state.producer_ids import ProducerIds
+from emulator.state.quorum import Quorum
 from emulator.state.scram import ScramCredentials
 from emulator.state.share.partitions import SharePartitions
 from emulator.state.share.persister import Persister
@@ -32,7 +35,8 @@ _INTERNAL_SEGMENT_BYTES = 1024 * 1024
 def make_services(settings, bound, time, patience, random):
     """All services by name; `bound` is where the listeners really are: (name, host, port)."""
     metadata = Metadata()
-    configs = Configs(settings, metadata)
+    features = Features(metadata, settings.node_id)
+    configs = Configs(settings, metadata, features)
 
     def new_log(topic, partition, config):
         largest = {"largest_segment": _INTERNAL_SEGMENT_BYTES} if topic.internal else {}
@@ -58,6 +62,9 @@ def make_services(settings, bound, time, patience, random):
         "metadata": metadata,
         "acls": Acls(metadata, random),
         "scram": ScramCredentials(metadata),
+        "features": features,
+        "quorum": Quorum(metadata, features, cluster, settings.node_id, time, random),
+        "log_dirs": LogDirs(cluster),
         "cleaner": cleaner,
         "retention": retention,
         "groups": groups,

@@ -161,6 +161,8 @@ class _Reader:
         partition = self._partition(cached)
         if cached.current_leader_epoch >= 0:  # here any negative one is none
             check_leader_epoch(partition, cached.current_leader_epoch)
+        elif partition.leader < 0:
+            raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
         if self.replica_id not in (_CONSUMER, _DEBUG_CONSUMER):
             raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
         return partition
@@ -261,13 +263,15 @@ def _refusal(index, error):
 
 
 def check_leader_epoch(partition, current_leader_epoch):
-    """Fence a client whose metadata is older, or newer, than ours (KIP-320)."""
+    """Refuse a client whose metadata is older, or newer, than ours (KIP-320), and all while nobody leads."""
     if current_leader_epoch != -1 and current_leader_epoch != partition.leader_epoch:
         raise KafkaError(
             errors.FENCED_LEADER_EPOCH
             if current_leader_epoch < partition.leader_epoch
             else errors.UNKNOWN_LEADER_EPOCH
         )
+    if partition.leader < 0:
+        raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
 
 
 def _diverging(log, cached):

@@ -94,6 +94,8 @@ def _check(acks, topic, partition, records, call):
     """What is refused whatever the records say; only their shape is looked at before (KafkaApis)."""
     if acks not in (0, 1, -1):
         error = errors.INVALID_REQUIRED_ACKS
+    elif partition.leader < 0:
+        error = errors.NOT_LEADER_OR_FOLLOWER
     elif topic.internal and call.client_id != _ADMIN_CLIENT_ID:
         error = errors.INVALID_TOPIC_EXCEPTION
     # No more replicas need be in sync than the partition has.

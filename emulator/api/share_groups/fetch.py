@@ -17,7 +17,7 @@ _Partition = _Topic.Partitions
 _RECORD_LIMIT = 1  # share_acquire_mode: no more records than were asked for, even of one batch (KIP-1206)
 
 
-@handles(ShareFetch)
+@handles(ShareFetch, feature="share.version")
 def share_fetch(request, call, cluster, settings, share_partitions):
     try:
         check_caller(request, call)
@@ -255,7 +255,7 @@ def _slice(records, headers, first, last):
     return records if (start, end) == (0, len(records)) else records[start:end]
 
 
-@handles(ShareAcknowledge)
+@handles(ShareAcknowledge, feature="share.version")
 def share_acknowledge(request, call, cluster, share_partitions):
     try:
         check_caller(request, call)

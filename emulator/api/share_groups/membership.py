@@ -14,7 +14,7 @@ from wire.apis.share_groups import ShareGroupDescribe, ShareGroupHeartbeat
 from wire.errors import KafkaError
 
 
-@handles(ShareGroupHeartbeat)
+@handles(ShareGroupHeartbeat, feature="share.version")
 def share_group_heartbeat(request, call, groups):
     reply = ShareGroupHeartbeat.reply
     if not call.allowed("read", "group", request.group_id):
@@ -44,7 +44,7 @@ def share_group_heartbeat(request, call, groups):
     )
 
 
-@handles(ShareGroupDescribe)
+@handles(ShareGroupDescribe, feature="share.version")
 def share_group_describe(request, call, groups, cluster):
     Group = ShareGroupDescribe.Response.Groups
     refused, described = [], []

@@ -13,7 +13,7 @@ _NO_TOPIC = "This server does not host this topic-partition."
 _NOTHING_TO_DELETE = "There is no offset information to delete."
 
 
-@handles(DescribeShareGroupOffsets)
+@handles(DescribeShareGroupOffsets, feature="share.version")
 def describe_share_group_offsets(request, call, groups, cluster):
     Group = DescribeShareGroupOffsets.Response.Groups
     answers = []
@@ -75,7 +75,7 @@ def _described(group_id, topic, partitions, groups):
     return Topic(topic_name=topic.name, topic_id=topic.topic_id, partitions=answers)
 
 
-@handles(AlterShareGroupOffsets)
+@handles(AlterShareGroupOffsets, feature="share.version")
 def alter_share_group_offsets(request, call, groups, cluster):
     group_id = request.group_id
     if not call.allowed("read", "group", group_id):
@@ -106,7 +106,7 @@ def alter_share_group_offsets(request, call, groups, cluster):
     return AlterShareGroupOffsets.reply(responses=answers)
 
 
-@handles(DeleteShareGroupOffsets)
+@handles(DeleteShareGroupOffsets, feature="share.version")
 def delete_share_group_offsets(request, call, groups, cluster):
     group_id = request.group_id
     if not call.allowed("delete", "group", group_id):

@@ -5,7 +5,7 @@ from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.cluster.model import NewTopic, Partition, Topic
 from wire.errors import UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KafkaError
 
-_STORED = ("replicas", "isr", "leader", "leader_epoch", "partition_epoch")
+_STORED = ("replicas", "isr", "adding", "removing", "leader", "leader_epoch", "partition_epoch")
 
 
 def _partition_key(partition):
@@ -167,15 +167,23 @@ class Cluster:
             self._open(topic)
 
     def broker_restarted(self, broker):
-        """This broker was away: the partitions that it led had no leader, and have it again, in a later epoch."""
+        """This broker was away: the partitions that it led had no leader, and have it again, in a later epoch.
+
+        It leads those, too, that had no leader for want of it.
+        """
         with self.metadata:
             for topic in self.topics.values():
                 for partition in topic.partitions:
                     if partition.leader == broker:
-                        self.change(
-                            partition, leader_epoch=partition.leader_epoch + 2, partition_epoch=partition.partition_epoch + 2
-                        )
-                        partition.log.begin_epoch(partition.leader_epoch)
+                        steps = 2
+                    elif partition.leader < 0 and broker in partition.isr:
+                        steps = 1
+                    else:
+                        continue
+                    self.change(
+                        partition, leader=broker, leader_epoch=partition.leader_epoch + steps, partition_epoch=partition.partition_epoch + steps
+                    )
+                    partition.log.begin_epoch(partition.leader_epoch)
 
     def delete_topic(self, topic_id):
         """Delete the topic with this id; gives it. Raises KafkaError UNKNOWN_TOPIC_ID."""

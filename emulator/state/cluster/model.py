@@ -32,16 +32,18 @@ class Partition:
     """One partition: who leads it, since which epoch, who replicates it, and its log.
 
     `leader` is -1 when no in-sync replica is up. `leader_epoch` grows with every change of leader,
-    `partition_epoch` with every change at all.
+    `partition_epoch` with every change at all. `adding` and `removing`: those of its `replicas` that a
+    reassignment under way brings and takes.
     """
 
-    __slots__ = ("topic", "index", "replicas", "isr", "leader", "leader_epoch", "partition_epoch", "log")
+    __slots__ = ("topic", "index", "replicas", "isr", "adding", "removing", "leader", "leader_epoch", "partition_epoch", "log")
 
     def __init__(self, topic, index, replicas, isr):
         self.topic = topic
         self.index = index
         self.replicas = replicas
         self.isr = isr
+        self.adding, self.removing = [], []
         self.leader = isr[0]
         self.leader_epoch = 0
         self.partition_epoch = 0

@@ -78,7 +78,7 @@ def alter_broker(configs, per_broker, operations, validate_only=False):
         configs.check_dynamic(per_broker, overrides)
     except ConfigError as error:
         raise KafkaError(INVALID_REQUEST, str(error)) from None
-    if _PINNED in {name for name, _, _ in operations}:
+    if configs.pinned and _PINNED in {name for name, _, _ in operations}:
         _check_pinned(per_broker, overrides)
     _check_lengths(overrides)
     if not validate_only:

@@ -11,6 +11,7 @@ from emulator.state.configs.broker import BROKER, SAME, Settings
 from emulator.state.configs.definition import ConfigError, text_of
 from emulator.state.configs.group import GROUP, parse_group
 from emulator.state.configs.topic import TOPIC, TopicConfig, parse_topic
+from emulator.state.features import ELIGIBLE_LEADER_REPLICAS, Features
 from emulator.state.metadata import Metadata
 from wire.errors import INVALID_CONFIG, KafkaError
 
@@ -22,6 +23,7 @@ STATIC_BROKER_CONFIG = 4
 DEFAULT_CONFIG = 5
 DYNAMIC_GROUP_CONFIG = 8
 
+_MIN_ISR = "min.insync.replicas"
 _ALL = ""  # the resource name of the cluster-wide default
 
 Entry = namedtuple("Entry", "key value source synonyms read_only")
@@ -36,7 +38,7 @@ class Configs:
     changed (every topic may differ). Raises ConfigError when the one does not go with the other.
     """
 
-    def __init__(self, settings, metadata=None):
+    def __init__(self, settings, metadata=None, features=None):
         self.settings = settings  # effective: static and dynamic together
         self.static = settings.originals
         self.node = str(settings.node_id)
@@ -47,12 +49,26 @@ class Configs:
         self.on_change = []
         self._resolved = {}
         self._resolved_groups = {}
-        if _ALL not in self._brokers:
-            # Eligible leader replicas (KIP-966) are on in a new 4.3 cluster; the controller then pins the
-            # minimum ISR as a cluster-wide dynamic config, which tools show.
-            self._brokers.put(_ALL, {"min.insync.replicas": str(settings.min_insync_replicas)})
+        self.features = features or Features(self.metadata, settings.node_id)
+        if _ALL not in self._brokers and self.pinned:
+            self._brokers.put(_ALL, {_MIN_ISR: str(settings.min_insync_replicas)})
         self.settings = self.check_dynamic(True, self.dynamic_broker)
         self._defaults = self._topic_defaults(self.settings)
+
+    @property
+    def pinned(self):
+        """Whether the minimum ISR is a cluster-wide dynamic config that must be there.
+
+        The controller pins it, and tools show it, while it keeps eligible leader replicas (KIP-966), as in a new 4.3 cluster.
+        """
+        return self.features.level(ELIGIBLE_LEADER_REPLICAS) > 0
+
+    def pin(self):
+        """Set the minimum ISR for all brokers and for none of its own, now that it is pinned."""
+        if _MIN_ISR not in self.dynamic_default:
+            self.set_dynamic(False, {**self.dynamic_default, _MIN_ISR: str(Settings(self.static).min_insync_replicas)})
+        if _MIN_ISR in self.dynamic_broker:
+            self.set_dynamic(True, {name: text for name, text in self.dynamic_broker.items() if name != _MIN_ISR})
 
     @property
     def dynamic_default(self):

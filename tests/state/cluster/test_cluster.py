@@ -206,7 +206,7 @@ def test_a_restarted_broker_leads_in_a_later_epoch():
     assert {(p.leader_epoch, p.partition_epoch, p.log.epoch) for p in here.topics["t"].partitions} == {(2, 2, 2)}
     here.change(here.partition("t", 0), leader=-1)
     here.broker_restarted(1)
-    assert [(p.leader_epoch, p.partition_epoch) for p in here.topics["t"].partitions] == [(2, 3), (4, 4)]
+    assert [(p.leader_epoch, p.partition_epoch) for p in here.topics["t"].partitions] == [(3, 4), (4, 4)]
 
 
 def test_what_the_journal_cannot_keep_has_not_been():
