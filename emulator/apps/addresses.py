@@ -2,6 +2,8 @@
 
 from emulator.apps.errors import UsageError
 
+EVERY_INTERFACE = ("", "0.0.0.0", "::")
+
 
 def parse_address(text, what):
     """("host", port) of "host:port", "[v6]:port" or ":port" (host ""); `what` names it in the error."""
@@ -24,3 +26,9 @@ def format_address(host, port):
 
 def is_loopback(host):
     return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def bootstrap_of(server):
+    """HOST:PORT of the first listener, for a client on this machine."""
+    _, host, port = server.bound[0]
+    return format_address("localhost" if host in EVERY_INTERFACE else host, port)

@@ -8,12 +8,12 @@ import time
 import gevent
 from gevent.event import Event
 
-from emulator.apps.addresses import format_address, is_loopback
+from emulator.apps.addresses import bootstrap_of, format_address, is_loopback
 from emulator.apps.control.places import PlaceError
 from emulator.apps.control.server import ControlSocket
 from emulator.apps.errors import UsageError
 from emulator.apps.own import Own
-from emulator.apps.settings import EVERY_INTERFACE, make_settings, parse_topics
+from emulator.apps.settings import make_settings, parse_topics
 from emulator.runtime.server import Server
 from wire.errors import KafkaError
 
@@ -111,12 +111,6 @@ def open_control(server, bootstrap, ending, path):
             raise UsageError(f"--control {path}: {reason}") from None
         print(f"kafka-emulator: warning: no control socket: {reason}", file=sys.stderr)
         return None
-
-
-def bootstrap_of(server):
-    """HOST:PORT of the first listener, for a client on this machine."""
-    _, host, port = server.bound[0]
-    return format_address("localhost" if host in EVERY_INTERFACE else host, port)
 
 
 def warn_of_strangers(server):

@@ -6,14 +6,13 @@ Without a file: Kafka's quick-start values on localhost:9092. A file overrides t
 
 import re
 
-from emulator.apps.addresses import format_address, parse_address
+from emulator.apps.addresses import EVERY_INTERFACE, format_address, parse_address
 from emulator.apps.config_file import read_config_file
 from emulator.apps.errors import UsageError
 from emulator.apps.own import take_own
 from emulator.state.configs import ConfigError, parse_broker_settings
 
 _DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface; there is no security here yet
-EVERY_INTERFACE = ("", "0.0.0.0", "::")
 _LISTENER_KEYS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 
 
@@ -57,14 +56,14 @@ def _located(file, message):
     return f"{file.where(named[min(named)]) if named else file.path}: {message}"
 
 
-def parse_topics(texts):
-    """[(name, partitions or None)] of --topic NAME[:PARTITIONS]; the name itself is the cluster's to judge."""
+def parse_topics(texts, what="--topic"):
+    """[(name, partitions or None)] of NAME[:PARTITIONS] texts; the name itself is the cluster's to judge."""
     topics = []
     for text in texts:
         name, colon, partitions = text.partition(":")
         if not name or colon and not (partitions.isascii() and partitions.isdigit() and 0 < int(partitions) <= 10_000):
-            raise UsageError(f"--topic {text}: expected NAME or NAME:PARTITIONS, such as orders:6")
+            raise UsageError(f"{what} {text}: expected NAME or NAME:PARTITIONS, such as orders:6")
         if name in (one for one, _ in topics):
-            raise UsageError(f"--topic {text}: {name} is there twice")
+            raise UsageError(f"{what} {text}: {name} is there twice")
         topics.append((name, int(partitions) if colon else None))
     return topics

@@ -1,0 +1,199 @@
+"""An emulator inside a Python process, for its tests:
+
+    with Emulator(clock="virtual", topics=["orders:6"]) as kafka:
+        producer = Producer({"bootstrap.servers": kafka.bootstrap})
+        ...
+        kafka.clock.advance(days=7)
+
+The server has a thread and an event loop of its own: blocking, asyncio and gevent clients all work beside it.
+"""
+
+from __future__ import annotations
+
+import atexit
+from datetime import datetime, timedelta
+from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
+
+from emulator.apps.addresses import bootstrap_of
+from emulator.apps.errors import UsageError
+from emulator.apps.own import KEYS, take_own
+from emulator.apps.settings import parse_topics
+from emulator.apps.times import moment_of, parse_duration
+from emulator.runtime.clock import ManualClock
+from emulator.runtime.server import Server
+from emulator.runtime.thread import LoopThread, Stopped
+from emulator.state.configs import ConfigError, Settings, parse_broker_settings
+from wire.errors import KafkaError
+
+__all__ = ["Cleaner", "Clock", "Emulator", "Retention", "Stopped"]
+
+T = TypeVar("T")
+
+
+class Emulator:
+    """One broker on a free loopback port, from `start()` (or `with`) to `stop()`; it may be started again, empty.
+
+    `config`: names of Kafka's server.properties, and of config.yaml, with their values. `topics`: NAME or
+    NAME:PARTITIONS. `clock`: "virtual" stands still until `clock.advance`, from `clock_start` on (now; UTC where it has
+    no zone). `seed` fixes every id and choice. Raises ValueError for what cannot be, OSError for an address that is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Literal["real", "virtual"] | None = None,
+        clock_start: datetime | None = None,
+        config: Mapping[str, Any] | None = None,
+        topics: Iterable[str] = (),
+        seed: int | None = None,
+    ) -> None:
+        values = {"listeners": "PLAINTEXT://127.0.0.1:0"}
+        values.update((name, str(value) if name in KEYS else value) for name, value in (config or {}).items())
+        if clock_start is not None:
+            values["clock.start"] = clock_start.isoformat()
+        try:
+            self._own, defaults = take_own(values, clock, None if seed is None else str(seed))
+            self._settings: Settings = parse_broker_settings({**defaults, **values})
+            self._topics = parse_topics([topics] if isinstance(topics, str) else list(topics), "topic")
+        except (ConfigError, UsageError) as error:
+            raise ValueError(str(error)) from None
+        self._thread: LoopThread | None = None
+        self._server: Server | None = None
+        self.clock = Clock(self)
+        self.cleaner = Cleaner(self)
+        self.retention = Retention(self)
+
+    def __enter__(self) -> Emulator:
+        return self if self._thread is not None else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> Emulator:
+        """Returns once it serves."""
+        if self._thread is not None:
+            raise RuntimeError("the emulator runs already")
+        thread = LoopThread("kafka-emulator")
+        thread.start()
+        try:
+            self._server = thread.call(self._serve)
+        except BaseException:
+            thread.stop()
+            raise
+        self._thread = thread
+        atexit.register(self.stop)
+        return self
+
+    def _serve(self) -> Server:
+        server = Server(self._settings, self._own.seed, self._own.time())
+        try:
+            server.start()
+        except OSError as error:
+            wanted = ", ".join(self._settings.listeners)
+            raise OSError(error.errno, f"cannot listen on {wanted}: {error.strerror or error}") from None
+        for name, partitions in self._topics:
+            try:
+                server.cluster.create_topic(name, partitions)
+            except KafkaError as refusal:
+                server.stop()
+                raise ValueError(f"topic {name}: {refusal}") from None
+        return server
+
+    def stop(self) -> None:
+        """Returns once all is closed; a second time does nothing."""
+        atexit.unregister(self.stop)
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            try:
+                thread.call(self._server.stop)
+            finally:
+                self._server = None
+                thread.stop()
+
+    @property
+    def bootstrap(self) -> str:
+        """HOST:PORT, for clients' bootstrap.servers."""
+        return bootstrap_of(self.server)
+
+    @property
+    def seed(self) -> int:
+        """What fixed the ids and choices of this run."""
+        return self.server.seed
+
+    @property
+    def server(self) -> Server:
+        """The server itself, which only its own thread may touch: see `call`."""
+        if self._server is None:
+            raise Stopped("the emulator does not run")
+        return self._server
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """`function(*arguments)` in the server's thread: its value, or what it raises."""
+        thread = self._thread
+        if thread is None:
+            raise Stopped("the emulator does not run")
+        return thread.call(function, *arguments)
+
+
+class Clock:
+    """What the server takes the time to be."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def now(self) -> datetime:
+        """In UTC, to the millisecond."""
+        return moment_of(self.now_ms())
+
+    def now_ms(self) -> int:
+        """As Kafka's timestamps have it: milliseconds since the epoch."""
+        return self._emulator.server.time.now()
+
+    def advance(
+        self,
+        by: timedelta | str | None = None,
+        *,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+        milliseconds: float = 0,
+        expire_sessions: bool = False,
+    ) -> dict[str, int]:
+        """Let time pass on a virtual clock: advance(days=7), advance("1h30m"), advance(timedelta(...)).
+
+        Returns when all that would have happened by then has happened, in order, and what came of it, such as
+        {"segments deleted": 3}. Sessions of group members whose connection is open survive unless `expire_sessions`.
+        Raises ValueError.
+        """
+        try:
+            more = timedelta(milliseconds=parse_duration(by)) if isinstance(by, str) else by or timedelta()
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        more += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
+        time = self._emulator.server.time
+        if not isinstance(time, ManualClock):
+            raise ValueError('the clock is real, and goes by itself; Emulator(clock="virtual") has one to advance')
+        return self._emulator.call(time.advance, more // timedelta(milliseconds=1), expire_sessions)
+
+
+class Cleaner:
+    """Compaction."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def run(self) -> None:
+        """Compact all that is due, now."""
+        self._emulator.call(self._emulator.server.services["cleaner"].run)
+
+
+class Retention:
+    """What retention.ms and retention.bytes no longer keep."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def run(self) -> int:
+        """Delete all that is due, now; gives how many segments went."""
+        return self._emulator.call(self._emulator.server.services["retention"].run)
