@@ -2,6 +2,8 @@
 
 import base64
 
+from gevent import socket
+
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
@@ -18,6 +20,7 @@ from emulator.state.log_dirs import LogDirs
 from emulator.state.metadata import Metadata
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.quorum import Quorum
+from emulator.state.quotas import ClientQuotas, Quotas
 from emulator.state.scram import ScramCredentials
 from emulator.state.share.partitions import SharePartitions
 from emulator.state.share.persister import Persister
@@ -53,6 +56,7 @@ def make_services(settings, bound, time, patience, random):
     transactions = _make_transactions(settings, cluster, time, patience, markers)
     retention = _make_retention(configs, cluster, time)
     retention.start()
+    client_quotas = ClientQuotas(metadata, _resolve)
     cleaner = _make_cleaner(configs, cluster, time)
     cleaner.start()
     return {
@@ -65,6 +69,8 @@ def make_services(settings, bound, time, patience, random):
         "features": features,
         "quorum": Quorum(metadata, features, cluster, settings.node_id, time, random),
         "log_dirs": LogDirs(cluster),
+        "client_quotas": client_quotas,
+        "quotas": Quotas(client_quotas, settings, patience),
         "cleaner": cleaner,
         "retention": retention,
         "groups": groups,
@@ -78,6 +84,14 @@ def make_services(settings, bound, time, patience, random):
         "patience": patience,
         "random": random,
     }
+
+
+def _resolve(host):
+    """An IP address of `host`, or None."""
+    try:
+        return socket.getaddrinfo(host, None)[0][4][0]
+    except (OSError, UnicodeError):
+        return None
 
 
 def _make_groups(settings, configs, cluster, time, patience, random, persister):
