@@ -101,16 +101,11 @@ class DiskFiles:
             raise self.trouble(f"cannot sync {name or 'the directory'} in", error) from error
 
     def delete(self):
-        """Out of the way, as by Kafka, so that a topic of the same name may follow at once."""
+        """Renamed first, as by Kafka, so that a topic of the same name may follow at once. Blocks."""
         doomed = f"{self.path}.{secrets.token_hex(16)}-delete"
         with self._trying("cannot delete"):
             os.rename(self.path, doomed)
-
-        def remove():
-            with self._trying("cannot remove what was"):
-                shutil.rmtree(doomed)
-
-        return remove
+            shutil.rmtree(doomed)
 
 
 class DiskFile:

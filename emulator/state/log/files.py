@@ -9,7 +9,7 @@ The log knows no other place. The form on disk (emulator/runtime/disk) has the s
             replace(name, data)    all at once, synced: after a crash it is the old one or the new
             remove(name)  rename(old, new)
             sync(name)             of one file, if it is there; without a name of the directory: what was renamed stays renamed
-            delete()               the directory, at once; gives a function that removes what is in it, which takes longer
+            delete()               the directory and all in it
     File    size  append(prefix, data)  read(position, size)  view(position, size)  truncate(size)
             modified_ms            when it was last written, None when that is not known
             sync()                 blocks until all is on disk
@@ -40,6 +40,9 @@ class MemoryFiles:
 
     def load(self, name):
         return None
+
+    def delete(self):
+        """Nothing to do, as the files go with their log."""
 
 
 class MemoryFile:

@@ -391,12 +391,10 @@ class Log:
     def delete(self):
         """The partition is deleted: its bytes go, and those who wait are told."""
         self._end()
-        if self._flusher is not None:
-            try:
-                remove = self.files.delete()
-            except KafkaError:
-                return  # who looks after the disk has been told
-            self._time.after(self.config.file_delete_delay_ms, lambda: self._flusher.offload(remove, lambda error: None))
+        try:
+            self.files.delete()
+        except KafkaError:
+            pass  # who looks after the disk has been told
 
     def _fail(self, error):
         self.failed = error

@@ -105,7 +105,7 @@ class SimulatedDisk:
         self._changes.clear()
 
     def delete(self):
-        return self._names.clear
+        self._names.clear()
 
 
 class _File:
