@@ -47,6 +47,9 @@ _KEYS = (
     Key("log.retention.hours", INT, "168"),
     Key("log.retention.bytes", LONG, "-1", dynamic=True),
     Key("log.retention.check.interval.ms", LONG, "300000", at_least(1)),
+    Key("log.flush.interval.messages", LONG, str(MAX_LONG), at_least(1), dynamic=True),
+    Key("log.flush.interval.ms", LONG, None, dynamic=True),
+    Key("log.flush.scheduler.interval.ms", LONG, str(MAX_LONG)),
     Key("log.cleanup.policy", LIST, "delete", list_of("compact", "delete"), dynamic=True),
     Key("log.cleaner.backoff.ms", LONG, "15000", at_least(0), dynamic=True),
     Key("log.cleaner.min.cleanable.ratio", DOUBLE, "0.5", between(0, 1), dynamic=True),
@@ -160,7 +163,7 @@ OF_PLUGINS = ("super.users",)
 
 # DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
 DESCRIBED = (
-    "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "min.insync.replicas",
+    "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "log.flush.interval.messages", "log.flush.interval.ms", "min.insync.replicas",
     "group.consumer.max.session.timeout.ms", "share.coordinator.state.topic.replication.factor",
     "group.streams.num.standby.replicas", "group.share.record.lock.duration.ms", "message.max.bytes",
     "share.coordinator.state.topic.segment.bytes", "group.share.session.timeout.ms", "share.coordinator.state.topic.min.isr",
@@ -186,7 +189,7 @@ DESCRIBED = (
     "log.cleaner.max.compaction.lag.ms", "log.retention.ms", "offsets.topic.replication.factor",
     "transaction.state.log.min.isr", "group.streams.assignment.interval.ms", "log.retention.bytes",
     "controller.quota.window.size.seconds", "share.coordinator.state.topic.num.partitions", "offsets.retention.minutes", "group.share.delivery.count.limit",
-    "compression.zstd.level", "num.partitions", "listeners", "group.consumer.max.assignment.interval.ms",
+    "compression.zstd.level", "num.partitions", "listeners", "log.flush.scheduler.interval.ms", "group.consumer.max.assignment.interval.ms",
     "log.index.size.max.bytes", "group.share.max.share.sessions", "group.streams.max.standby.replicas",
     "compression.lz4.level", "log.roll.hours", "log.cleanup.policy", "log.roll.jitter.ms",
     "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms",
