@@ -11,6 +11,7 @@ The server has a thread and an event loop of its own: blocking, asyncio and geve
 from __future__ import annotations
 
 import atexit
+import os
 from datetime import datetime, timedelta
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
 
@@ -20,6 +21,7 @@ from emulator.apps.own import KEYS, take_own
 from emulator.apps.settings import parse_topics
 from emulator.apps.times import moment_of, parse_duration
 from emulator.runtime.clock import ManualClock
+from emulator.runtime.log_manager import StorageError
 from emulator.runtime.server import Server
 from emulator.runtime.thread import LoopThread, Stopped
 from emulator.state.configs import ConfigError, Settings, parse_broker_settings
@@ -31,9 +33,11 @@ T = TypeVar("T")
 
 
 class Emulator:
-    """One broker on a free loopback port, from `start()` (or `with`) to `stop()`; it may be started again, empty.
+    """One broker on a free loopback port, from `start()` (or `with`) to `stop()`; it may be started again, empty, or with
+    what is in its directory.
 
-    `config`: names of Kafka's server.properties, and of config.yaml, with their values. `topics`: NAME or
+    `config`: names of Kafka's server.properties, and of config.yaml, with their values; `data_dir`: where to keep all,
+    None for memory (or what `config` says of log.dirs). `topics`: NAME or
     NAME:PARTITIONS. `clock`: "virtual" stands still until `clock.advance`, from `clock_start` on (now; UTC where it has
     no zone). `seed` fixes every id and choice. Raises ValueError for what cannot be, OSError for an address that is taken.
     """
@@ -46,9 +50,12 @@ class Emulator:
         config: Mapping[str, Any] | None = None,
         topics: Iterable[str] = (),
         seed: int | None = None,
+        data_dir: str | os.PathLike | None = None,
     ) -> None:
         values = {"listeners": "PLAINTEXT://127.0.0.1:0"}
         values.update((name, str(value) if name in KEYS else value) for name, value in (config or {}).items())
+        if data_dir is not None:
+            values["log.dirs"] = os.fspath(data_dir)
         if clock_start is not None:
             values["clock.start"] = clock_start.isoformat()
         try:
@@ -88,12 +95,14 @@ class Emulator:
         server = Server(self._settings, self._own.seed, self._own.time())
         try:
             server.start()
+        except (StorageError, ConfigError) as error:
+            raise ValueError(str(error)) from None
         except OSError as error:
             wanted = ", ".join(self._settings.listeners)
             raise OSError(error.errno, f"cannot listen on {wanted}: {error.strerror or error}") from None
         for name, partitions in self._topics:
             try:
-                server.cluster.create_topic(name, partitions)
+                server.cluster.ensure_topic(name, partitions)
             except KafkaError as refusal:
                 server.stop()
                 raise ValueError(f"topic {name}: {refusal}") from None

@@ -14,7 +14,9 @@ from emulator.apps.control.server import ControlSocket
 from emulator.apps.errors import UsageError
 from emulator.apps.own import Own
 from emulator.apps.settings import make_settings, parse_topics
+from emulator.runtime.log_manager import StorageError
 from emulator.runtime.server import Server
+from emulator.state.configs import ConfigError
 from wire.errors import KafkaError
 
 gevent.config.format_context = "builtins.repr"  # not pprint, which takes 10 ms of a start to import
@@ -75,6 +77,8 @@ def start(settings, topics, own=Own()):
     server = Server(settings, own.seed, own.time())
     try:
         server.start()
+    except (StorageError, ConfigError) as error:
+        raise UsageError(str(error)) from None
     except OSError as error:
         wanted = ", ".join(format_address(endpoint.host, endpoint.port) for endpoint in settings.endpoints)
         raise UsageError(f"cannot listen on {wanted}: {error.strerror or error}") from None
@@ -89,7 +93,7 @@ def start(settings, topics, own=Own()):
 
 def create_topic(cluster, name, partitions):
     try:
-        cluster.create_topic(name, partitions)
+        cluster.ensure_topic(name, partitions)
     except KafkaError as error:
         raise UsageError(f"--topic {name}: {error}") from None
 

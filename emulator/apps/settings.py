@@ -1,7 +1,7 @@
 """The command line's options and the config file -> the broker's settings.
 
-Without a file: Kafka's quick-start values on localhost:9092. A file overrides those key by key, and
---listen overrides the file's listeners.
+Without a file: Kafka's quick-start values on localhost:9092. A file overrides those key by key,
+--listen overrides the file's listeners and --data-dir its log.dirs.
 """
 
 import re
@@ -18,8 +18,6 @@ _LISTENER_KEYS = ("listeners", "advertised.listeners", "listener.security.protoc
 
 def make_settings(options):
     """(the broker's settings, Own). Raises UsageError: which file and line, what is wrong."""
-    if options.data_dir is not None:
-        raise UsageError(f"--data-dir {options.data_dir}: a log on disk is not there yet, records live in memory only")
     file = None if options.config is None else read_config_file(options.config)
     values = {} if file is None else dict(file.values)
     if options.listen is not None:
@@ -30,6 +28,9 @@ def make_settings(options):
         if host in EVERY_INTERFACE:
             values["advertised.listeners"] = f"PLAINTEXT://localhost:{port}"
     values.setdefault("listeners", _DEFAULT_LISTENERS)
+    if options.data_dir is not None:
+        values.pop("log.dir", None)
+        values["log.dirs"] = options.data_dir
     try:
         own, defaults = take_own(values, options.clock, options.seed)
         settings = parse_broker_settings({**defaults, **values})

@@ -6,6 +6,7 @@ What a request needs is resolved once per (API key, version) into a `Route`; wha
 
 import struct
 
+from wire.errors import KafkaError
 from wire.header import skip_tagged_fields
 from wire.types import Malformed
 
@@ -14,6 +15,7 @@ _ANSWER_HEAD = struct.Struct(">ii")  # size, correlation_id
 _ANSWER_HEAD_FLEXIBLE = struct.Struct(">iib")  # ... and an empty tagged-field section
 _HEAD_SIZE = _HEAD.size
 _API_VERSIONS = 18
+_WITHOUT_METADATA = {0, 1}  # Produce and Fetch never change it, and are the hot path
 
 
 class Refused(Exception):
@@ -41,18 +43,19 @@ class Route:
 
 
 class Dispatcher:
-    """All routes of one broker, made when first asked for."""
+    """All routes of one broker, made when first asked for.
 
-    def __init__(self, handlers, services):
+    `settle()` waits until the metadata's changes are on disk, and raises KafkaError; None where there is no disk.
+    """
+
+    def __init__(self, handlers, services, settle=None):
         self._handlers = handlers
         self._bound = {key: handler.bind(services) for key, handler in handlers.items()}
+        if settle is not None:
+            for key in self._bound:
+                if key not in _WITHOUT_METADATA:
+                    self._bound[key] = _settled(self._bound[key], services["metadata"], settle)
         self._routes = {}
-        self._wrap = None
-
-    def wrap(self, wrap):
-        """From now on every route is given to `wrap(route)` when it is made; None: no more."""
-        self._wrap = wrap
-        self._routes.clear()
 
     def _route(self, api_key, version):
         handler = self._handlers.get(api_key)
@@ -65,8 +68,6 @@ class Dispatcher:
             return Route(handler.api, version, self._bound[api_key], answer_version=0)
         else:
             raise Refused(f"Received request for {handler.api.name} with version {version} which is not supported")
-        if self._wrap is not None:
-            self._wrap(route)
         self._routes[api_key, version] = route
         return route
 
@@ -114,6 +115,22 @@ class Dispatcher:
         for piece in out[at:]:
             size += len(piece)
         out[at] = route.answer_head.pack(size, correlation_id, *route.empty_tags)
+
+
+def _settled(handle, metadata, settle):
+    """`handle`, answering once the changes that it made to the metadata are on disk."""
+
+    def handle_and_settle(request, call):
+        before = metadata.offset
+        response = handle(request, call)
+        if metadata.offset != before:
+            try:
+                settle()
+            except KafkaError as error:
+                raise Refused(str(error)) from None
+        return response
+
+    return handle_and_settle
 
 
 def _skip_tags(buffer, position):

@@ -3,14 +3,12 @@
 import logging
 import random
 import secrets
-from time import perf_counter_ns
 
 from gevent import killall, spawn
 from gevent.event import Event
 
 from emulator.api import HANDLERS
 from emulator.pipeline.dispatch import Dispatcher
-from emulator.pipeline.throttle import Throttle
 from emulator.runtime.clock import monotonic_clock, wall_clock
 from emulator.runtime.connection import Connection
 from emulator.runtime.listener import Listener, bind
@@ -24,22 +22,23 @@ class Server:
 
     `settings`: the broker's configuration; `seed`: of every id and choice, drawn when None; `time`: the clock that
     stamps and expires, wall time when None.
-    `bound` lists (listener name, host, port) as really bound once `start()` has returned.
+    `bound` lists (listener name, host, port) as really bound once `start()` has returned. `progress`: see LogManager.
     """
 
-    def __init__(self, settings, seed=None, time=None):
+    def __init__(self, settings, seed=None, time=None, progress=None):
         self.settings = settings
         self.seed = secrets.randbits(32) if seed is None else seed
         self.time = wall_clock() if time is None else time
         self.patience = monotonic_clock()
         self.bound = []
         self.connections = set()
+        self.logs = None
+        self._progress = progress
         self._listeners = []
-        self._turned_away = set()
         self._stopped = Event()
 
     def start(self):
-        """Bind and serve. Raises OSError (with `.strerror`) when an address is not to be had."""
+        """Bind and serve. Raises OSError (with `.strerror`) when an address is not to be had, StorageError, ConfigError."""
         settings = self.settings
         try:
             for endpoint in settings.endpoints:
@@ -47,16 +46,20 @@ class Server:
                 port = sockets[0].getsockname()[1]
                 self.bound.append((endpoint.name, endpoint.host, port))
                 self._listeners += [Listener(sock, self._accepted_by(endpoint.name)) for sock in sockets]
-            services = make_services(settings, self.bound, self.time, self.patience, random.Random(self.seed))
+            choices = random.Random(self.seed)
+            if settings.log_directories:
+                from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed
+
+                self.logs = LogManager(settings, self.time, choices, self._progress)
+            services = make_services(settings, self.bound, self.time, self.patience, choices, self.logs)
         except BaseException:
             self._close_listeners()
+            if self.logs is not None:
+                self.logs.abandon()
             raise
         self.cluster = services["cluster"]
         self.services = services
-        self.dispatcher = Dispatcher(HANDLERS, services)
-        self._quotas = services["quotas"]
-        self._quotas.on_change.append(self._quotas_changed)
-        self._quotas_changed()
+        self.dispatcher = Dispatcher(HANDLERS, services, self.logs and self.logs.settle)
         for listener in self._listeners:
             listener.start()
         self._watch_idle()
@@ -64,25 +67,11 @@ class Server:
 
     def _accepted_by(self, listener_name):
         def accepted(sock, peer):
-            throttle_ms = self._quotas.connect(peer[0])
-            if throttle_ms:  # it learns so by being closed, in a while (KIP-612)
-                self._turned_away.add(sock)
-                self.patience.after(throttle_ms, lambda: self._turn_away(sock))
-                return
             connection = Connection(self, sock, listener_name, peer)
             self.connections.add(connection)
             connection.greenlet = spawn(connection.serve)
 
         return accepted
-
-    def _turn_away(self, sock):
-        self._turned_away.discard(sock)
-        sock.close()
-
-    def _quotas_changed(self):
-        """Without quotas of clients no request is looked at twice."""
-        throttle = Throttle(self._quotas, self.patience, perf_counter_ns) if self._quotas.enabled else None
-        self.dispatcher.wrap(throttle and throttle.wrap)
 
     def forget(self, connection):
         self.connections.discard(connection)
@@ -113,8 +102,8 @@ class Server:
         killall([connection.greenlet for connection in self.connections], timeout=1)
         for connection in list(self.connections):
             connection.close()
-        for sock in list(self._turned_away):
-            self._turn_away(sock)
+        if self.logs is not None:
+            self.logs.close()
         self.time.close()
         self.patience.close()
         self._stopped.set()

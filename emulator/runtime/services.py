@@ -1,9 +1,9 @@
 """The services that handlers name, put together for one server."""
 
-import base64
+from copy import copy
 
-from gevent import socket
-
+from emulator.runtime import coordinators
+from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
@@ -13,14 +13,10 @@ from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.streams.internal_topics import InternalTopics
 from emulator.state.groups.topics import Topics
 from emulator.state.internal_topics import Store, partition_for
-from emulator.state.log import Log
 from emulator.state.log.cleaner import LogCleaner
 from emulator.state.log.retention import Retention
-from emulator.state.log_dirs import LogDirs
-from emulator.state.metadata import Metadata
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.quorum import Quorum
-from emulator.state.quotas import ClientQuotas, Quotas
 from emulator.state.scram import ScramCredentials
 from emulator.state.share.partitions import SharePartitions
 from emulator.state.share.persister import Persister
@@ -30,33 +26,32 @@ from emulator.state.transactions.store import TransactionLog
 from wire import errors
 from wire.errors import KafkaError
 
-# Compaction leaves the active segment alone. Kafka's has 100 MB on disk for each of 50 partitions; in memory less
-# must do, and nobody but the cleaner sees where segments end.
-_INTERNAL_SEGMENT_BYTES = 1024 * 1024
 
+def make_services(settings, bound, time, patience, random, logs=None):
+    """All services by name; `bound` is where the listeners really are: (name, host, port).
 
-def make_services(settings, bound, time, patience, random):
-    """All services by name; `bound` is where the listeners really are: (name, host, port)."""
-    metadata = Metadata()
+    `logs`: a LogManager, or None to keep all in memory. Raises ConfigError when what was set earlier does not go with `settings`.
+    """
+    logs = logs or MemoryLogs(time, random)
+    metadata = logs.metadata
     features = Features(metadata, settings.node_id)
     configs = Configs(settings, metadata, features)
-
-    def new_log(topic, partition, config):
-        largest = {"largest_segment": _INTERNAL_SEGMENT_BYTES} if topic.internal else {}
-        log = Log(f"{topic.name}-{partition}", config, time, random, **largest)
-        log.begin_epoch(0)
-        return log
-
+    logs.open(configs)
     broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
-    cluster_id = base64.urlsafe_b64encode(random.randbytes(16)).rstrip(b"=").decode()
-    cluster = Cluster(cluster_id, [broker], configs, new_log, time, random)
+    cluster = Cluster(logs.cluster_id, [broker], configs, logs.new_log, time, random)
+    logs.started(cluster)
+    cluster.broker_restarted(broker.id)
+    settings = _as_it_is(settings, cluster)
     persister = _make_persister(settings, cluster, time)
     groups = _make_groups(settings, configs, cluster, time, patience, random, persister)
     markers = Markers(cluster, groups, time)
     transactions = _make_transactions(settings, cluster, time, patience, markers)
+    coordinators.load(
+        cluster,
+        [(names.SHARE_GROUP_STATE, persister), (names.CONSUMER_OFFSETS, groups), (names.TRANSACTION_STATE, transactions)],
+    )
     retention = _make_retention(configs, cluster, time)
     retention.start()
-    client_quotas = ClientQuotas(metadata, _resolve)
     cleaner = _make_cleaner(configs, cluster, time)
     cleaner.start()
     return {
@@ -68,9 +63,7 @@ def make_services(settings, bound, time, patience, random):
         "scram": ScramCredentials(metadata),
         "features": features,
         "quorum": Quorum(metadata, features, cluster, settings.node_id, time, random),
-        "log_dirs": LogDirs(cluster),
-        "client_quotas": client_quotas,
-        "quotas": Quotas(client_quotas, settings, patience),
+        "log_dirs": logs.log_dirs(cluster),
         "cleaner": cleaner,
         "retention": retention,
         "groups": groups,
@@ -86,12 +79,17 @@ def make_services(settings, bound, time, patience, random):
     }
 
 
-def _resolve(host):
-    """An IP address of `host`, or None."""
-    try:
-        return socket.getaddrinfo(host, None)[0][4][0]
-    except (OSError, UnicodeError):
-        return None
+def _as_it_is(settings, cluster):
+    """Coordinators go by the partitions that their topics have, not by those that new ones would get."""
+    settings = copy(settings)
+    for name, field in (
+        (names.CONSUMER_OFFSETS, "offsets_topic_num_partitions"),
+        (names.TRANSACTION_STATE, "transaction_state_log_num_partitions"),
+        (names.SHARE_GROUP_STATE, "share_coordinator_state_topic_num_partitions"),
+    ):
+        if name in cluster.topics:
+            setattr(settings, field, len(cluster.topics[name].partitions))
+    return settings
 
 
 def _make_groups(settings, configs, cluster, time, patience, random, persister):

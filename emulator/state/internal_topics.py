@@ -8,10 +8,11 @@ Source: org.apache.kafka.coordinator.common.runtime.CoordinatorRuntime, Coordina
 """
 
 from emulator.state.java import string_hash
-from wire.errors import MESSAGE_TOO_LARGE, KafkaError
+from wire.errors import COORDINATOR_LOAD_IN_PROGRESS, MESSAGE_TOO_LARGE, NOT_COORDINATOR, KafkaError
 from wire.records import COMMIT, NO_PRODUCER_ID, build_internal_batch, iter_records, parse_control
 
 _BATCH_OVERHEAD = 61
+RECORDS_A_SLICE = 500  # of those that are read again, some 5 ms
 _RECORD_OVERHEAD = 32  # the most that a record adds to its key and value
 
 
@@ -29,10 +30,29 @@ class Store:
         self._time = time
         self._depth = 0
         self._collected = {}  # partition -> [(key, value)]
+        self._closed = {}  # partition -> the error that its coordinator answers for now
 
     def check(self, partition):
-        """Raises what `partition_of` does for a partition that there is not."""
+        """Raises what `partition_of` does for a partition that there is not; COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR."""
+        if partition in self._closed:
+            raise KafkaError(self._closed[partition])
         self._partition_of(partition)
+
+    def check_all(self):
+        """KafkaError COORDINATOR_LOAD_IN_PROGRESS as long as any partition is being loaded."""
+        if COORDINATOR_LOAD_IN_PROGRESS in self._closed.values():
+            raise KafkaError(COORDINATOR_LOAD_IN_PROGRESS)
+
+    def expect(self, partitions):
+        """These will be loaded: until each has been, `check` refuses it."""
+        self._closed.update(dict.fromkeys(partitions, COORDINATOR_LOAD_IN_PROGRESS))
+
+    def loaded(self, partition, failed=False):
+        """What is kept there is known; or it cannot be, and nobody coordinates it."""
+        if failed:
+            self._closed[partition] = NOT_COORDINATOR
+        else:
+            self._closed.pop(partition, None)
 
     def append(self, partition, key, value):
         """Append a record. KafkaError MESSAGE_TOO_LARGE, and nothing else later: call this before state changes."""

@@ -37,13 +37,10 @@ def int_hash(number):
     return number
 
 
-def hash_order(elements, hash_of, copied=False, least=16):
-    """[element] in the order of a HashMap that was filled one by one, or (`copied`) made from a collection at once.
-
-    `least`: how many buckets it had to begin with.
-    """
+def hash_order(elements, hash_of, copied=False):
+    """[element] in the order of a HashMap that was filled one by one, or (`copied`) made from a collection at once."""
     elements = list(elements)
-    size = least
+    size = 16
     if copied:
         while size < int(len(elements) / 0.75) + 1:
             size *= 2

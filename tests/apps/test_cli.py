@@ -55,7 +55,7 @@ def test_version(run):
     (["--listen", "localhost:"], ["--listen localhost:"]),
     (["--listen", "localhost:65536"], ["65536"]),
     (["--listen", "::1:9092"], ["[::1]:9092"]),
-    (["--data-dir", "data"], ["--data-dir data", "memory"]),
+    (["--data-dir", "/dev/null/data"], ["/dev/null/data", "Not a directory"]),
     (["--topic", "a:0"], ["--topic a:0"]),
     (["--topic", "a:many"], ["--topic a:many"]),
     (["--topic", "a", "--topic", "a:2"], ["twice"]),

@@ -59,6 +59,10 @@ def _described(group_id, call, groups):
 @handles(ListGroups)
 def list_groups(request, call, groups):
     Group = ListGroups.Response.Groups
+    try:
+        found = groups.list(request.states_filter, request.types_filter)
+    except KafkaError as refusal:
+        return ListGroups.reply(error_code=refusal.error)
     return ListGroups.reply(
         groups=[
             Group(
@@ -67,7 +71,7 @@ def list_groups(request, call, groups):
                 group_state=group.state,
                 group_type=group.type,
             )
-            for group in groups.list(request.states_filter, request.types_filter)
+            for group in found
             if call.allowed("describe", "group", group.group_id)
         ]
     )

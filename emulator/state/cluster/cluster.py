@@ -72,10 +72,10 @@ class Cluster:
 
     # Topics -------------------------------------------------------------------------------
 
-    def create_topics(self, new_topics, validate_only=False, charge=None):
+    def create_topics(self, new_topics, validate_only=False):
         """Make NewTopics: for each, in order, the Topic that was (or would be) made or a KafkaError.
 
-        `charge(partitions)` may raise a KafkaError for each in turn. Raises KafkaError POLICY_VIOLATION when the request as a whole is too large.
+        Raises KafkaError POLICY_VIOLATION when the request as a whole is too large.
         """
         creation.check_batch(new_topics, self.configs.settings.num_partitions)
         results, made, records = [], [], 0
@@ -85,8 +85,6 @@ class Cluster:
                 overrides = creation.creation_configs(new.configs)
                 self.configs.preview(overrides)
                 plan = creation.plan_topic(new, self)
-                if charge is not None:
-                    charge(len(plan))
             except KafkaError as error:
                 results.append(error)
                 continue
@@ -101,7 +99,7 @@ class Cluster:
                 self._install(topic, overrides)
         return results
 
-    def create_topic(self, name, num_partitions=None, replication_factor=None, configs=(), charge=None):
+    def create_topic(self, name, num_partitions=None, replication_factor=None, configs=()):
         """Make one topic; None is the cluster's default. Gives the Topic; raises KafkaError."""
         new = NewTopic(
             name,
@@ -109,19 +107,34 @@ class Cluster:
             -1 if replication_factor is None else replication_factor,
             configs=tuple(dict(configs).items()),
         )
-        [made] = self.create_topics([new], charge=charge)
+        [made] = self.create_topics([new])
         if isinstance(made, KafkaError):
             raise made
         return made
 
-    def adopt_topic(self, name, topic_id, indexes, configs):
-        """A topic whose logs were made elsewhere: its id and partitions are what they are. Gives it; raises KafkaError."""
+    def ensure_topic(self, name, num_partitions=None):
+        """As `create_topic`, but one that is there already, with as many partitions, will do."""
+        topic = self.topics.get(name)
+        if topic is None or num_partitions not in (None, len(topic.partitions)):
+            return self.create_topic(name, num_partitions)
+        return topic
+
+    def adopt_topic(self, name, topic_id, indexes, configs=None):
+        """A topic whose logs were made elsewhere: its id and partitions are what they are. Gives it; raises KafkaError.
+
+        `configs`: None for Kafka's own, if it is an internal topic.
+        """
         creation.check_name(name, self)
+        if configs is None:
+            configs = self._plan_internal(name)[2] if name in names.INTERNAL else {}
         self.configs.preview(configs)
         topic = Topic(name, topic_id, name in names.INTERNAL)
         broker = [self.controller_id]
         topic.partitions = [Partition(topic, index, broker, broker) for index in range(max(indexes) + 1)]
         self._install(topic, configs)
+        for partition in topic.partitions:
+            if partition.log.leader_epochs[-1][0] > partition.leader_epoch:
+                self.change(partition, leader_epoch=partition.log.leader_epochs[-1][0])
         return topic
 
     def _install(self, topic, overrides):
@@ -212,12 +225,12 @@ class Cluster:
             deleted(topic)
         return topic
 
-    def create_partitions(self, name, count, assignments=None, validate_only=False, charge=None):
-        """Bring a topic to `count` partitions; raises KafkaError, as `charge(new partitions)` may."""
+    def create_partitions(self, name, count, assignments=None, validate_only=False):
+        """Bring a topic to `count` partitions; raises KafkaError."""
         topic = self.topics.get(name)
         if topic is None:
             raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION)
-        plan = creation.plan_growth(topic, count, assignments, self, charge)
+        plan = creation.plan_growth(topic, count, assignments, self)
         if validate_only:
             return
         config, present = self.configs.topic(name), len(topic.partitions)
@@ -231,15 +244,17 @@ class Cluster:
         for grown in self.on_grow:
             grown(topic)
 
-    def auto_create(self, name, charge=None):
+    def auto_create(self, name):
         """Make a topic because somebody asked for it, with the cluster's defaults; raises KafkaError."""
-        return self.ensure_internal_topic(name) if name in names.INTERNAL else self.create_topic(name, charge=charge)
+        return self.ensure_internal_topic(name) if name in names.INTERNAL else self.create_topic(name)
 
     def ensure_internal_topic(self, name):
         """One of Kafka's own topics, made if it is not there yet; raises KafkaError, as when there are too few brokers."""
         topic = self.topics.get(name)
-        if topic is not None:
-            return topic
+        return self.create_topic(name, *self._plan_internal(name)) if topic is None else topic
+
+    def _plan_internal(self, name):
+        """(partitions, replication factor, configs) of one of Kafka's own topics."""
         settings = self.configs.settings
         if name == names.CONSUMER_OFFSETS:
             count, factor = settings.offsets_topic_num_partitions, settings.offsets_topic_replication_factor
@@ -258,7 +273,7 @@ class Cluster:
                 "cleanup.policy": "delete", "segment.bytes": str(settings.share_coordinator_state_topic_segment_bytes),
                 "retention.ms": "-1",
             }  # fmt: skip
-        return self.create_topic(name, count, factor, configs)
+        return count, factor, configs
 
     # Configs ------------------------------------------------------------------------------
 

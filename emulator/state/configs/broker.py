@@ -37,6 +37,13 @@ _KEYS = (
     Key("compression.gzip.level", INT, "-1", gzip_level, dynamic=True),
     Key("compression.lz4.level", INT, "9", between(1, 17), dynamic=True),
     Key("compression.zstd.level", INT, "3", between(-131072, 22), dynamic=True),
+    # Kafka's own default of log.dir is a directory for temporary files; here, left out, records live in memory.
+    Key("log.dir", LIST, None),
+    Key("log.dirs", LIST, None),
+    Key("num.recovery.threads.per.data.dir", INT, "2", at_least(1), dynamic=True),
+    Key("log.flush.offset.checkpoint.interval.ms", INT, "60000", at_least(0)),
+    Key("log.flush.start.offset.checkpoint.interval.ms", INT, "60000", at_least(0)),
+    Key("log.segment.delete.delay.ms", LONG, "60000", at_least(0), dynamic=True),
     Key("log.segment.bytes", INT, "1073741824", at_least(1 << 20), dynamic=True),
     Key("log.roll.ms", LONG, None, dynamic=True),
     Key("log.roll.hours", INT, "168", at_least(1)),
@@ -47,9 +54,6 @@ _KEYS = (
     Key("log.retention.hours", INT, "168"),
     Key("log.retention.bytes", LONG, "-1", dynamic=True),
     Key("log.retention.check.interval.ms", LONG, "300000", at_least(1)),
-    Key("log.flush.interval.messages", LONG, str(MAX_LONG), at_least(1), dynamic=True),
-    Key("log.flush.interval.ms", LONG, None, dynamic=True),
-    Key("log.flush.scheduler.interval.ms", LONG, str(MAX_LONG)),
     Key("log.cleanup.policy", LIST, "delete", list_of("compact", "delete"), dynamic=True),
     Key("log.cleaner.backoff.ms", LONG, "15000", at_least(0), dynamic=True),
     Key("log.cleaner.min.cleanable.ratio", DOUBLE, "0.5", between(0, 1), dynamic=True),
@@ -61,10 +65,6 @@ _KEYS = (
     Key("log.message.timestamp.type", STRING, "CreateTime", one_of("CreateTime", "LogAppendTime"), dynamic=True),
     Key("log.message.timestamp.before.max.ms", LONG, str(MAX_LONG), at_least(0), dynamic=True),
     Key("log.message.timestamp.after.max.ms", LONG, "3600000", at_least(0), dynamic=True),
-    Key("quota.window.num", INT, "11", at_least(1)),
-    Key("quota.window.size.seconds", INT, "1", at_least(1)),
-    Key("controller.quota.window.num", INT, "11", at_least(1)),
-    Key("controller.quota.window.size.seconds", INT, "1", at_least(1)),
     Key("group.min.session.timeout.ms", INT, "6000"),
     Key("group.max.session.timeout.ms", INT, "1800000"),
     Key("group.initial.rebalance.delay.ms", INT, "3000"),
@@ -163,35 +163,35 @@ OF_PLUGINS = ("super.users",)
 
 # DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
 DESCRIBED = (
-    "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "log.flush.interval.messages", "log.flush.interval.ms", "min.insync.replicas",
-    "group.consumer.max.session.timeout.ms", "share.coordinator.state.topic.replication.factor",
+    "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "min.insync.replicas",
+    "group.consumer.max.session.timeout.ms", "num.recovery.threads.per.data.dir", "share.coordinator.state.topic.replication.factor",
     "group.streams.num.standby.replicas", "group.share.record.lock.duration.ms", "message.max.bytes",
     "share.coordinator.state.topic.segment.bytes", "group.share.session.timeout.ms", "share.coordinator.state.topic.min.isr",
-    "quota.window.num", "group.share.min.assignment.interval.ms", "group.consumer.min.session.timeout.ms", "authorizer.class.name", "log.roll.jitter.hours",
+    "log.flush.offset.checkpoint.interval.ms", "group.share.min.assignment.interval.ms", "group.consumer.min.session.timeout.ms", "authorizer.class.name", "log.roll.jitter.hours",
     "log.cleaner.delete.retention.ms", "socket.request.max.bytes", "group.consumer.max.size", "group.consumer.assignors",
     "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions",
     "listener.security.protocol.map", "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms",
     "group.consumer.assignment.interval.ms", "group.share.heartbeat.interval.ms", "group.streams.max.heartbeat.interval.ms",
     "node.id", "share.coordinator.snapshot.update.records.per.snapshot", "transaction.partition.verification.enable",
-    "group.share.min.heartbeat.interval.ms", "group.streams.max.assignment.interval.ms", "log.segment.bytes",
+    "group.share.min.heartbeat.interval.ms", "group.streams.max.assignment.interval.ms", "log.dir", "log.segment.bytes",
     "group.max.session.timeout.ms", "group.consumer.heartbeat.interval.ms", "log.message.timestamp.after.max.ms",
-    "log.retention.minutes", "log.message.timestamp.before.max.ms", "group.share.min.partition.max.record.locks",
+    "log.retention.minutes", "log.dirs", "log.segment.delete.delay.ms", "log.message.timestamp.before.max.ms", "group.share.min.partition.max.record.locks",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms", "group.consumer.min.assignment.interval.ms",
     "log.cleaner.min.cleanable.ratio", "group.share.min.record.lock.duration.ms", "group.share.min.session.timeout.ms",
     "compression.gzip.level", "group.streams.initial.rebalance.delay.ms", "group.streams.max.session.timeout.ms",
     "broker.rack", "offsets.retention.check.interval.ms", "group.share.min.delivery.count.limit", "group.share.assignors",
     "log.retention.check.interval.ms", "group.consumer.session.timeout.ms", "group.share.max.assignment.interval.ms",
-    "controller.quota.window.num", "group.streams.session.timeout.ms", "auto.create.topics.enable", "group.share.partition.max.record.locks",
+    "group.streams.session.timeout.ms", "auto.create.topics.enable", "group.share.partition.max.record.locks",
     "group.consumer.min.heartbeat.interval.ms", "group.share.max.delivery.count.limit",
     "group.streams.min.session.timeout.ms", "default.replication.factor", "group.share.assignment.interval.ms",
     "transactional.id.expiration.ms", "transaction.state.log.replication.factor", "group.streams.max.size",
-    "group.share.max.heartbeat.interval.ms", "delete.topic.enable", "quota.window.size.seconds", "group.share.max.record.lock.duration.ms",
+    "group.share.max.heartbeat.interval.ms", "delete.topic.enable", "group.share.max.record.lock.duration.ms",
     "log.cleaner.max.compaction.lag.ms", "log.retention.ms", "offsets.topic.replication.factor",
     "transaction.state.log.min.isr", "group.streams.assignment.interval.ms", "log.retention.bytes",
-    "controller.quota.window.size.seconds", "share.coordinator.state.topic.num.partitions", "offsets.retention.minutes", "group.share.delivery.count.limit",
-    "compression.zstd.level", "num.partitions", "listeners", "log.flush.scheduler.interval.ms", "group.consumer.max.assignment.interval.ms",
+    "share.coordinator.state.topic.num.partitions", "offsets.retention.minutes", "group.share.delivery.count.limit",
+    "compression.zstd.level", "num.partitions", "listeners", "group.consumer.max.assignment.interval.ms",
     "log.index.size.max.bytes", "group.share.max.share.sessions", "group.streams.max.standby.replicas",
-    "compression.lz4.level", "log.roll.hours", "log.cleanup.policy", "log.roll.jitter.ms",
+    "compression.lz4.level", "log.roll.hours", "log.cleanup.policy", "log.flush.start.offset.checkpoint.interval.ms", "log.roll.jitter.ms",
     "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms",
     "log.index.interval.bytes", "log.cleaner.backoff.ms", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
     "group.streams.min.assignment.interval.ms", "group.consumer.max.heartbeat.interval.ms", "group.share.max.size",
@@ -208,19 +208,22 @@ Endpoint = namedtuple("Endpoint", "name host port security_protocol")
 class Settings:
     """The effective broker configs: an attribute per config of the table, dots as underscores.
 
+    `log_directories`: of log.dirs or log.dir, () to keep all in memory.
+
     Values are parsed (int, bool, str, tuple of str, None). `originals` is the text by name of what was
     set; all else is at its default. `endpoints` and `advertised_endpoints` are the listeners as
     Endpoint(name, host, port, security_protocol), host "" meaning all interfaces.
     Raises ConfigError with Kafka's message for a value that Kafka refuses.
     """
 
-    __slots__ = (*(key.field for key in _KEYS), "originals", "endpoints", "advertised_endpoints")
+    __slots__ = (*(key.field for key in _KEYS), "originals", "endpoints", "advertised_endpoints", "log_directories")
 
     def __init__(self, originals=QUICK_START):
         self.originals = originals = dict(originals)
         for key in _KEYS:
             setattr(self, key.field, key.parse(originals.get(key.name, key.default)))
         _check_together(self)
+        self.log_directories = self.log_dirs or self.log_dir or ()
         self.endpoints = _endpoints(self, "listeners", self.listeners)
         self.advertised_endpoints = _advertised(self)
 

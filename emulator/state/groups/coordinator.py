@@ -17,6 +17,7 @@ from emulator.state.groups.share.groups import ShareGroups
 from emulator.state.groups.streams.groups import StreamsGroups
 from emulator.state.groups.streams.state import NOT_READY
 from emulator.state.groups.table import GroupTable
+from emulator.state.internal_topics import RECORDS_A_SLICE
 from wire.internal import CONSUMER_OFFSETS, Malformed
 from wire.internal.groups import OffsetCommit
 
@@ -31,7 +32,7 @@ class GroupCoordinator:
     """
 
     def __init__(self, settings, time, patience, random, store, topics, group_configs, persister):
-        self._store = store
+        self.store = store
         self._table = table = GroupTable(store, settings.offsets_topic_num_partitions)
         env = Environment(
             settings=settings,
@@ -58,7 +59,11 @@ class GroupCoordinator:
         return self._table.partition_for(group_id)
 
     def list(self, states=(), types=()):
-        """The groups in these states and of these types (any case; none: all of them)."""
+        """The groups in these states and of these types (any case; none: all of them).
+
+        KafkaError COORDINATOR_LOAD_IN_PROGRESS as long as some are not known yet.
+        """
+        self.store.check_all()
         states = {state.strip().lower() for state in states}
         types = {kind.strip().lower() for kind in types}
         return [
@@ -71,7 +76,7 @@ class GroupCoordinator:
         """Delete an empty group and its offsets. KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""
         group = self._table.find(group_id)
         group.check_delete()
-        with self._store:
+        with self.store:
             self.offsets.forget_all(group_id)
             self._table.remove(group)
 
@@ -86,10 +91,17 @@ class GroupCoordinator:
 
     def load(self, partition):
         """Take over a partition: rebuild its groups from its records. Sessions of members start anew."""
+        for _ in self.load_in_slices(partition):
+            pass
+
+    def load_in_slices(self, partition):
+        """As `load`, a generator: between its steps others have their turn."""
         replays = {protocol: protocol.replay() for protocol in (self.classic, self.consumer, self.share, self.streams)}
         by_kind = {kind: replay for replay in replays.values() for kind in replay.kinds}
         with_offsets = {}
-        for producer_id, key, value in self._store.read(partition):
+        for number, (producer_id, key, value) in enumerate(self.store.read(partition)):
+            if number % RECORDS_A_SLICE == 0:
+                yield
             if key is None:
                 self.end_transaction(producer_id, partition, commit=value)
                 continue
@@ -106,6 +118,7 @@ class GroupCoordinator:
                 self.offsets.replay(partition, producer_id, key, value)
                 if value is not None:
                     with_offsets[key.group] = None
+        self.store.loaded(partition)  # what follows takes no turn
         for protocol, replay in replays.items():
             protocol.restore(replay)
         for group_id in with_offsets:

@@ -6,6 +6,7 @@ Source: org.apache.kafka.coordinator.share.ShareCoordinatorShard, PersisterState
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
+from emulator.state.internal_topics import RECORDS_A_SLICE
 from wire import errors
 from wire.errors import KafkaError
 from wire.internal import SHARE_GROUP_STATE
@@ -42,7 +43,7 @@ class Persister:
     """
 
     def __init__(self, store, partition_for, updates_per_snapshot, time):
-        self._store = store
+        self.store = store
         self._partition_for = partition_for
         self._updates_per_snapshot = updates_per_snapshot
         self._time = time
@@ -54,7 +55,7 @@ class Persister:
 
     def initialize(self, key, state_epoch, start_offset):
         """Begin, or begin anew, at `start_offset` (NO_OFFSET: not known yet). KafkaError FENCED_STATE_EPOCH."""
-        state, now = self._states.get(key), self._time.now()
+        state, now = self._find(key), self._time.now()
         if state is not None and state.state_epoch > state_epoch:
             raise KafkaError(errors.FENCED_STATE_EPOCH)
         snapshot_epoch = 0 if state is None else state.snapshot_epoch + 1
@@ -63,7 +64,7 @@ class Persister:
 
     def read(self, key, leader_epoch):
         """The ShareState, for the leader that takes over in this epoch. KafkaError INVALID_REQUEST, FENCED_LEADER_EPOCH."""
-        state = self._states.get(key)
+        state = self._find(key)
         if state is None:
             raise KafkaError(errors.INVALID_REQUEST, "Read operation on uninitialized share partition not allowed.")
         if leader_epoch < state.leader_epoch:
@@ -74,7 +75,7 @@ class Persister:
 
     def write(self, key, state_epoch, leader_epoch, start_offset, delivery_complete_count, batches):
         """`batches`: what changed. KafkaError INVALID_REQUEST, FENCED_LEADER_EPOCH, FENCED_STATE_EPOCH."""
-        state = self._states.get(key)
+        state = self._find(key)
         if state is None:
             raise KafkaError(errors.INVALID_REQUEST, "Write operation on uninitialized share partition not allowed.")
         if leader_epoch < state.leader_epoch:
@@ -82,6 +83,12 @@ class Persister:
         if state_epoch < state.state_epoch:
             raise KafkaError(errors.FENCED_STATE_EPOCH)
         self._update(key, state, leader_epoch, start_offset, delivery_complete_count, merged(batches, start_offset))
+
+    def _find(self, key):
+        state = self._states.get(key)
+        if state is None:
+            self.store.check(self.partition_for(key))
+        return state
 
     def summary(self, key):
         """The ShareState to look at, or None."""
@@ -139,29 +146,38 @@ class Persister:
         self._states[key] = state
 
     def _append(self, key, record_key, value):
-        self._store.append(self.partition_for(key), record_key, value)
+        self.store.append(self.partition_for(key), record_key, value)
 
     # -- a coordinator comes and goes --------------------------------------------------------------
 
     def load(self, partition):
         """Rebuild what this partition of __share_group_state says."""
-        for _, key, value in self._store.read(partition):
+        for _ in self.load_in_slices(partition):
+            pass
+
+    def load_in_slices(self, partition):
+        """As `load`, a generator: between its steps others have their turn."""
+        states = {}
+        for number, (_, key, value) in enumerate(self.store.read(partition)):
+            if number % RECORDS_A_SLICE == 0:
+                yield
             kind, key, value = SHARE_GROUP_STATE.parse(key, value)
             name = key.group_id, key.topic_id, key.partition
             if value is None:
-                self._states.pop(name, None)
+                states.pop(name, None)
                 continue
             batches = [(b.first_offset, b.last_offset, b.delivery_state, b.delivery_count) for b in value.state_batches]
             if kind is ShareSnapshot:
-                self._states[name] = ShareState(
+                states[name] = ShareState(
                     value.snapshot_epoch, value.state_epoch, value.leader_epoch, value.start_offset,
                     value.delivery_complete_count, value.create_timestamp, value.write_timestamp, batches,
                 )  # fmt: skip
-            elif (state := self._states.get(name)) is not None and value.snapshot_epoch == state.snapshot_epoch:
+            elif (state := states.get(name)) is not None and value.snapshot_epoch == state.snapshot_epoch:
                 state.leader_epoch, state.start_offset = value.leader_epoch, value.start_offset
                 state.delivery_complete_count = value.delivery_complete_count
                 state.batches = merged([*state.batches, *batches], value.start_offset)
                 state.updates += 1
+        self._states.update(states)
 
     def unload(self, partition):
         for key in [key for key in self._states if self.partition_for(key) == partition]:

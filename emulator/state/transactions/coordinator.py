@@ -7,6 +7,7 @@ Source: kafka.coordinator.transaction.TransactionCoordinator, TransactionStateMa
 """
 
 from emulator.state.regex import InvalidRegex, compile_regex
+from emulator.state.internal_topics import RECORDS_A_SLICE
 from emulator.state.transactions.states import (
     BY_ID, DEAD, END_V1, END_V2, END_V2_AGAIN, ENDING, ONGOING, PREPARE_ABORT, PREPARE_COMMIT, RESTING,
 )  # fmt: skip
@@ -19,18 +20,19 @@ _SEND_AGAIN_MS = 100
 
 
 class TransactionCoordinator:
-    """`settings` has the broker's configs as attributes, and may be replaced; `store` is a `store.TransactionLog`.
+    """`settings` has the broker's configs as attributes, and may be replaced; `log` is a `store.TransactionLog`.
 
     `write_marker(topic, index, producer_id, producer_epoch, coordinator_epoch, commit, version)` gives an error code:
     NOT_LEADER_OR_FOLLOWER and NOT_ENOUGH_REPLICAS mean "later".
     """
 
-    def __init__(self, settings, time, patience, producer_ids, store, write_marker):
+    def __init__(self, settings, time, patience, producer_ids, log, write_marker):
         self.settings = settings
         self._time = time
         self._patience = patience
         self._producer_ids = producer_ids
-        self._store = store
+        self._log = log
+        self.store = log.records
         self._write_marker = write_marker
         self._transactions = {}
         self._ongoing = {}  # those of them that time out
@@ -39,7 +41,7 @@ class TransactionCoordinator:
 
     def partition_for(self, transactional_id):
         """The partition of __transaction_state that keeps this id."""
-        return self._store.partition_for(transactional_id)
+        return self._log.partition_for(transactional_id)
 
     # -- producers ---------------------------------------------------------------------------------
 
@@ -55,7 +57,7 @@ class TransactionCoordinator:
             raise KafkaError(errors.INVALID_REQUEST)
         if not 0 < timeout_ms <= self.settings.transaction_max_timeout_ms:
             raise KafkaError(errors.INVALID_TRANSACTION_TIMEOUT)
-        self._store.check(transactional_id)
+        self._log.check(transactional_id)
         now = self._time.now()
         transaction = self._transactions.get(transactional_id)
         if transaction is None:
@@ -74,7 +76,7 @@ class TransactionCoordinator:
             transaction.rotate(self._producer_ids.next(), timeout_ms, epoch is not None, now)
         else:
             transaction.initialize(timeout_ms, epoch, now)
-        self._store.write(transaction)
+        self._log.write(transaction)
         return transaction.producer_id, transaction.producer_epoch
 
     def add_partitions(self, transactional_id, producer_id, producer_epoch, partitions, version=0):
@@ -86,7 +88,7 @@ class TransactionCoordinator:
         if transaction.state == ONGOING and all(one in transaction.partitions for one in partitions):
             return
         transaction.add(partitions, version, self._time.now())
-        self._store.write(transaction)
+        self._log.write(transaction)
         self._ongoing[transactional_id] = transaction
         self._time_out_later()
 
@@ -110,7 +112,7 @@ class TransactionCoordinator:
         return transaction
 
     def _find(self, transactional_id):
-        self._store.check(transactional_id)
+        self._log.check(transactional_id)
         return self._transactions.get(transactional_id)
 
     # -- the end -----------------------------------------------------------------------------------
@@ -168,13 +170,13 @@ class TransactionCoordinator:
         exhausted = version >= 2 and transaction.epoch_exhausted
         next_id = self._producer_ids.next() if exhausted else NO_PRODUCER_ID
         transaction.prepare(state, version, next_id, self._time.now())
-        self._store.write(transaction)
+        self._log.write(transaction)
         self._ongoing.pop(transaction.transactional_id, None)
         self._send_markers(transaction)
 
     def _send_markers(self, transaction):
         commit = transaction.state == PREPARE_COMMIT
-        epoch = self._store.epoch_for(transaction.transactional_id)
+        epoch = self._log.epoch_for(transaction.transactional_id)
         waiting = {}
         for topic, index in transaction.partitions:
             error = self._write_marker(
@@ -191,7 +193,7 @@ class TransactionCoordinator:
             return
         self._unsent.pop(transaction.transactional_id, None)
         transaction.complete(ENDING[transaction.state], self._time.now())
-        self._store.write(transaction)
+        self._log.write(transaction)
 
     def _send_again(self):
         self._sending = None
@@ -227,7 +229,7 @@ class TransactionCoordinator:
         for transaction in list(self._transactions.values()):
             if transaction.state in RESTING and transaction.last_update_timestamp <= latest:
                 transaction.state = DEAD
-                self._store.erase(transaction.transactional_id)
+                self._log.erase(transaction.transactional_id)
                 del self._transactions[transaction.transactional_id]
                 self._time.happened("transactional ids expired")
         self._expire_later()
@@ -246,13 +248,15 @@ class TransactionCoordinator:
     def list(self, states=(), producer_ids=(), longer_than_ms=-1, pattern=None):
         """(Transactions, unknown state names). The whole transactional id must match `pattern`.
 
-        The pattern is RE2's; letters beyond ASCII in it match nothing. Raises INVALID_REGULAR_EXPRESSION.
+        The pattern is RE2's; letters beyond ASCII in it match nothing. Raises INVALID_REGULAR_EXPRESSION,
+        COORDINATOR_LOAD_IN_PROGRESS.
         """
         unknown = [state for state in dict.fromkeys(states) if state not in BY_ID]
         try:
             matches = compile_regex(pattern) if pattern else None
         except InvalidRegex as reason:
             raise KafkaError(errors.INVALID_REGULAR_EXPRESSION, f"Transaction ID pattern `{pattern}` is invalid: {reason}") from None
+        self.store.check_all()
         now = self._time.now()
         found = [
             transaction
@@ -268,7 +272,16 @@ class TransactionCoordinator:
 
     def load(self, partition):
         """Take over a partition of __transaction_state: its records tell everything; what was decided is carried out."""
-        for transactional_id, transaction in self._store.read(partition).items():
+        for _ in self.load_in_slices(partition):
+            pass
+
+    def load_in_slices(self, partition):
+        """As `load`, a generator: between its steps others have their turn."""
+        found = {}
+        yield from self._log.read_into(found, partition)
+        for number, (transactional_id, transaction) in enumerate(found.items()):
+            if number % RECORDS_A_SLICE == 0:
+                yield
             self._transactions[transactional_id] = transaction
             if transaction.state == ONGOING:
                 self._ongoing[transactional_id] = transaction

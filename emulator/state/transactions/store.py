@@ -4,7 +4,7 @@ Source: org.apache.kafka.coordinator.transaction.TransactionLog of Kafka 4.3.1.
 """
 
 from emulator.state.cluster.names import TRANSACTION_STATE
-from emulator.state.internal_topics import Store, partition_for
+from emulator.state.internal_topics import RECORDS_A_SLICE, Store, partition_for
 from emulator.state.transactions.states import BY_ID, EMPTY
 from emulator.state.transactions.transaction import Transaction
 from wire import errors
@@ -22,7 +22,7 @@ class TransactionLog:
     def __init__(self, cluster, settings, time):
         self._cluster = cluster
         self._count = settings.transaction_state_log_num_partitions
-        self._records = Store(self._partition, time)
+        self.records = Store(self._partition, time)
 
     def partition_for(self, transactional_id):
         return partition_for(transactional_id, self._count)
@@ -34,8 +34,8 @@ class TransactionLog:
         return partition
 
     def check(self, transactional_id):
-        """Raise KafkaError NOT_COORDINATOR as long as nobody has looked for the coordinator of this id."""
-        self._partition(self.partition_for(transactional_id))
+        """Raise KafkaError NOT_COORDINATOR as long as nobody has looked for the coordinator of this id; see Store."""
+        self.records.check(self.partition_for(transactional_id))
 
     def epoch_for(self, transactional_id):
         """The coordinator's epoch, which markers carry: its partition's leader epoch."""
@@ -48,14 +48,14 @@ class TransactionLog:
         self._append(transactional_id, None)
 
     def _append(self, transactional_id, value):
-        self._records.append(self.partition_for(transactional_id), Kind.key(transactional_id=transactional_id), value)
+        self.records.append(self.partition_for(transactional_id), Kind.key(transactional_id=transactional_id), value)
 
-    def read(self, index):
-        """{transactional id: Transaction} as the records of one partition leave them."""
-        found = {}
-        for _, key, value in self._records.read(index):
+    def read_into(self, found, index):
+        """A generator that fills `found`, {transactional id: Transaction}, as the records of one partition leave them."""
+        for number, (_, key, value) in enumerate(self.records.read(index)):
+            if number % RECORDS_A_SLICE == 0:
+                yield
             _take(found, *RECORDS.parse(key, value)[1:])
-        return found
 
 
 def _value(transaction):

@@ -17,6 +17,7 @@ class Log:
         self.name = f"{topic.name}-{index}"
         self.config = config
         self.closed = False
+        self.leader_epochs = [(7 if topic.name == "t" and index == 3 else 0, 0)]
 
     def delete(self):
         self.closed = True
@@ -233,6 +234,7 @@ def test_a_topic_whose_logs_came_from_elsewhere_keeps_its_id():
     topic = here.adopt_topic("t", bytes(range(16)), [0, 3], {"retention.ms": "5"})
     assert (topic.topic_id, len(topic.partitions)) == (bytes(range(16)), 4)
     assert {(tuple(p.replicas), tuple(p.isr), p.leader) for p in topic.partitions} == {((1,), (1,), 1)}
+    assert [p.leader_epoch for p in topic.partitions] == [0, 0, 0, 7]  # no batch may follow in an earlier one
     assert here.configs.topic("t").retention_ms == 5
     with pytest.raises(KafkaError):
         here.adopt_topic("t", bytes(16), [0], {})

@@ -202,7 +202,7 @@ def test_what_is_gone_stays_gone(group):
 
 def test_records_to_come_and_garbage_are_left_out(group, caplog):
     commit(group, offset=3)
-    store = group.coordinator()._store
+    store = group.coordinator().store
     partition = group.groups.partition_for("g")
     store.append(partition, b"\0\x63later", b"\0\0")
     store.append(partition, b"\0\1\0", b"\0\0")

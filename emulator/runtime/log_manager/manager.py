@@ -1,0 +1,364 @@
+"""All logs of a broker on disk: opened at the start, in the right directories, flushed, checkpointed and closed.
+
+Source: kafka.log.LogManager of Kafka 4.3.1.
+"""
+
+import logging
+import os
+import shutil
+
+from gevent import get_hub, spawn
+from gevent.lock import Semaphore
+from gevent.threadpool import ThreadPool
+
+from emulator.runtime.disk import Descriptors, DiskFiles
+from emulator.runtime.disk_metadata import FILE_NAME, MetadataJournal
+from emulator.runtime.log_manager.checkpoint import (
+    CLEANER_OFFSET, LOG_START_OFFSET, RECOVERY_POINT, read_offsets, write_offsets,
+)  # fmt: skip
+from emulator.runtime.log_manager.directory import DataDirectory
+from emulator.runtime.log_manager.errors import StorageError
+from emulator.runtime.log_manager.memory import INTERNAL_SEGMENT_BYTES
+from emulator.state.cluster import names
+from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
+from emulator.state.log import Log
+from emulator.state.log.formats import PARTITION_METADATA, Corrupt, parse_partition_metadata
+from emulator.state.log_dirs import LogDirs
+from emulator.state.log.offline import OfflineLog
+from wire.errors import KafkaError
+
+log_ = logging.getLogger(__name__)
+
+_METADATA_LOG = names.CLUSTER_METADATA
+
+
+class LogManager:
+    """`settings.log_directories` are locked from here on until `close`. Raises StorageError.
+
+    `metadata`: the cluster's, with its journal; `cluster_id`: as it is written there, or a new one.
+    `progress(done, total, bytes_done, bytes_total)` is called as logs are recovered.
+    """
+
+    def __init__(self, settings, time, random, progress=None):
+        self._settings = settings
+        self._time = time
+        self._random = random
+        self._progress = progress
+        self._journal = self._configs = None
+        self._directories = []
+        self._home = {}  # (topic, index) -> DataDirectory
+        self._opened = {}  # (topic, index) -> Log, until the cluster asks for it
+        self._unknown = {}  # topic -> {index: Found}, of topics that the metadata does not know
+        self._logs = {}  # (topic, index) -> Log
+        self._descriptors = Descriptors()
+        self._timers = []
+        self._checkpointing = Semaphore(1)
+        try:
+            self._take_directories()
+            self._journal = MetadataJournal(self._directories[0].at(FILE_NAME))
+        except BaseException:
+            self._let_go()
+            raise
+        self.metadata = self._journal.metadata
+        if self.metadata.offset:
+            # The same seed must not bring the same ids again.
+            random.seed(random.getrandbits(64) ^ self.metadata.offset)
+        self.settle = self._journal.settle
+        self._deleted = self.metadata.table("deleted_topics")  # id -> name, until all their directories are renamed
+
+    def _take_directories(self):
+        for path in self._settings.log_directories:
+            self._directories.append(DataDirectory(path))
+        known = [directory for directory in self._directories if directory.cluster_id is not None]
+        self.cluster_id = known[0].cluster_id if known else uuid_text(new_uuid(self._random))
+        for directory in known + self._directories:
+            directory.claim(self.cluster_id, self._settings.node_id)
+
+    # -- start -------------------------------------------------------------------------------------
+
+    def open(self, configs):
+        """Find the partitions of the cluster's topics and open their logs, recovering what the last server left open."""
+        self._configs = configs
+        wanted = []
+        for directory in self._directories:
+            try:
+                clean = directory.take_clean_marker()
+                found = [one for one in directory.partitions() if one.topic != _METADATA_LOG]
+            except OSError as error:
+                raise StorageError(f"{error.filename or directory.path}: {error.strerror}") from None
+            points, starts, cleaned = (self._read_checkpoint(directory, name) for name in (RECOVERY_POINT, LOG_START_OFFSET, CLEANER_OFFSET))
+            mine = [one for one in found if self._belongs(directory, one)]
+            if mine and not clean:
+                log_.info("%s: the last server did not stop cleanly; %d logs are recovered", directory.path, len(mine))
+            for one in mine:
+                key = one.topic, one.index
+                options = {"clean": clean, "recovery_point": points.get(key, 0), "log_start_offset": starts.get(key, 0)}
+                wanted.append((directory, one, options, cleaned.get(key, 0)))
+        self._open_all(wanted, configs)
+
+    def _read_checkpoint(self, directory, name):
+        try:
+            return read_offsets(directory.at(name))
+        except (OSError, ValueError) as reason:
+            log_.warning("%s is left out of account: %s", directory.at(name), reason)
+            return {}
+
+    def _belongs(self, directory, found):
+        """Whether this directory is to be opened; one that the cluster does not want is put out of the way."""
+        if found.fate == "delete":
+            self._remove_later(found.path)
+        if found.fate is not None:
+            if found.fate != "delete":
+                log_.warning("%s is left alone", found.path)
+            return False
+        topics, topic_id = self.metadata.table("topics"), self._topic_id(found)
+        text = topic_id and uuid_text(topic_id)
+        if text in self._deleted:
+            self._put_away(directory, found, "delete")
+            return False
+        if text is None:
+            text = next((one for one, name in topics.items() if name == found.topic), None)
+        key = found.topic, found.index
+        if topics.get(text) == found.topic and f"{text}:{found.index}" in self.metadata.table("partitions"):
+            pass
+        elif text in topics or found.topic in dict(topics.items()).values():
+            self._put_away(directory, found, "stray")
+            return False
+        else:
+            others = self._unknown.setdefault(found.topic, {})
+            if any(self._topic_id(other) != topic_id for other in others.values()):
+                self._put_away(directory, found, "stray")
+                return False
+            others[found.index] = found
+        if key in self._home:
+            raise StorageError(
+                f"Duplicate log directories for {found.topic}-{found.index} are found in both {self._home[key].path} "
+                f"and {directory.path}: remove one of them"
+            )
+        self._home[key] = directory
+        return True
+
+    @staticmethod
+    def _topic_id(found):
+        try:
+            with open(os.path.join(found.path, PARTITION_METADATA), "rb") as file:
+                return parse_partition_metadata(file.read())
+        except (OSError, Corrupt):
+            return None
+
+    def _put_away(self, directory, found, fate):
+        try:
+            renamed = directory.rename(found.topic, found.index, found.path, fate)
+        except OSError as error:
+            log_.error("%s: %s", found.path, error.strerror)
+            return
+        if fate == "delete":
+            self._remove_later(renamed)
+        else:
+            log_.warning("%s belongs to no partition of this cluster and was renamed to %s", found.path, os.path.basename(renamed))
+
+    def _open_all(self, wanted, configs):
+        recovering = [one for one in wanted if not one[2]["clean"]]
+        for one in wanted:
+            if one[2]["clean"]:
+                self._open_one(*one, configs)
+        if not recovering:
+            return
+        sizes = [_size_of(found.path) for _, found, _, _ in recovering]
+        pool = ThreadPool(min(configs.settings.num_recovery_threads_per_data_dir * len(self._directories), len(recovering)))
+        done = done_bytes = 0
+        try:
+            tasks = [pool.spawn(self._open_one, *one, configs) for one in recovering]
+            for task, size in zip(tasks, sizes):
+                task.get()
+                done, done_bytes = done + 1, done_bytes + size
+                if self._progress is not None:
+                    self._progress(done, len(tasks), done_bytes, sum(sizes))
+        finally:
+            pool.kill()
+
+    def _open_one(self, directory, found, options, first_dirty, configs):
+        """May run in another thread."""
+        topic_id = None if self._topic_id(found) else self._known_id(found.topic)
+        log = self._make(found.topic, found.index, configs.topic(found.topic), directory, topic_id=topic_id, **options)
+        log.first_dirty_offset = min(first_dirty, log.end_offset)
+        self._opened[found.topic, found.index] = log
+
+    def _known_id(self, topic):
+        for text, name in self.metadata.table("topics").items():
+            if name == topic:
+                return uuid_of(text)
+        return None
+
+    def _make(self, topic, index, config, directory, **options):
+        name = f"{topic}-{index}"
+        if topic in names.INTERNAL:
+            options["largest_segment"] = INTERNAL_SEGMENT_BYTES
+        try:
+            files = PartitionFiles(self, directory, topic, index, self._descriptors)
+            return Log(name, config, self._time, self._random, files, **options)
+        except (OSError, KafkaError) as error:
+            reason = getattr(error, "strerror", None) or error
+            log_.error("%s is offline, %s: %s", name, directory.partition_path(topic, index), reason)
+            return OfflineLog(name, config, self._time, self._random, reason)
+
+    # -- the cluster's questions -------------------------------------------------------------------
+
+    def new_log(self, topic, index, config):
+        """The log of a partition: the one that was there, or a new one where there are fewest."""
+        key = topic.name, index
+        log = self._opened.pop(key, None)
+        if log is None:
+            directory = self._home.get(key)
+            if directory is None:
+                counts = {one: 0 for one in self._directories}
+                for home in self._home.values():
+                    counts[home] += 1
+                directory = self._home[key] = min(self._directories, key=counts.get)
+            log = self._make(topic.name, index, config, directory, topic_id=topic.topic_id, clean=False)
+            log.begin_epoch(0)
+        self._logs[key] = log
+        return log
+
+    def log_dirs(self, cluster):
+        """What an administrator may ask about these directories."""
+
+        def place(partition):
+            return self._home[partition.topic.name, partition.index].path
+
+        def space(path):
+            disk = os.statvfs(path)
+            return disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
+
+        return LogDirs(cluster, [directory.path for directory in self._directories], place, space)
+
+    def started(self, cluster):
+        """The cluster is there: it adopts what nobody knew, and its logs are looked after from now on."""
+        cluster.on_remove.append(lambda topic: self._deleted.put(uuid_text(topic.topic_id), topic.name))
+        cluster.on_delete.append(self._topic_deleted)
+        for name, found in self._unknown.items():
+            self._adopt(cluster, name, found)
+        self._unknown.clear()
+        for text in list(self._deleted):
+            self._deleted.remove(text)
+        settings = self._settings
+        self._every(settings.log_flush_offset_checkpoint_interval_ms, lambda: self.checkpoint((RECOVERY_POINT, CLEANER_OFFSET)))
+        self._every(settings.log_flush_start_offset_checkpoint_interval_ms, lambda: self.checkpoint((LOG_START_OFFSET,)))
+
+    def _adopt(self, cluster, name, found):
+        topic_id = self._topic_id(next(iter(found.values()))) or new_uuid(self._random)
+        try:
+            topic = cluster.adopt_topic(name, topic_id, list(found))
+        except KafkaError as error:
+            log_.error("the directories of %s are left alone: %s", name, error.message)
+            return
+        missing = len(topic.partitions) - len(found)
+        log_.warning(
+            "adopted the topic %s, which was not known, from its %d director%s%s", name, len(found), "y" if len(found) == 1 else "ies",
+            f"; {missing} of its partitions have none, and are empty" if missing else "",
+        )  # fmt: skip
+
+    def _topic_deleted(self, topic):
+        for partition in topic.partitions:
+            self._home.pop((topic.name, partition.index), None)
+            self._logs.pop((topic.name, partition.index), None)
+        self._deleted.remove(uuid_text(topic.topic_id))
+        spawn(self.checkpoint)  # a topic of the same name must not inherit recovery points
+
+    def remove_later(self, directory, topic, index, path):
+        """Put the directory of a deleted partition out of the way; its files go after file.delete.delay.ms. Raises OSError."""
+        self._remove_later(directory.rename(topic, index, path, "delete"))
+
+    def _remove_later(self, path):
+        delay = self._configs.settings.log_segment_delete_delay_ms
+
+        def remove():
+            spawn(get_hub().threadpool.apply, shutil.rmtree, (path, True))
+
+        self._time.after(delay, remove)
+
+    # -- what a restart needs ----------------------------------------------------------------------
+
+    def _every(self, interval, action):
+        def due():
+            spawn(action)
+            self._timers[:] = [timer for timer in self._timers if timer.pending]
+            self._timers.append(self._time.after(interval, due))
+
+        self._timers.append(self._time.after(interval, due))
+
+    def checkpoint(self, wanted=(RECOVERY_POINT, LOG_START_OFFSET, CLEANER_OFFSET)):
+        """Write down how far each log is flushed, where it begins, how far it is compacted; others go on meanwhile."""
+        with self._checkpointing:
+            for directory, files in self._checkpoints():
+                for name in wanted:
+                    try:
+                        get_hub().threadpool.apply(write_offsets, (directory.at(name), files[name]))
+                    except OSError as error:
+                        log_.error("%s: %s", directory.at(name), error.strerror)
+
+    def _checkpoints(self):
+        """[(directory, {file: {(topic, index): offset}})]"""
+        found = []
+        for directory in self._directories:
+            logs = [(key, log) for key, log in self._logs.items() if self._home[key] is directory and not log.closed and log.files.lasting]
+            found.append((directory, {
+                RECOVERY_POINT: {key: log.recovery_point for key, log in logs},
+                LOG_START_OFFSET: {key: log.log_start_offset for key, log in logs if log.log_start_offset > log.segments[0].base_offset},
+                CLEANER_OFFSET: {key: log.first_dirty_offset for key, log in logs if log.first_dirty_offset},
+            }))  # fmt: skip
+        return found
+
+    def close(self):
+        """A clean stop: every log flushed, all checkpoints written, the directories free for the next. Blocks."""
+        for timer in self._timers:
+            timer.cancel()
+        failed = set()
+        written = self._checkpoints()
+        for key, log in self._logs.items():
+            try:
+                log.close()
+            except OSError as error:
+                failed.add(self._home[key])
+                log_.error("%s: %s", log.name, error.strerror)
+        for directory, files in written:
+            try:
+                files[RECOVERY_POINT] = {key: self._logs[key].recovery_point for key in files[RECOVERY_POINT]}
+                for name, offsets in files.items():
+                    write_offsets(directory.at(name), offsets)
+                if directory not in failed:
+                    directory.mark_clean()
+            except OSError as error:
+                log_.error("%s: %s", error.filename or directory.path, error.strerror)
+        self._let_go()
+
+    def abandon(self):
+        """The start has failed: whoever comes next finds all as after a crash."""
+        self._let_go()
+
+    def _let_go(self):
+        if self._journal is not None:
+            self._journal.close()
+        for directory in self._directories:
+            directory.close()
+
+
+class PartitionFiles(DiskFiles):
+    """A partition's directory, which the manager puts away when the partition is deleted."""
+
+    def __init__(self, manager, directory, topic, index, descriptors):
+        super().__init__(directory.partition_path(topic, index), descriptors)
+        self._manager = manager
+        self._directory = directory
+        self._partition = topic, index
+
+    def delete(self):
+        self._manager.remove_later(self._directory, *self._partition, self.path)
+
+
+def _size_of(path):
+    try:
+        with os.scandir(path) as entries:
+            return sum(entry.stat().st_size for entry in entries if entry.name.endswith(".log"))
+    except OSError:
+        return 0

@@ -1,0 +1,36 @@
+"""The logs of a server without a data directory: nothing outlives it."""
+
+from emulator.state.cluster.ids import new_uuid, uuid_text
+from emulator.state.log import Log
+from emulator.state.log_dirs import LogDirs
+from emulator.state.metadata import Metadata
+
+# Compaction leaves the active segment alone. Kafka's has 100 MB on disk for each of 50 partitions; here less must do,
+# and nobody but the cleaner, and who loads a coordinator, sees where segments end.
+INTERNAL_SEGMENT_BYTES = 1024 * 1024
+
+
+class MemoryLogs:
+    """What `make_services` needs of a `manager.LogManager`."""
+
+    def __init__(self, time, random):
+        self.cluster_id = uuid_text(new_uuid(random))
+        self.metadata = Metadata()
+        self._time = time
+        self._random = random
+
+    def new_log(self, topic, index, config):
+        largest = {"largest_segment": INTERNAL_SEGMENT_BYTES} if topic.internal else {}
+        log = Log(f"{topic.name}-{index}", config, self._time, self._random, **largest)
+        log.begin_epoch(0)
+        return log
+
+    def open(self, configs):
+        """Nothing is there yet."""
+
+    def started(self, cluster):
+        """Nothing was there before."""
+
+    def log_dirs(self, cluster):
+        return LogDirs(cluster)
+
