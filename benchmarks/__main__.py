@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack
 
 from benchmarks import rdkafka, servers, table
+from benchmarks.groups import COORDINATION, FRESH
 from benchmarks.scenarios import ROWS, SCENARIOS, Bench
 
 IDLE_SECONDS = 0.5
@@ -17,10 +18,10 @@ CODEC = "codec"
 
 def arguments():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less work, fewer rounds: under a minute, noisier")
+    parser.add_argument("--quick", action="store_true", help="less work, fewer rounds, noisier")
     parser.add_argument("--only", metavar="SERVERS", default=",".join(servers.KINDS),
                         help="comma-separated, of: " + ", ".join(servers.KINDS))
-    scenarios = [*SCENARIOS, CODEC]
+    scenarios = [*SCENARIOS, *FRESH, *COORDINATION, CODEC]
     parser.add_argument("--rows", metavar="SCENARIOS", default=",".join(scenarios),
                         help="comma-separated, of: " + ", ".join(scenarios))
     parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
@@ -71,8 +72,8 @@ class Measurements:
                 for row, by_server in self.values.items()}
 
 
-def start(kinds, starts, stack, measurements):
-    """Starts every kind `starts` times, in turns; returns the last ones, running."""
+def start(kinds, starts, stack, measurements, fresh=None):
+    """Starts every kind `starts` times, in turns; returns the last ones, running. `fresh(name, server)` sees each."""
     for number in range(starts):
         running = {}
         for kind in kinds:
@@ -86,6 +87,8 @@ def start(kinds, starts, stack, measurements):
                 time.sleep(IDLE_SECONDS)
                 measurements.add(kind.name, {"startup": server.startup, "idle_rss": server.rss()})
                 running[kind.name] = server
+                if fresh:
+                    fresh(kind.name, server)
     return running
 
 
@@ -97,36 +100,41 @@ def attempt(measurements, name, scenario, server, action):
         measurements.failures.setdefault(f"{scenario} on {name}", f"{type(why).__name__}: {why}")
 
 
-def work(running, options, library, measurements):
+def work(running, scenarios, options, library, measurements):
+    """Rounds of `scenarios`, as SCENARIOS has them."""
     for name, server in running.items():
-        for scenario in options.rows:
-            for topic in SCENARIOS[scenario][1]:
+        for scenario, (_, topics) in scenarios.items():
+            for topic in topics:
                 attempt(measurements, name, scenario, server, lambda: Bench(server, library, 1).new_topic(topic))
     for number in range(options.rounds + 1):
         say("warming up" if number == 0 else f"round {number} of {options.rounds}")
         order = list(running.items())
         order = order[number % len(order):] + order[:number % len(order)]
-        for scenario in options.rows:
+        for scenario, (action, _) in scenarios.items():
             for name, server in order:
                 if f"{scenario} on {name}" in measurements.failures:
                     continue
                 bench = Bench(server, library, options.scale)
-                measured = attempt(measurements, name, scenario, server, lambda: SCENARIOS[scenario][0](bench))
+                measured = attempt(measurements, name, scenario, server, lambda: action(bench))
                 if measured and number:
                     measurements.add(name, measured)
 
 
-def memory(running, options, measurements):
+def memory(running, scenarios, measurements):
     for name, server in running.items():
         def measure():
             rss = server.rss()
             with Bench(server, None, 1).connection() as connection:
-                topics = [topic for scenario in options.rows for topic in SCENARIOS[scenario][1]]
+                topics = [topic for _, written in scenarios.values() for topic in written]
                 stored = sum(connection.stored(topic)[0] for topic in topics)
             return {"loaded_rss": rss, "stored": stored / 1e6}
         measured = attempt(measurements, name, "memory", server, measure)
         if measured:
             measurements.add(name, measured)
+
+
+def chosen(scenarios, names):
+    return {name: scenarios[name] for name in names if name in scenarios}
 
 
 def compare_servers(options):
@@ -135,12 +143,25 @@ def compare_servers(options):
     kinds = available(options.only)
     measurements = Measurements()
     began = time.monotonic()
-    with ExitStack() as stack:
-        say("starting", ", ".join(kind.name for kind in kinds))
-        running = start(kinds, options.starts, stack, measurements)
-        if running:
-            work(running, options, library, measurements)
-            memory(running, options, measurements)
+    data, coordination, fresh = (chosen(scenarios, options.rows) for scenarios in (SCENARIOS, COORDINATION, FRESH))
+    if data:
+        with ExitStack() as stack:
+            say("starting", ", ".join(kind.name for kind in kinds))
+            running = start(kinds, options.starts, stack, measurements)
+            if running:
+                work(running, data, options, library, measurements)
+                memory(running, data, measurements)
+    if coordination or fresh:
+        def see(name, server):
+            for scenario, action in fresh.items():
+                measured = attempt(measurements, name, scenario, server, lambda: action(Bench(server, library, options.scale)))
+                measurements.add(name, measured or {})
+
+        with ExitStack() as stack:
+            say("starting others for the coordinators' work")
+            running = start(kinds, options.starts if fresh else 1, stack, measurements, see)
+            if running and coordination:
+                work(running, coordination, options, library, measurements)
     medians = measurements.medians()
     print(table.render(ROWS, medians, [kind.name for kind in kinds]))
     print(f"\nMedians of {options.rounds} rounds after one to warm up; {os.cpu_count()} cores shared by server and client; "
@@ -158,7 +179,7 @@ def main():
     options = arguments()
     measured = compare_servers(options) if options.rows else True
     if options.codec:
-        from benchmarks import codec  # here, for the servers' table needs nothing of the wire package
+        from benchmarks import codec  # here, for it imports another client's codec
 
         print()
         codec.main()

@@ -144,6 +144,13 @@ class Running:
                 return int(line.split()[1]) * 1024 / 1e6
         raise Unavailable(f"{self.kind.name} has died: {self._last_words()}")
 
+    def live_heap(self):
+        """MB of the objects that are alive, after a full collection; None but for a JVM with its jcmd."""
+        if self.process.args[0] != "java" or not shutil.which("jcmd"):
+            return None
+        told = subprocess.run(["jcmd", str(self.process.pid), "GC.class_histogram"], capture_output=True, text=True, check=True).stdout
+        return int(told.rsplit("Total", 1)[1].split()[1]) / 1e6
+
     def cpu(self):
         """CPU seconds of all the process's threads so far, the ended ones too."""
         return time.clock_gettime(~self.process.pid << 3 | 2)  # what clock_getcpuclockid(3) computes

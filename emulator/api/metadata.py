@@ -14,11 +14,11 @@ _BROKERS, _CONTROLLERS = 1, 2  # DescribeCluster's endpoint types
 
 
 @handles(Metadata)
-def metadata(request, call, cluster):
+def metadata(request, call, cluster, quotas):
     asked = request.topics
     everything = asked is None or (call.version == 0 and not asked)  # v0 has no null array
     try:
-        topics = _every_topic(call, cluster) if everything else _asked_topics(request, call, cluster)
+        topics = _every_topic(call, cluster) if everything else _asked_topics(request, call, cluster, quotas)
     except KafkaError as error:
         return Metadata.reply(
             topics=[_Topic(error_code=error.error, name=one.name or "", topic_id=one.topic_id) for one in asked or ()], error_code=error.error
@@ -53,7 +53,7 @@ def _every_topic(call, cluster):
     return [_found(topic, call, cluster) for topic in cluster.topics.values() if call.allowed("describe", "topic", topic.name)]
 
 
-def _asked_topics(request, call, cluster):
+def _asked_topics(request, call, cluster, quotas):
     by_id = _check_ids(request.topics, call.version)
     if by_id:  # v12+; names beside ids are not looked at
         return [_topic_by_id(topic_id, call, cluster) for topic_id in by_id]
@@ -66,7 +66,7 @@ def _asked_topics(request, call, cluster):
         elif name in cluster.topics:
             found.append(_found(cluster.topics[name], call, cluster))
         else:
-            missing.append(_missing(name, request.allow_auto_topic_creation, call, cluster))
+            missing.append(_missing(name, request.allow_auto_topic_creation, call, cluster, quotas))
     return found + missing
 
 
@@ -86,7 +86,7 @@ def _topic_by_id(topic_id, call, cluster):
     return _found(topic, call, cluster)
 
 
-def _missing(name, may_create, call, cluster):
+def _missing(name, may_create, call, cluster, quotas):
     """An unknown topic; made now if it may be, but told only to who asks again, as Kafka does."""
     internal = name in names.INTERNAL
     if not names.is_valid(name):
@@ -95,7 +95,7 @@ def _missing(name, may_create, call, cluster):
         if not (call.allowed("create", "cluster", CLUSTER_NAME) or call.allowed("create", "topic", name)):
             return _Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name, is_internal=internal)
         try:
-            cluster.auto_create(name)
+            cluster.auto_create(name, quotas.mutations(call, strict=True).charge)
         except KafkaError:
             pass  # Kafka asks its controller and answers before it knows
     return _Topic(error_code=errors.UNKNOWN_TOPIC_OR_PARTITION, name=name, is_internal=internal)

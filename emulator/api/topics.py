@@ -24,21 +24,23 @@ def _once(names):
 
 
 @handles(CreateTopics)
-def create_topics(request, call, cluster):
+def create_topics(request, call, cluster, quotas):
+    quota = quotas.mutations(call, strict=call.version >= 6)  # v6+: refused rather than slowed down (KIP-599)
     try:
         if request.timeout_ms <= 0:
             raise KafkaError(errors.REQUEST_TIMED_OUT)  # Kafka's controller finds it too late already
-        return CreateTopics.reply(topics=_create(request, call, cluster))
+        topics = _create(request, call, cluster, quota)
+        return CreateTopics.reply(topics=topics, throttle_time_ms=quota.throttle_time_ms)
     except KafkaError as error:
         return CreateTopics.reply(topics=[_refused(topic.name, error) for topic in request.topics])
 
 
-def _create(request, call, cluster):
+def _create(request, call, cluster, quota):
     once, twice = _once(topic.name for topic in request.topics)
     everywhere = call.allowed("create", "cluster", CLUSTER_NAME)
     allowed = {name for name in once if name != CLUSTER_METADATA and (everywhere or call.allowed("create", "topic", name))}
     wanted = [topic for topic in request.topics if topic.name in allowed]
-    made = cluster.create_topics([_new_topic(topic) for topic in wanted], request.validate_only)
+    made = cluster.create_topics([_new_topic(topic) for topic in wanted], request.validate_only, quota.charge)
     answers = []
     for topic, result in zip(wanted, made):
         if isinstance(result, KafkaError):
@@ -87,21 +89,32 @@ def _refused(name, error):
 
 
 @handles(DeleteTopics)
-def delete_topics(request, call, cluster):
+def delete_topics(request, call, cluster, quotas):
     asked = [(topic.name, topic.topic_id) for topic in request.topics] if call.version >= 6 else [(name, ZERO_UUID) for name in request.topic_names]
     if not cluster.configs.settings.delete_topic_enable:
         error = KafkaError(errors.TOPIC_DELETION_DISABLED) if call.version >= 3 else KafkaError(errors.INVALID_REQUEST, "Topic deletion is disabled.")
         return DeleteTopics.reply(responses=[_deletion(name, topic_id, error) for name, topic_id in asked])
     if request.timeout_ms <= 0:
         return DeleteTopics.reply(responses=[_deletion(name, topic_id, KafkaError(errors.REQUEST_TIMED_OUT)) for name, topic_id in asked])
+    quota = quotas.mutations(call, strict=call.version >= 5)
     answers, doomed = [], _resolve(asked, cluster)
     for name, topic_id, error in doomed:
         if error is None:
             error = _may_delete(name, call)
             if error is None:
-                cluster.delete_topic(topic_id)
+                error = _delete(topic_id, cluster, quota)
         answers.append(_deletion(name, topic_id, error))
-    return DeleteTopics.reply(responses=answers)
+    return DeleteTopics.reply(responses=answers, throttle_time_ms=quota.throttle_time_ms)
+
+
+def _delete(topic_id, cluster, quota):
+    """Delete it; the KafkaError where that is too much."""
+    try:
+        quota.charge(len(cluster.topics_by_id[topic_id].partitions))
+    except KafkaError as error:
+        return error
+    cluster.delete_topic(topic_id)
+    return None
 
 
 def _resolve(asked, cluster):
@@ -150,10 +163,11 @@ def _deletion(name, topic_id, error):
 
 
 @handles(CreatePartitions)
-def create_partitions(request, call, cluster):
+def create_partitions(request, call, cluster, quotas):
     Result = CreatePartitions.Response.Results
     if request.timeout_ms <= 0:
         return CreatePartitions.reply(results=[Result(name=topic.name, error_code=errors.REQUEST_TIMED_OUT, error_message=None) for topic in request.topics])
+    quota = quotas.mutations(call, strict=call.version >= 3)
     once, twice = _once(topic.name for topic in request.topics)
     results = [Result(name=name, error_code=errors.INVALID_REQUEST, error_message="Duplicate topic name.") for name in twice]
     for topic in request.topics:
@@ -164,8 +178,8 @@ def create_partitions(request, call, cluster):
             if not call.allowed("alter", "topic", topic.name):
                 raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
             assignments = None if topic.assignments is None else [one.broker_ids for one in topic.assignments]
-            cluster.create_partitions(topic.name, topic.count, assignments, request.validate_only)
+            cluster.create_partitions(topic.name, topic.count, assignments, request.validate_only, quota.charge)
         except KafkaError as error:
             result.error_code, result.error_message = error.error, error.message
         results.append(result)
-    return CreatePartitions.reply(results=results)
+    return CreatePartitions.reply(results=results, throttle_time_ms=quota.throttle_time_ms)

@@ -56,6 +56,12 @@ class Dispatcher:
                 if key not in _WITHOUT_METADATA:
                     self._bound[key] = _settled(self._bound[key], services["metadata"], settle)
         self._routes = {}
+        self._wrap = None
+
+    def wrap(self, wrap):
+        """From now on every route is given to `wrap(route)` when it is made; None: no more."""
+        self._wrap = wrap
+        self._routes.clear()
 
     def _route(self, api_key, version):
         handler = self._handlers.get(api_key)
@@ -68,6 +74,8 @@ class Dispatcher:
             return Route(handler.api, version, self._bound[api_key], answer_version=0)
         else:
             raise Refused(f"Received request for {handler.api.name} with version {version} which is not supported")
+        if self._wrap is not None:
+            self._wrap(route)
         self._routes[api_key, version] = route
         return route
 

@@ -9,6 +9,7 @@ import errno
 import logging
 import mmap
 import socket
+from time import perf_counter_ns
 
 from gevent import get_hub, getcurrent, sleep
 
@@ -78,9 +79,11 @@ class Pending:
         timer = None if deadline_ms is None else call.patience.at(deadline_ms, self.resolve)
         connection.watch_for_end(self._client_gone)
         self._waiting = getcurrent()
+        since = perf_counter_ns()
         try:
             get_hub().switch()
         finally:
+            call.waited += perf_counter_ns() - since
             self._waiting = None
             connection.unwatch()
             if timer is not None:
@@ -107,7 +110,7 @@ class Call:
 
     __slots__ = (
         "connection", "listener", "client_host", "client_port", "version", "correlation_id",
-        "raw_client_id", "client_id", "time", "patience",
+        "raw_client_id", "client_id", "time", "patience", "waited", "muted_until", "throttle_ms",
     )  # fmt: skip
 
     def __init__(self, connection, listener, peer, time, patience):
@@ -119,6 +122,11 @@ class Call:
         self.client_id = None
         self.time = time
         self.patience = patience
+        self.waited = 0  # nanoseconds in all that handlers have spent waiting
+        self.muted_until = 0  # on `patience`: until then a throttled client is not heard
+        self.throttle_ms = None  # throttle_ms(response): set where an answer may be too large to be given
+
+    user = "ANONYMOUS"  # the name of its principal, on every plaintext listener
 
     @property
     def now(self):
@@ -148,7 +156,9 @@ class Call:
 
     def breathe(self):
         """Let other clients be served in the middle of a large request."""
+        since = perf_counter_ns()
         sleep(0)
+        self.waited += perf_counter_ns() - since
 
     def close(self, reason):
         """End the connection instead of answering; what was answered before is still sent."""

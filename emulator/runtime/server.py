@@ -3,12 +3,14 @@
 import logging
 import random
 import secrets
+from time import perf_counter_ns
 
 from gevent import killall, spawn
 from gevent.event import Event
 
 from emulator.api import HANDLERS
 from emulator.pipeline.dispatch import Dispatcher
+from emulator.pipeline.throttle import Throttle
 from emulator.runtime.clock import monotonic_clock, wall_clock
 from emulator.runtime.connection import Connection
 from emulator.runtime.listener import Listener, bind
@@ -35,6 +37,7 @@ class Server:
         self.logs = None
         self._progress = progress
         self._listeners = []
+        self._turned_away = set()
         self._stopped = Event()
 
     def start(self):
@@ -60,6 +63,9 @@ class Server:
         self.cluster = services["cluster"]
         self.services = services
         self.dispatcher = Dispatcher(HANDLERS, services, self.logs and self.logs.settle)
+        self._quotas = services["quotas"]
+        self._quotas.on_change.append(self._quotas_changed)
+        self._quotas_changed()
         for listener in self._listeners:
             listener.start()
         self._watch_idle()
@@ -67,11 +73,25 @@ class Server:
 
     def _accepted_by(self, listener_name):
         def accepted(sock, peer):
+            throttle_ms = self._quotas.connect(peer[0])
+            if throttle_ms:  # it learns so by being closed, in a while (KIP-612)
+                self._turned_away.add(sock)
+                self.patience.after(throttle_ms, lambda: self._turn_away(sock))
+                return
             connection = Connection(self, sock, listener_name, peer)
             self.connections.add(connection)
             connection.greenlet = spawn(connection.serve)
 
         return accepted
+
+    def _turn_away(self, sock):
+        self._turned_away.discard(sock)
+        sock.close()
+
+    def _quotas_changed(self):
+        """Without quotas of clients no request is looked at twice."""
+        throttle = Throttle(self._quotas, self.patience, perf_counter_ns) if self._quotas.enabled else None
+        self.dispatcher.wrap(throttle and throttle.wrap)
 
     def forget(self, connection):
         self.connections.discard(connection)
@@ -104,6 +124,8 @@ class Server:
             connection.close()
         if self.logs is not None:
             self.logs.close()
+        for sock in list(self._turned_away):
+            self._turn_away(sock)
         self.time.close()
         self.patience.close()
         self._stopped.set()

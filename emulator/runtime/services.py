@@ -2,6 +2,8 @@
 
 from copy import copy
 
+from gevent import socket
+
 from emulator.runtime import coordinators
 from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.state.acls import Acls
@@ -17,6 +19,7 @@ from emulator.state.log.cleaner import LogCleaner
 from emulator.state.log.retention import Retention
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.quorum import Quorum
+from emulator.state.quotas import ClientQuotas, Quotas
 from emulator.state.scram import ScramCredentials
 from emulator.state.share.partitions import SharePartitions
 from emulator.state.share.persister import Persister
@@ -52,6 +55,7 @@ def make_services(settings, bound, time, patience, random, logs=None):
     )
     retention = _make_retention(configs, cluster, time)
     retention.start()
+    client_quotas = ClientQuotas(metadata, _resolve)
     cleaner = _make_cleaner(configs, cluster, time)
     cleaner.start()
     return {
@@ -63,6 +67,8 @@ def make_services(settings, bound, time, patience, random, logs=None):
         "scram": ScramCredentials(metadata),
         "features": features,
         "quorum": Quorum(metadata, features, cluster, settings.node_id, time, random),
+        "client_quotas": client_quotas,
+        "quotas": Quotas(client_quotas, settings, patience),
         "log_dirs": logs.log_dirs(cluster),
         "cleaner": cleaner,
         "retention": retention,
@@ -77,6 +83,14 @@ def make_services(settings, bound, time, patience, random, logs=None):
         "patience": patience,
         "random": random,
     }
+
+
+def _resolve(host):
+    """An IP address of `host`, or None."""
+    try:
+        return socket.getaddrinfo(host, None)[0][4][0]
+    except (OSError, UnicodeError):
+        return None
 
 
 def _as_it_is(settings, cluster):

@@ -37,10 +37,13 @@ def int_hash(number):
     return number
 
 
-def hash_order(elements, hash_of, copied=False):
-    """[element] in the order of a HashMap that was filled one by one, or (`copied`) made from a collection at once."""
+def hash_order(elements, hash_of, copied=False, least=16):
+    """[element] in the order of a HashMap that was filled one by one, or (`copied`) made from a collection at once.
+
+    `least`: how many buckets it had to begin with.
+    """
     elements = list(elements)
-    size = 16
+    size = least
     if copied:
         while size < int(len(elements) / 0.75) + 1:
             size *= 2

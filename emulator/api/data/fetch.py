@@ -1,5 +1,7 @@
 """Fetch: batches out, long polls, incremental sessions."""
 
+from copy import copy
+
 from emulator.api.registry import handles
 from emulator.state.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, INVALID_SESSION_ID, CachedPartition
 from emulator.state.log.log import EMPTY
@@ -33,6 +35,8 @@ def fetch(request, call, cluster, settings, fetch_sessions):
         reader.wait(request.max_wait_ms)
         answers = reader.read()
 
+    if call.throttle_ms is not None and (throttle_ms := call.throttle_ms(_would_answer(session, answers))):
+        return Fetch.reply(throttle_time_ms=throttle_ms, session_id=INVALID_SESSION_ID if session is None else session.id)
     if session is None:
         session_id = INVALID_SESSION_ID
         if request.session_epoch == INITIAL_EPOCH:
@@ -104,6 +108,13 @@ def _changes(session, answers):
                 if partitions.pop(key, None) is not None:
                     partitions[key] = cached
     return changed
+
+
+def _would_answer(session, answers):
+    """The answer as it would be given, for its size; the session does not remember it."""
+    if session is not None:
+        answers = [(cached, answer) for cached, answer in answers if copy(cached).changed(answer)]
+    return Fetch.reply(responses=_by_topic(answers))
 
 
 def _by_topic(answers):

@@ -67,6 +67,7 @@ def _by_topic(topics):
 def _look_up(partition, timestamp, committed):
     """(offset, timestamp, leader epoch), each -1 where there is none."""
     log = partition.log
+    log.check_open()
     limit = log.last_stable_offset if committed else log.high_watermark
     if timestamp == _LATEST:
         return limit, -1, log.leader_epoch_at(log.end_offset)

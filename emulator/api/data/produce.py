@@ -25,7 +25,7 @@ _WITHOUT_LOG_START = frozenset({
 @handles(Produce, advertised=(0, Produce.versions.max))
 def produce(request, call, cluster, configs, transactions):
     acks, now, version = request.acks, call.now, call.version
-    topics, failed, unbroken = [], False, 0
+    topics, held, failed, unbroken = [], [], False, 0
     transactional, settled, refused = has_transactional(request), False, None
     verdicts = {}
     for asked in request.topic_data:
@@ -72,14 +72,15 @@ def produce(request, call, cluster, configs, transactions):
                 failed = True
                 answers.append(_refusal(index, error, topic))
             else:
-                answers.append(
-                    _Partition(
-                        index=index,
-                        base_offset=appended.base_offset,
-                        log_append_time_ms=appended.log_append_time,
-                        log_start_offset=log.log_start_offset,
-                    )
+                answer = _Partition(
+                    index=index,
+                    base_offset=appended.base_offset,
+                    log_append_time_ms=appended.log_append_time,
+                    log_start_offset=log.log_start_offset,
                 )
+                answers.append(answer)
+                if log.high_watermark <= appended.base_offset:
+                    held.append((log, answer))
         if answers:
             topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
     if acks == 0:
@@ -87,7 +88,36 @@ def produce(request, call, cluster, configs, transactions):
             # The client expects no answer; only a closed connection makes it look again.
             call.close("a produce request with acks=0 was refused")
         return None
+    if held:
+        _wait_for_disk(held, call, request.timeout_ms)
     return Produce.reply(responses=topics)
+
+
+def _wait_for_disk(held, call, timeout_ms):
+    """With flush.messages nothing is acknowledged before it is on disk: until all of [(log, answer)] is, or never will be."""
+    pending = call.pending()
+
+    def moved():
+        if all(log.closed or log.high_watermark > answer.base_offset for log, answer in held):
+            pending.resolve()
+
+    for log, _ in held:
+        log.watch(moved)
+    try:
+        moved()
+        pending.wait(call.patience.now() + timeout_ms)
+    finally:
+        for log, _ in held:
+            log.unwatch(moved)
+    for log, answer in held:
+        if log.high_watermark <= answer.base_offset:
+            try:
+                log.check_open()
+                error = errors.REQUEST_TIMED_OUT
+            except KafkaError as reason:
+                error = reason.error
+            answer.error_code, answer.base_offset = error, -1
+            answer.log_append_time_ms = answer.log_start_offset = -1
 
 
 def _check(acks, topic, partition, records, call):

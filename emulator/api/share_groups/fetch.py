@@ -43,10 +43,13 @@ def share_fetch(request, call, cluster, settings, share_partitions):
         answer.acknowledge_error_code, answer.acknowledge_error_message = error, message
     if request.share_session_epoch == FINAL_EPOCH:
         share_partitions.release(request.group_id, request.member_id)
-    return ShareFetch.reply(
+    response = ShareFetch.reply(
         acquisition_lock_timeout_ms=share_partitions.config(request.group_id).share_record_lock_duration_ms,
         responses=_by_topic(_Topic, answers),
     )
+    if call.throttle_ms is not None and (throttle_ms := call.throttle_ms(response)):
+        return ShareFetch.reply(throttle_time_ms=throttle_ms)  # what was acquired stays so until its lock ends, as in Kafka
+    return response
 
 
 def _by_topic(Topic, answers):

@@ -1,11 +1,18 @@
 """One directory per partition and its files, as `emulator.state.log.files` describes them."""
 
+import logging
 import os
 import secrets
 import shutil
+from contextlib import contextmanager
+from time import monotonic
+
+from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
+
+log = logging.getLogger(__name__)
 
 _WINDOW = 8 * 1024  # read at once where headers are looked at: an index entry stands for every 4 KiB
-_READ_WRITE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+_QUIET = 60  # seconds in which the same trouble is not told again
 
 
 class DiskFiles:
@@ -16,55 +23,89 @@ class DiskFiles:
     def __init__(self, path, descriptors):
         self.path = path
         self._descriptors = descriptors
-        os.makedirs(path, exist_ok=True)
+        self._told = {}  # what has been logged -> when
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError:
+            pass  # whoever uses it will be told
 
-    def _at(self, name):
+    def at(self, name):
         return os.path.join(self.path, name)
 
+    def trouble(self, what, error):
+        """The KafkaError for an OSError; the first of its kind is logged."""
+        reason = f"{what} {self.path}: {error.strerror or error}"
+        now = monotonic()
+        if now - self._told.get(reason, -_QUIET) >= _QUIET:
+            self._told[reason] = now
+            log.error("%s", reason)
+        return KafkaError(KAFKA_STORAGE_ERROR, reason)
+
+    @contextmanager
+    def _trying(self, what):
+        try:
+            yield
+        except OSError as error:
+            raise self.trouble(what, error) from error
+
     def names(self):
-        with os.scandir(self.path) as entries:
-            return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        with self._trying("cannot list"):
+            with os.scandir(self.path) as entries:
+                return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
 
     def open(self, name):
         return DiskFile(self, name, self._descriptors)
 
     def load(self, name):
         try:
-            with open(self._at(name), "rb") as file:
+            with open(self.at(name), "rb") as file:
                 return file.read()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self.trouble(f"cannot read {name} in", error) from error
 
     def replace(self, name, data):
-        temporary = self._at(name + ".tmp")
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self._at(name))
+        temporary = self.at(name + ".tmp")
+        with self._trying(f"cannot write {name} in"):
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.at(name))
         self.sync()
 
     def remove(self, name):
         try:
-            os.unlink(self._at(name))
+            os.unlink(self.at(name))
         except FileNotFoundError:
             pass
+        except OSError as error:
+            raise self.trouble(f"cannot remove {name} from", error) from error
 
     def rename(self, old, new):
-        os.replace(self._at(old), self._at(new))
+        with self._trying(f"cannot rename {old} in"):
+            os.replace(self.at(old), self.at(new))
 
-    def sync(self):
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+    def sync(self, name=None):
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            descriptor = os.open(self.path if name is None else self.at(name), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError as error:
+            if name is None:
+                raise self.trouble("cannot sync", error) from error
+        except OSError as error:
+            raise self.trouble(f"cannot sync {name or 'the directory'} in", error) from error
 
     def delete(self):
-        """Renamed first, as by Kafka, so that a topic of the same name may follow at once."""
+        """Renamed first, as by Kafka, so that a topic of the same name may follow at once. Blocks."""
         doomed = f"{self.path}.{secrets.token_hex(16)}-delete"
-        os.rename(self.path, doomed)
-        shutil.rmtree(doomed)
+        with self._trying("cannot delete"):
+            os.rename(self.path, doomed)
+            shutil.rmtree(doomed)
 
 
 class DiskFile:
@@ -81,13 +122,18 @@ class DiskFile:
         self._window = b""
         self._window_at = 0
         try:
-            self.size = os.stat(files._at(name)).st_size
+            self.size = os.stat(files.at(name)).st_size
         except FileNotFoundError:
             self.size = 0
-            self._open()
+            self._open(os.O_CREAT)
+        except OSError as error:
+            raise files.trouble(f"cannot open {name} in", error) from error
 
-    def _open(self):
-        self.descriptor = os.open(self._files._at(self.name), _READ_WRITE, 0o644)
+    def _open(self, flags=0):
+        try:
+            self.descriptor = os.open(self._files.at(self.name), os.O_RDWR | os.O_CLOEXEC | flags, 0o644)
+        except OSError as error:
+            raise self._files.trouble(f"cannot open {self.name} in", error) from error
         self._descriptors.opened(self)
         return self.descriptor
 
@@ -101,7 +147,7 @@ class DiskFile:
 
     @property
     def modified_ms(self):
-        return os.stat(self._files._at(self.name)).st_mtime_ns // 1_000_000
+        return os.stat(self._files.at(self.name)).st_mtime_ns // 1_000_000
 
     def append(self, prefix, data):
         descriptor = self.descriptor
@@ -110,9 +156,12 @@ class DiskFile:
         self.used = True
         position, length = self.size, len(data)
         pieces = (prefix, memoryview(data)[len(prefix) :]) if prefix else (data,)
-        written = os.pwritev(descriptor, pieces, position)
-        if written < length:
-            self._append_rest(descriptor, b"".join(pieces), written)
+        try:
+            written = os.pwritev(descriptor, pieces, position)
+            if written < length:
+                self._append_rest(descriptor, b"".join(pieces), written)
+        except OSError as error:
+            raise self._files.trouble(f"cannot write {self.name} in", error) from error
         self.size = position + length
         return position
 
@@ -131,12 +180,8 @@ class DiskFile:
         at = position - self._window_at
         if 0 <= at and at + size <= len(self._window):
             return [memoryview(self._window)[at : at + size]]
-        descriptor = self.descriptor
-        if descriptor is None:
-            descriptor = self._open()
-        self.used = True
         pieces = []
-        while size > 0 and (piece := os.pread(descriptor, size, position)):
+        while size > 0 and (piece := self._pread(size, position)):
             pieces.append(piece)
             position += len(piece)
             size -= len(piece)
@@ -145,31 +190,45 @@ class DiskFile:
     def view(self, position, size):
         at = position - self._window_at
         if not 0 <= at <= len(self._window) - size:
-            descriptor = self.descriptor
-            if descriptor is None:
-                descriptor = self._open()
-            self.used = True
-            self._window = os.pread(descriptor, max(size, _WINDOW), position)
+            self._window = self._pread(max(size, _WINDOW), position)
             self._window_at = position
             at = 0
         return self._window, at
+
+    def _pread(self, size, position):
+        descriptor = self.descriptor
+        if descriptor is None:
+            descriptor = self._open()
+        self.used = True
+        try:
+            return os.pread(descriptor, size, position)
+        except OSError as error:
+            raise self._files.trouble(f"cannot read {self.name} in", error) from error
 
     def truncate(self, size):
         descriptor = self.descriptor
         if descriptor is None:
             descriptor = self._open()
-        os.ftruncate(descriptor, size)
+        try:
+            os.ftruncate(descriptor, size)
+        except OSError as error:
+            raise self._files.trouble(f"cannot shorten {self.name} in", error) from error
         self.size = size
         self._window = b""
 
     def sync(self):
-        with self._descriptors.lock:
-            name, descriptor = self.name, self.descriptor
-            descriptor = os.open(self._files._at(name), os.O_RDWR | os.O_CLOEXEC) if descriptor is None else os.dup(descriptor)
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            with self._descriptors.lock:
+                descriptor = self.descriptor
+                descriptor = os.open(self._files.at(self.name), os.O_RDWR | os.O_CLOEXEC) if descriptor is None else os.dup(descriptor)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            pass  # retention or compaction took it meanwhile
+        except OSError as error:
+            raise self._files.trouble(f"cannot sync {self.name} in", error) from error
 
     def close(self):
         if self.descriptor is not None:

@@ -72,10 +72,10 @@ class Cluster:
 
     # Topics -------------------------------------------------------------------------------
 
-    def create_topics(self, new_topics, validate_only=False):
+    def create_topics(self, new_topics, validate_only=False, charge=None):
         """Make NewTopics: for each, in order, the Topic that was (or would be) made or a KafkaError.
 
-        Raises KafkaError POLICY_VIOLATION when the request as a whole is too large.
+        `charge(partitions)` may raise a KafkaError for each in turn. Raises KafkaError POLICY_VIOLATION when the request as a whole is too large.
         """
         creation.check_batch(new_topics, self.configs.settings.num_partitions)
         results, made, records = [], [], 0
@@ -85,6 +85,8 @@ class Cluster:
                 overrides = creation.creation_configs(new.configs)
                 self.configs.preview(overrides)
                 plan = creation.plan_topic(new, self)
+                if charge is not None:
+                    charge(len(plan))
             except KafkaError as error:
                 results.append(error)
                 continue
@@ -99,7 +101,7 @@ class Cluster:
                 self._install(topic, overrides)
         return results
 
-    def create_topic(self, name, num_partitions=None, replication_factor=None, configs=()):
+    def create_topic(self, name, num_partitions=None, replication_factor=None, configs=(), charge=None):
         """Make one topic; None is the cluster's default. Gives the Topic; raises KafkaError."""
         new = NewTopic(
             name,
@@ -107,7 +109,7 @@ class Cluster:
             -1 if replication_factor is None else replication_factor,
             configs=tuple(dict(configs).items()),
         )
-        [made] = self.create_topics([new])
+        [made] = self.create_topics([new], charge=charge)
         if isinstance(made, KafkaError):
             raise made
         return made
@@ -225,12 +227,12 @@ class Cluster:
             deleted(topic)
         return topic
 
-    def create_partitions(self, name, count, assignments=None, validate_only=False):
-        """Bring a topic to `count` partitions; raises KafkaError."""
+    def create_partitions(self, name, count, assignments=None, validate_only=False, charge=None):
+        """Bring a topic to `count` partitions; raises KafkaError, as `charge(new partitions)` may."""
         topic = self.topics.get(name)
         if topic is None:
             raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION)
-        plan = creation.plan_growth(topic, count, assignments, self)
+        plan = creation.plan_growth(topic, count, assignments, self, charge)
         if validate_only:
             return
         config, present = self.configs.topic(name), len(topic.partitions)
@@ -244,9 +246,9 @@ class Cluster:
         for grown in self.on_grow:
             grown(topic)
 
-    def auto_create(self, name):
+    def auto_create(self, name, charge=None):
         """Make a topic because somebody asked for it, with the cluster's defaults; raises KafkaError."""
-        return self.ensure_internal_topic(name) if name in names.INTERNAL else self.create_topic(name)
+        return self.ensure_internal_topic(name) if name in names.INTERNAL else self.create_topic(name, charge=charge)
 
     def ensure_internal_topic(self, name):
         """One of Kafka's own topics, made if it is not there yet; raises KafkaError, as when there are too few brokers."""

@@ -88,10 +88,10 @@ def _plan_assigned(new, cluster):
     return [plan[index] for index in range(len(plan))]
 
 
-def plan_growth(topic, count, assignments, cluster):
+def plan_growth(topic, count, assignments, cluster, charge=None):
     """The plan of the partitions that bring `topic` to `count`; raises KafkaError.
 
-    `assignments`: None, or the broker ids of each new partition.
+    `assignments`: None, or the broker ids of each new partition; `charge(new partitions)` may raise a KafkaError.
     """
     present = len(topic.partitions)
     if count == present:
@@ -99,16 +99,18 @@ def plan_growth(topic, count, assignments, cluster):
     if count < present:
         raise KafkaError(INVALID_PARTITIONS, f"The topic {topic.name} currently has {present} partition(s); {count} would not be an increase.")
     additional = count - present
+    if assignments is not None and len(assignments) != additional:
+        raise KafkaError(
+            INVALID_REPLICA_ASSIGNMENT,
+            f"Attempted to add {additional} additional partition(s), but only {len(assignments)} assignment(s) were specified.",
+        )
+    if charge is not None:
+        charge(additional)
     factor = topic.replication_factor
     if assignments is None:
         if additional > MAX_RECORDS_PER_BATCH:
             raise KafkaError(UNKNOWN_SERVER_ERROR)  # as Kafka answers what its batch of records cannot hold
         return _with_isr(cluster, place(cluster.brokers.values(), additional, factor, cluster.random), factor)
-    if len(assignments) != additional:
-        raise KafkaError(
-            INVALID_REPLICA_ASSIGNMENT,
-            f"Attempted to add {additional} additional partition(s), but only {len(assignments)} assignment(s) were specified.",
-        )
     return [_assigned(cluster, present + number, replicas, factor) for number, replicas in enumerate(assignments)]
 
 

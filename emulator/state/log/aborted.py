@@ -34,6 +34,10 @@ class AbortedTransactions:
                 break  # whatever ended later had not begun before `upto`
         return found
 
+    def ended_within(self, first, end):
+        """Those whose marker has an offset from `first` on and below `end`."""
+        return [entry for entry in self._entries if first <= entry.last_offset < end] if self._entries else ()
+
     def trim(self, log_start_offset):
         """Forget those that lie wholly before the log's start."""
         del self._entries[: bisect_left(self._entries, log_start_offset, key=lambda entry: entry.last_offset)]

@@ -29,7 +29,7 @@ def dirt(log, now):
     Never of the active segment, of open transactions, of what is younger than min.compaction.lag.ms.
     """
     config = log.config
-    stable, lag = log.last_stable_offset, config.min_compaction_lag_ms
+    stable, lag = log.cleanable_offset, config.min_compaction_lag_ms
     first_dirty = max(log.first_dirty_offset, log.log_start_offset)
     segments, clean, dirty, oldest = [], 0, 0, None
     for segment in log.segments[:-1]:

@@ -7,15 +7,17 @@ The log knows no other place. The form on disk (emulator/runtime/disk) has the s
             open(name)             a File, empty if there was none
             load(name)             all bytes of one, None when it is not there
             replace(name, data)    all at once, synced: after a crash it is the old one or the new
-            remove(name)  rename(old, new)  sync()    of the directory: what was renamed stays renamed
+            remove(name)  rename(old, new)
+            sync(name)             of one file, if it is there; without a name of the directory: what was renamed stays renamed
             delete()               the directory and all in it
     File    size  append(prefix, data)  read(position, size)  view(position, size)  truncate(size)
             modified_ms            when it was last written, None when that is not known
-            sync()                 blocks until all is on disk; may run in another thread
+            sync()                 blocks until all is on disk
             close()                let go of descriptors and buffers; used again, it opens again
             rename(name)  remove()
 
-All raise OSError for what the disk refuses; a failed append leaves the file as it was.
+Syncing and replacing may be done in another thread. All raise KafkaError KAFKA_STORAGE_ERROR for what the disk refuses;
+a failed append leaves the file as it was.
 """
 
 from bisect import bisect_right

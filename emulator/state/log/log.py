@@ -7,10 +7,12 @@ What the disk refuses is KafkaError KAFKA_STORAGE_ERROR of this log alone.
 
 import struct
 from bisect import bisect_right
+from functools import partial
 from operator import is_
 
 from emulator.state.log.aborted import AbortedTransactions
 from emulator.state.log.files import MemoryFiles
+from emulator.state.log.flush import Flusher
 from emulator.state.log.formats import (
     CLEANED, DELETED, LEADER_EPOCHS, PARTITION_METADATA, SEGMENT_FILES, SNAPSHOT, SWAP,
     file_name, pack_leader_epochs, pack_partition_metadata,
@@ -61,17 +63,25 @@ class Log:
     `files` is its directory; what is in it is opened: after a clean stop as it is, else recovered from `recovery_point`
     on, below which all had been synced. It begins at `log_start_offset` at the earliest. A new one gets `topic_id`
     (16 bytes) written down. `largest_segment` (bytes) bounds segments where segment.bytes would let them grow larger.
-    Raises OSError, and KafkaError for files that make no sense.
+    `flusher` brings what was written to disk.
+
+    A log that cannot be opened, or of which the disk lost something, is there, but closed; `failed` says why.
     """
 
     def __init__(
         self, name, config, time, random, files=None, *,
-        clean=True, recovery_point=0, log_start_offset=0, topic_id=None, largest_segment=_MOST_RELATIVE,
+        clean=True, recovery_point=0, log_start_offset=0, topic_id=None, largest_segment=_MOST_RELATIVE, flusher=None,
     ):  # fmt: skip
         self.name = name
         self.config = config
         self.closed = False
+        self.failed = None  # the KafkaError that closed it
         self.files = files = files or MemoryFiles()
+        self.last_flush_ms = time.now()
+        self._flusher = (flusher or Flusher()) if files.lasting else None
+        self._flushing = None  # (flushed_offset, recovery_point) that will be when what is on its way to disk is there
+        self._new_names = False  # whether there are files that the directory on disk does not know yet
+        self._new_epochs = False
         self._time = time
         self._random = random
         self._largest_segment = largest_segment
@@ -81,29 +91,33 @@ class Log:
         self.leader_epochs = []  # (epoch, first offset of it), oldest first
         self.aborted = AbortedTransactions()
         self.producers = Producers(name)
-        self.log_start_offset = self.end_offset = self.recovery_point = log_start_offset
+        self.log_start_offset = self.end_offset = log_start_offset
+        self.flushed_offset = self.recovery_point = log_start_offset  # as far as all is on disk; where recovery would begin
+        self.segments = []
         if files.lasting:
-            self._load(clean, recovery_point, topic_id)
+            try:
+                self._load(clean, recovery_point, topic_id)
+            except KafkaError as error:
+                self._fail(error)
         else:
-            self.segments = [self._make_segment(log_start_offset)]
+            self.segments.append(self._make_segment(log_start_offset))
         self.high_watermark = self.end_offset
 
     def _load(self, clean, recovery_point, topic_id):
         files = self.files
         if topic_id is not None and files.load(PARTITION_METADATA) is None:
             files.replace(PARTITION_METADATA, pack_partition_metadata(topic_id))
-        loader = Loader(
-            self.name, files, clean, recovery_point, self.log_start_offset, self.config.index_interval_bytes, self._time.now()
-        )
-        found = loader.load()
+        found = Loader(self.name, files, self.config, clean, recovery_point, self.log_start_offset, self._time.now()).load()
         self.segments, self.producers, self.leader_epochs = found.segments, found.producers, found.leader_epochs
         for aborted in found.aborted:
             self.aborted.add(*aborted)
         self.log_start_offset, self.end_offset = found.log_start_offset, found.end_offset
-        self.recovery_point = found.recovery_point
+        self.flushed_offset = self.recovery_point = found.recovery_point
+        self._new_names = True
         self._trim()
 
     def _make_segment(self, base_offset):
+        self._new_names = True
         return Segment(self.files, base_offset, self._time.now())
 
     def new_segment(self, base_offset, created_ms):
@@ -129,12 +143,29 @@ class Log:
             return min(max(first_offset, self.log_start_offset), self.high_watermark)
         return self.high_watermark
 
+    @property
+    def unflushed(self):
+        """How many offsets are not known to be on disk."""
+        return self.end_offset - self.flushed_offset if self._flusher else 0
+
+    def check_open(self):
+        """Raise KafkaError for a log that is closed: why it failed, or UNKNOWN_TOPIC_OR_PARTITION when it was deleted."""
+        if self.closed:
+            raise self.failed or KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+
+    @property
+    def cleanable_offset(self):
+        """Below it compaction may change what there is: no more than is stable, and on disk as it was."""
+        stable = self.last_stable_offset
+        return min(stable, self.recovery_point) if self._flusher else stable
+
     # -- append -------------------------------------------------------------------------------
 
     def begin_epoch(self, epoch):
         """This replica leads from now on, in `epoch`."""
         if not self.leader_epochs or self.leader_epochs[-1][0] < epoch:
             self.leader_epochs.append((epoch, self.end_offset))
+            self._new_epochs = True
 
     def check(self, records, now, version=13):
         """What a client's batch, the whole `records` field of its Produce request, will be stored as.
@@ -150,11 +181,13 @@ class Log:
         """Append a batch that `check` has passed; gives Appended.
 
         `verified`: the coordinator knows that this partition is part of the batch's transaction (KIP-890).
-        Raises KafkaError: RECORD_LIST_TOO_LARGE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE.
+        It is there once `high_watermark` has passed it: with flush.messages that may be later.
+        Raises KafkaError: RECORD_LIST_TOO_LARGE, INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE,
+        KAFKA_STORAGE_ERROR.
         """
         header, data = checked.header, checked.records
         if self.closed:
-            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+            self.check_open()
         if len(data) > self.config.segment_bytes:
             raise KafkaError(
                 errors.RECORD_LIST_TOO_LARGE,
@@ -177,10 +210,12 @@ class Log:
             producers.check(header, self.end_offset)
             base_offset = self._write(data, header.last_offset_delta, checked.max_timestamp, leader_epoch, now)
             producers.update(header, base_offset, base_offset + header.last_offset_delta, checked.max_timestamp)
-        # As `_grow`, which would cost each produced batch a call more.
-        self.end_offset = self.high_watermark = base_offset + header.last_offset_delta + 1
-        if self._waiters:
-            self._notify()
+        if self._flusher is None:  # as `_grow`, which would cost each produced batch a call more
+            self.end_offset = self.high_watermark = base_offset + header.last_offset_delta + 1
+            if self._waiters:
+                self._notify()
+        else:
+            self._grow(base_offset + header.last_offset_delta + 1)
         return Appended(base_offset, checked.log_append_time)
 
     def append_own(self, data, header, leader_epoch, now):
@@ -189,7 +224,7 @@ class Log:
         Its sequence is not looked at. Raises KafkaError INVALID_PRODUCER_EPOCH.
         """
         if self.closed:
-            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+            self.check_open()
         if header.has_producer_id:
             self.producers.check_epoch(header.producer_id, header.producer_epoch, self.end_offset)
         base_offset = self._write(data, header.last_offset_delta, header.max_timestamp, leader_epoch, now)
@@ -204,7 +239,7 @@ class Log:
         Raises KafkaError: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
         """
         if self.closed:
-            raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+            self.check_open()
         producers = self.producers
         producers.check_marker(producer_id, producer_epoch, coordinator_epoch, self.end_offset, transaction_version)
         data = build_end_marker(COMMIT if commit else ABORT, now, producer_id, producer_epoch, coordinator_epoch)
@@ -213,7 +248,6 @@ class Log:
         if began is not None and not commit:
             stable = next(iter(producers.open.values()), offset + 1)
             self.aborted.add(producer_id, began, offset, stable)
-            self.segments[-1].add_aborted((producer_id, began, offset, stable))
         self._grow(offset + 1)
         return offset
 
@@ -233,7 +267,11 @@ class Log:
         return base_offset
 
     def _grow(self, next_offset):
-        self.end_offset = self.high_watermark = next_offset
+        self.end_offset = next_offset
+        if self._flusher is not None and next_offset - self.flushed_offset >= self.config.flush_messages:
+            self._flusher.flush(self)
+            return
+        self.high_watermark = next_offset
         if self._waiters:
             self._notify()
 
@@ -251,13 +289,19 @@ class Log:
         return waited > longest - segment.roll_jitter_ms
 
     def _roll(self):
-        self.segments[-1].write_indexes()
-        segment = self._make_segment(self.end_offset)
-        if self.files.lasting:
-            self._write_snapshot()
+        before, segment = self.segments[-1], self._make_segment(self.end_offset)
+        if self._flusher is not None:
+            try:
+                self._write_snapshot()
+                before.seal(self.aborted)
+            except KafkaError:
+                segment.remove()
+                raise
         jitter = min(self.config.segment_jitter_ms, self.config.segment_ms)
         segment.roll_jitter_ms = self._random.randrange(jitter) if jitter > 0 else 0
         self.segments.append(segment)
+        if self._flusher is not None:
+            self._flusher.flush(self)
         return segment
 
     def _write_snapshot(self):
@@ -280,26 +324,81 @@ class Log:
         for grown in list(self._waiters):
             grown()
 
+    # -- to disk ------------------------------------------------------------------------------
+
+    def begin_flush(self):
+        """A function that brings all that is there now to disk, which blocks and may run in another thread.
+
+        `end_flush` must follow before another begins.
+        """
+        # The segment that ends here may be sealed later, with indexes that are not on disk yet: so not its last record.
+        end = self.end_offset
+        self._flushing = end, end - 1 if end > self.segments[-1].base_offset else end
+        self.last_flush_ms = self._time.now()
+        files, point, syncs = self.files, self.recovery_point, []
+        for segment in reversed(self.segments):
+            if segment.next_offset <= point and syncs:
+                break
+            syncs += segment.syncs(sealed=segment is not self.segments[-1])
+            if segment.base_offset > point:
+                syncs.append(partial(files.sync, file_name(segment.base_offset, SNAPSHOT)))
+        if self._new_epochs:
+            syncs.append(partial(files.replace, LEADER_EPOCHS, pack_leader_epochs(self.leader_epochs)))
+        if self._new_names:
+            syncs.append(files.sync)
+        self._new_epochs = self._new_names = False
+
+        def flush():
+            for sync in syncs:
+                sync()
+
+        return flush
+
+    def end_flush(self, error=None):
+        """What `begin_flush` gave has run, and raised `error` if any: then nobody knows what is on disk."""
+        (flushed, point), self._flushing = self._flushing, None
+        if self.closed:
+            return
+        if error is not None:
+            self._fail(error)
+            return
+        self.flushed_offset, self.recovery_point = flushed, point
+        if self.end_offset - flushed < self.config.flush_messages:
+            flushed = self.end_offset
+        else:
+            self._flusher.flush(self)
+        if flushed > self.high_watermark:
+            self.high_watermark = flushed
+            self._notify()
+
     # -- the end ------------------------------------------------------------------------------
 
     def close(self):
-        """A clean stop: all is on disk, and nothing need be recovered. Blocks; raises OSError."""
-        if self.files.lasting and not self.closed:
-            self.segments[-1].write_indexes()
+        """A clean stop: all is on disk, and nothing need be recovered. Blocks; raises KafkaError KAFKA_STORAGE_ERROR."""
+        if self._flusher is not None and not self.closed:
+            active = self.segments[-1]
+            active.seal(self.aborted)
             self._write_snapshot()
-            self.files.replace(LEADER_EPOCHS, pack_leader_epochs(self.leader_epochs))
-            for segment in self.segments:
-                if segment.next_offset > self.recovery_point:
-                    segment.sync()
-            self.files.open(file_name(self.end_offset, SNAPSHOT)).sync()
+            self._new_epochs = True
+            self.begin_flush()()
+            for sync in active.syncs(sealed=True):
+                sync()
+            self.files.sync(file_name(self.end_offset, SNAPSHOT))
             self.files.sync()
-            self.recovery_point = self.end_offset
+            self.flushed_offset = self.recovery_point = self.end_offset
         self._end()
 
     def delete(self):
         """The partition is deleted: its bytes go, and those who wait are told."""
         self._end()
-        self.files.delete()
+        try:
+            self.files.delete()
+        except KafkaError:
+            pass  # who looks after the disk has been told
+
+    def _fail(self, error):
+        self.failed = error
+        self._end()
 
     def _end(self):
         self.closed = True
@@ -323,8 +422,10 @@ class Log:
         """Batches from the one that holds `offset` on, below the offset `upto`, of one segment.
 
         At most `max_bytes`; with `min_one_message` the first batch whole, however large (KIP-74).
-        Raises KafkaError OFFSET_OUT_OF_RANGE.
+        Raises KafkaError: OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE, KAFKA_STORAGE_ERROR.
         """
+        if self.closed:
+            self.check_open()
         if not self.log_start_offset <= offset <= self.end_offset:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
         if offset >= upto:
@@ -433,11 +534,9 @@ class Log:
         """Kafka's order of renames: at every moment a start finds either what was there or what is to be."""
         if not self.files.lasting:
             return
-        new.write_indexes()
-        for aborted in self.aborted:
-            if new.base_offset <= aborted.last_offset < new.next_offset:
-                new.add_aborted(aborted)
-        new.sync()
+        new.seal(self.aborted)
+        for sync in new.syncs(sealed=True):
+            sync()
         new.rename(SWAP)
         for segment in old:
             if segment.base_offset != new.base_offset:
@@ -451,6 +550,7 @@ class Log:
         """Move the log start to `offset` (-1: the high watermark); gives the new log start."""
         if offset == -1:
             offset = self.high_watermark
+        self.check_open()
         if offset < 0 or offset > self.high_watermark:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
         if offset > self.log_start_offset:
@@ -463,7 +563,7 @@ class Log:
     def delete_old_segments(self, now):
         """What retention.bytes and retention.ms no longer keep goes, segment by segment; gives how many went."""
         config = self.config
-        if not config.delete:
+        if not config.delete or self.closed:
             return 0
         deleted = 0
         if config.retention_bytes >= 0:

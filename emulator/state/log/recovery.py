@@ -9,6 +9,7 @@ Source: LogLoader, LogSegment.recover, UnifiedLog.rebuildProducerState of Kafka 
 import logging
 from collections import namedtuple
 
+from emulator.state.log.aborted import AbortedTransactions
 from emulator.state.log.formats import (
     CLEANED, DELETED, INDEX, LEADER_EPOCHS, LOG, SNAPSHOT, SWAP, TIME_INDEX,
     Corrupt, file_name, parse_leader_epochs, parse_name, parse_snapshot,
@@ -32,23 +33,22 @@ class Loader:
     """Of the partition `name` in `files`. `clean`: the log was closed, and nothing happened to it since.
 
     `recovery_point`: below it all had been synced. `log_start_offset`: where the log began, at the least.
-    `index_interval`: bytes between entries of rebuilt indexes; `now`: ms, for a segment that must be made.
+    `config` is the topic's; `now`: ms, for a segment that must be made.
     """
 
-    def __init__(self, name, files, clean, recovery_point, log_start_offset, index_interval, now):
+    def __init__(self, name, files, config, clean, recovery_point, log_start_offset, now):
         self._name = name
         self._files = files
         self._clean = clean
         self._recovery_point = recovery_point
         self._log_start_offset = log_start_offset
-        self._index_interval = index_interval
+        self._config = config
         self._now = now
         self._segments = []
         self._epochs = []
-        self._rewritten = {}  # base offset of a recovered segment -> its aborted transactions
 
     def load(self):
-        """The Loaded; raises OSError."""
+        """The Loaded; raises KafkaError."""
         self._finish_swaps()
         self._epochs = self._load_epochs()
         missing = self._find_segments()
@@ -161,14 +161,16 @@ class Loader:
         for segment in unflushed:
             log_.info("%s: recovering segment %d, %d bytes", self._name, segment.base_offset, segment.size)
             cut = self._recover_segment(segment)
-            if cut:
+            after = self._segments[self._segments.index(segment) + 1 :]
+            # The end of a file may be lost as if it never was. Where compaction removed records, Kafka's may have gaps.
+            is_short = after and segment.next_offset < after[0].base_offset and not self._config.compact
+            if cut or is_short:
                 log_.warning(
                     "%s: %d bytes after offset %d were never written whole, or are spoilt, and are cut off",
-                    self._name, cut, segment.next_offset,
+                    self._name, cut + sum(segment.size for segment in after), segment.next_offset,
                 )  # fmt: skip
-                index = self._segments.index(segment)
-                self._drop(self._segments[index + 1 :])
-                del self._segments[index + 1 :]
+                self._drop(after)
+                del self._segments[len(self._segments) - len(after) :]
                 break
         self._link()
 
@@ -176,23 +178,20 @@ class Loader:
         """Make its side files anew from the valid batches at its beginning; gives how many bytes were cut off."""
         producers = self._producers_at(segment.base_offset)
         segment.reset()
-        aborted, end = [], 0
+        aborted, end = AbortedTransactions(), 0
         for position, header, batch in valid_batches(segment):
-            segment.learn(position, header, self._index_interval)
+            segment.learn(position, header, self._config.index_interval_bytes)
             end = position + header.size
             if header.partition_leader_epoch > (self._epochs[-1][0] if self._epochs else -1):
                 self._epochs.append((header.partition_leader_epoch, header.base_offset))
             if header.has_producer_id:
                 found = replay(producers, header, batch)
                 if found is not None:
-                    aborted.append(found)
+                    aborted.add(*found)
         cut = segment.size - end
         if cut:
             segment.file.truncate(end)
-        segment.write_indexes()
-        segment.clear_aborted()
-        for entry in aborted:
-            segment.add_aborted(entry)
+        segment.seal(aborted)
         self._files.replace(file_name(segment.next_offset, SNAPSHOT), producers.pack())
         return cut
 

@@ -7,6 +7,7 @@ of the others are read in their files, where there are any, entry by entry as th
 
 from array import array
 from bisect import bisect_left, bisect_right
+from functools import partial
 
 from emulator.state.log.formats import (
     INDEX, LOG, OFFSET_ENTRY, SEGMENT_FILES, TIME_ENTRY, TIME_INDEX, TXN_INDEX,
@@ -212,7 +213,7 @@ class Segment:
     # -- shortening ---------------------------------------------------------------------------
 
     def truncate(self, offset, index_interval):
-        """Drop the batches from `offset` on."""
+        """Drop the batches from `offset` on. It is appended to again."""
         self.file.truncate(self.position_of(offset))
         self.reset()
         for position, header in self.batches():
@@ -235,34 +236,34 @@ class Segment:
         self.index_bytes = max((len(offsets) + 1) * OFFSET_ENTRY.size, (len(times) + 2) * TIME_ENTRY.size)
         self._since_entry = 0  # as in Kafka, which does not know either
 
-    def write_indexes(self):
-        """The time index gets its last entry, and both go to their files; no more will be appended before `activate`."""
-        self._add_time()
-        if self._files.lasting:
-            _write_all(self._side_file(INDEX), pack_offset_index(self._offsets, self._positions))
-            _write_all(self._side_file(TIME_INDEX), pack_time_index(self._times, self._time_offsets))
-            del self._offsets, self._positions, self._times, self._time_offsets
+    def seal(self, aborted):
+        """No more will be appended (before `activate`): the indexes go to their files.
 
-    def add_aborted(self, aborted):
-        """Append to the transaction index, which is there only where something was aborted."""
-        if self._files.lasting:
-            file = self._side_file(TXN_INDEX)
-            file.append(b"", pack_aborted(aborted))
-            file.close()
+        `aborted`: the AbortedTransactions of the log; those whose marker is here go to its `.txnindex`.
+        """
+        self._add_time()
+        if not self._files.lasting:
+            return
+        _write_all(self._side_file(INDEX), pack_offset_index(self._offsets, self._positions))
+        _write_all(self._side_file(TIME_INDEX), pack_time_index(self._times, self._time_offsets))
+        entries = b"".join(map(pack_aborted, aborted.ended_within(self.base_offset, self.next_offset)))
+        if entries:
+            _write_all(self._side_file(TXN_INDEX), entries)
+        else:
+            self._files.remove(file_name(self.base_offset, TXN_INDEX, self._suffix))
+        del self._offsets, self._positions, self._times, self._time_offsets
 
     def aborted(self):
         """[(producer id, first offset, marker's offset, last stable offset)] of its transaction index; raises Corrupt."""
         return parse_aborted(self._files.load(file_name(self.base_offset, TXN_INDEX, self._suffix)) or b"")
 
-    def clear_aborted(self):
-        """Begin its transaction index anew."""
-        self._files.remove(file_name(self.base_offset, TXN_INDEX, self._suffix))
-
-    def sync(self):
-        """Block until all its files are on disk; may run in another thread."""
-        self.file.sync()
-        for kind in self._side_kinds():
-            self._side_file(kind).sync()
+    def syncs(self, sealed):
+        """Functions that bring its files to disk, which block and may run in another thread."""
+        functions = [self.file.sync]
+        if sealed:
+            for kind in SEGMENT_FILES[1:]:
+                functions.append(partial(self._files.sync, file_name(self.base_offset, kind, self._suffix)))
+        return functions
 
     def rename(self, suffix):
         """Give all its files another suffix, the `.log` first."""

@@ -1,6 +1,10 @@
 """A directory that loses, when it crashes, what was not synced: as much of it as chance wants, and no order is kept."""
 
 
+class PowerCut(BaseException):
+    """The disk does no more."""
+
+
 class _Inode:
     def __init__(self):
         self.data = bytearray()
@@ -33,10 +37,15 @@ class SimulatedDisk:
         self._synced_names = dict(self._names)
         self._changes = []  # of names, since the directory was synced
         self.syncs = 0
-        self.broken = None  # an OSError that every write raises
+        self.broken = None  # the KafkaError that every write raises
+        self.fuse = None  # so many writes until the PowerCut
         self.modified_ms = 1_700_000_000_000
 
     def check(self):
+        if self.fuse is not None:
+            if not self.fuse:
+                raise PowerCut
+            self.fuse -= 1
         if self.broken is not None:
             raise self.broken
 
@@ -85,9 +94,13 @@ class SimulatedDisk:
 
         self.change(move)
 
-    def sync(self):
+    def sync(self, name=None):
         self.check()
         self.syncs += 1
+        if name is not None:
+            if name in self._names:
+                self._names[name].synced = bytes(self._names[name].data)
+            return
         self._synced_names = dict(self._names)
         self._changes.clear()
 
@@ -130,9 +143,7 @@ class _File:
         del self._inode.data[size:]
 
     def sync(self):
-        self._disk.check()
-        self._disk.syncs += 1
-        self._inode.synced = bytes(self._inode.data)
+        self._disk.sync(self._name)
 
     def close(self):
         pass
