@@ -390,5 +390,24 @@ def the_cluster(sh):
 
 
 @session
+def verifiable_clients(sh):
+    """The clients of Kafka's own system tests: they tell what happens to them as JSON."""
+    topic, group = filled(sh, "verifiable", []), sh.name("group")
+    produce = f"kafka-verifiable-producer.sh --topic {topic}"
+    sh.run(f"{produce} --max-messages 5 --value-prefix 7 --repeating-keys 2")
+    sh.run(f"{produce} --max-messages 2 --acks 0")
+    for protocol, options in (("classic", ""), ("consumer", " --group-remote-assignor range")):
+        consume = f"kafka-verifiable-consumer.sh --topic {topic} --group-id {group}-{protocol} --group-protocol {protocol}{options}"
+        sh.run(f"{consume} --max-messages 3 --verbose")
+        sh.run(f"{consume} --max-messages 4 --group-instance-id one --enable-autocommit")
+        sh.run(f"kafka-consumer-groups.sh --describe --group {group}-{protocol} --offsets", until=" 7 +7 +0 ")
+        sh.run(f"{consume} --group-id {group}-{protocol}-none --max-messages 1 --reset-policy none")
+    share = f"kafka-verifiable-share-consumer.sh --topic {topic} --group-id {group}-share --offset-reset-strategy earliest"
+    sh.run(f"{share} --max-messages 7 --verbose")
+    sh.run(f"{produce} --max-messages 3")
+    sh.run(f"{share} --max-messages 3 --acknowledgement-mode sync")
+
+
+@session
 def apis_served(sh):
     sh.run("kafka-broker-api-versions.sh")

@@ -23,6 +23,8 @@ MASKS = [
     (r"(CreateTime:|LogAppendTime:)\d{13}", r"\1" + "T" * 13),
     (r'\}(?=\{"key":\{"type")', "}\n"),  # the formatters of internal topics end no line
     (r'("\w*[tT]imestamp":)\d{13}', r"\1" + "T" * 13),
+    (r'("avg_throughput":)[\d.]+', r"\1N"),
+    (r'(?<="offsets":\[)[\d,]+', lambda m: ",".join(sorted(m[0].split(",")))),  # of a set
     (r'("topicId":")[\w-]{22}', r"\1" + "i" * 22),
     (r'("(?:subscription|assignment)":")([\w+/=]+)', lambda m: m[1] + "b" * len(m[2])),  # names of topics, in base64
     (r"console-consumer-\d{1,5}\b", "console-consumer-N"),

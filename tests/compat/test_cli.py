@@ -1,7 +1,9 @@
 """The stock command line tools of Apache Kafka."""
 import concurrent.futures
 import difflib
+import json
 import subprocess
+import threading
 
 import pytest
 
@@ -98,6 +100,67 @@ def test_two_consumers_share_and_one_leaves(tool, unique):
     eventually(lambda: partitions() == ["2"])
     produce("alone")
     assert {stays.stdout.readline() for _ in range(2)} == {"Partition:0\talone\n", "Partition:1\talone\n"}
+
+
+class Verifiable:
+    """A verifiable consumer at work: what it has told so far."""
+
+    def __init__(self, process):
+        self.process, self.told = process, []
+        self.reader = threading.Thread(target=self.listen, daemon=True)
+        self.reader.start()
+
+    def listen(self):
+        for line in self.process.stdout:
+            self.told.append(json.loads(line))
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(TIMEOUT) == 143  # as a JVM ends of SIGTERM
+        self.reader.join(TIMEOUT)
+        assert [event["name"] for event in self.told[-2:]] == ["partitions_revoked", "shutdown_complete"]
+
+    def partitions(self):
+        held = set()
+        for event in self.told:
+            named = {each["partition"] for each in event.get("partitions", ())}
+            if event["name"] == "partitions_assigned":
+                held |= named
+            elif event["name"] == "partitions_revoked":
+                held -= named
+        return held
+
+    def offsets(self):
+        """(partition, offset) of every record that came."""
+        return {(each["partition"], offset) for event in list(self.told) if event["name"] == "records_consumed"
+                for each in event["partitions"] for offset in range(each["minOffset"], each["maxOffset"] + 1)}
+
+
+@pytest.mark.parametrize("protocol, options", [
+    ("classic", ["--assignment-strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"]),
+    pytest.param("consumer", [], marks=pytest.mark.soak)], ids=["classic", "consumer"])
+def test_verifiable_consumers_share_and_one_leaves(tool, unique, protocol, options):
+    topic, group = unique("work"), unique("group")
+    run(tool("kafka-topics.sh", "--create", "--partitions", "2", "--topic", topic))
+
+    def member():
+        return Verifiable(tool("kafka-verifiable-consumer.sh", "--topic", topic, "--group-id", group,
+                               "--group-protocol", protocol, *options))
+    stays = member()
+    eventually(lambda: stays.partitions() == {0, 1})
+    leaves = member()
+    eventually(lambda: sorted(len(each.partitions()) for each in (stays, leaves)) == [1, 1])
+    run(tool("kafka-verifiable-producer.sh", "--topic", topic, "--max-messages", "40", "--repeating-keys", "10"))
+    eventually(lambda: len(stays.offsets()) + len(leaves.offsets()) == 40)
+    assert not stays.offsets() & leaves.offsets()
+    eventually(lambda: {event["name"] for event in leaves.told} >= {"offsets_committed"})
+    leaves.stop()
+    eventually(lambda: stays.partitions() == {0, 1})
+    run(tool("kafka-verifiable-producer.sh", "--topic", topic, "--max-messages", "40", "--repeating-keys", "10"))
+    eventually(lambda: len(stays.offsets() | leaves.offsets()) == 80)
+    assert not stays.offsets() & leaves.offsets()
+    stays.stop()
+    assert all(event["success"] for event in stays.told + leaves.told if event["name"] == "offsets_committed")
 
 
 def test_ten_megabytes(tool, unique):
