@@ -94,10 +94,11 @@ def delete_topics(request, call, cluster, quotas):
     if not cluster.configs.settings.delete_topic_enable:
         error = KafkaError(errors.TOPIC_DELETION_DISABLED) if call.version >= 3 else KafkaError(errors.INVALID_REQUEST, "Topic deletion is disabled.")
         return DeleteTopics.reply(responses=[_deletion(name, topic_id, error) for name, topic_id in asked])
-    if request.timeout_ms <= 0:
+    answers, doomed = [], _resolve(asked, cluster)
+    # Kafka's time is over before it looks the first one up; what has no sense is refused before that.
+    if request.timeout_ms <= 0 and not all(error and error.error == errors.INVALID_REQUEST for _, _, error in doomed):
         return DeleteTopics.reply(responses=[_deletion(name, topic_id, KafkaError(errors.REQUEST_TIMED_OUT)) for name, topic_id in asked])
     quota = quotas.mutations(call, strict=call.version >= 5)
-    answers, doomed = [], _resolve(asked, cluster)
     for name, topic_id, error in doomed:
         if error is None:
             error = _may_delete(name, call)

@@ -11,7 +11,7 @@ from wire.records.batch import (
     BatchHeader, add_to_sequence, crc32c, read_header,
 )
 from wire.records.build import build_batch, build_internal_batch
-from wire.records.check import CheckedBatch, NoBatch, check_batch, check_shape, takes_long
+from wire.records.check import CheckedBatch, NoBatch, check_batch, check_shape, is_transactional, takes_long
 from wire.records.control import ABORT, COMMIT, ControlRecord, build_end_marker, parse_control
 from wire.records.read import find_max_timestamp, find_timestamp, iter_batch, iter_batches, iter_records, payload_of
 from wire.records.record import Record
@@ -21,6 +21,6 @@ __all__ = [
     "ABORT", "COMMIT", "CREATE_TIME", "HEADER", "HEADER_SIZE", "LOG_APPEND_TIME", "LOG_OVERHEAD", "NO_PRODUCER_ID",
     "NO_SEQUENCE", "NO_TIMESTAMP", "BadBatch", "BatchHeader", "CheckedBatch", "ControlRecord", "NoBatch", "Record",
     "add_to_sequence", "build_batch", "build_end_marker", "build_internal_batch", "check_batch", "check_shape", "crc32c",
-    "find_max_timestamp", "find_timestamp", "iter_batch", "iter_batches", "iter_records", "parse_control", "payload_of",
+    "find_max_timestamp", "find_timestamp", "is_transactional", "iter_batch", "iter_batches", "iter_records", "parse_control", "payload_of",
     "read_header", "takes_long",
 ]

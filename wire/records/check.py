@@ -17,7 +17,7 @@ from struct import Struct
 from wire import compression, errors
 from wire.records.batch import (
     ATTRIBUTES_AT, COMPRESSION_MASK, CRC_AT, CREATE_TIME, HEADER, HEADER_SIZE, LOG_APPEND_TIME, LOG_OVERHEAD,
-    MAGIC_AT, NO_TIMESTAMP, TIMESTAMP_TYPE_FLAG, BatchHeader, crc32c,
+    MAGIC_AT, NO_TIMESTAMP, TIMESTAMP_TYPE_FLAG, TRANSACTIONAL_FLAG, BatchHeader, crc32c,
 )
 from wire.records.build import build_batch
 from wire.records.read import iter_batch
@@ -89,6 +89,17 @@ def check_shape(records, version):
     if length - size >= LOG_OVERHEAD and LOG_OVERHEAD < _size_at(records, size, length) <= length - size:
         raise NoBatch(errors.INVALID_RECORD, "more than one record batch")
     return size
+
+
+def is_transactional(records):
+    """Whether the first batch that `records` (bytes or None) holds belongs to a transaction.
+
+    BadBatch CORRUPT_MESSAGE when they begin like no batch at all (RequestUtils.hasTransactionalRecords).
+    """
+    length = 0 if records is None else len(records)
+    if length < LOG_OVERHEAD or not LOG_OVERHEAD < _size_at(records, 0, length) <= length:
+        return False
+    return length > ATTRIBUTES_AT + 1 and records[MAGIC_AT] == 2 and records[ATTRIBUTES_AT + 1] & TRANSACTIONAL_FLAG != 0
 
 
 def _size_at(records, position, end):

@@ -72,16 +72,16 @@ def _context(request, with_ids, call, sessions):
         return None, _asked(request, with_ids)
     session = sessions.resume(session_id, epoch, with_ids, now)
     cached = session.partitions
-    for topic in request.forgotten_topics_data:
-        name = topic.topic_id if with_ids else topic.topic
-        for index in topic.partitions:
-            cached.pop((name, index), None)
     for key, partition in _asked(request, with_ids).items():
         known = cached.get(key)
         if known is None:
             cached[key] = partition
         else:
             known.update(partition)
+    for topic in request.forgotten_topics_data:
+        name = topic.topic_id if with_ids else topic.topic
+        for index in topic.partitions:
+            cached.pop((name, index), None)
     if not cached:
         sessions.close(session_id)
         return None, cached
@@ -185,7 +185,7 @@ class _Reader:
 
     def read(self):
         """[(CachedPartition, answer)] of all partitions; `satisfied` says whether to answer now."""
-        answers, unread, total, urgent = [], [], 0, not self.partitions
+        answers, unknown_ids, unknown, total, urgent = [], [], [], 0, not self.partitions
         room, min_one = self.max_bytes, True
         for cached in self.partitions:
             try:
@@ -194,12 +194,14 @@ class _Reader:
                 if cached.last_fetched_epoch >= 0 and (diverging := _diverging(log, cached)):
                     urgent = True
                     answer = self._answer(cached, log, EMPTY)
-                    answer.diverging_epoch = diverging
+                    answer.diverging_epoch, answer.aborted_transactions = diverging, None
                 else:
                     result = log.read(cached.fetch_offset, min(cached.partition_max_bytes, room), self._limit(log), min_one)
                     answer = self._answer(cached, log, result)
                     if result.first_incomplete:
                         answer.records = ()
+                        if result.size:  # Kafka throws away what it has read, and what it knows of it
+                            answer.aborted_transactions = None
                     elif result.size:
                         min_one = False
                         room = max(room - result.size, 0)
@@ -210,11 +212,11 @@ class _Reader:
                 urgent = True
                 answer = _refusal(cached.partition, error.error)
                 if error.error in _BEFORE_READING:
-                    unread.append((cached, answer))
+                    (unknown_ids if error.error == errors.UNKNOWN_TOPIC_ID else unknown).append((cached, answer))
                     continue
             answers.append((cached, answer))
         self.satisfied = urgent or total >= self.min_bytes
-        return answers + unread if unread else answers
+        return answers + unknown_ids + unknown if urgent else answers
 
     def _answer(self, cached, log, result):
         return _Partition(

@@ -78,7 +78,8 @@ def _look_up(partition, timestamp, committed):
     found = log.find_max_timestamp() if timestamp == _MAX_TIMESTAMP else log.find_timestamp(timestamp)
     if found is None or found[0] >= limit:
         return -1, -1, -1
-    return found[0], found[1], log.leader_epoch_at(found[0])
+    # The largest timestamp may be found before the log's start.
+    return found[0], found[1], log.leader_epoch_at(max(found[0], log.log_start_offset))
 
 
 @handles(OffsetForLeaderEpoch)

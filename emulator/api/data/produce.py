@@ -1,6 +1,6 @@
 """Produce: one batch per partition into its log."""
 
-from emulator.api.data.transactional import Unsettled, has_transactional, transaction_errors
+from emulator.api.data.transactional import Unsettled, has_transactional, settle
 from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import Produce
@@ -26,8 +26,12 @@ _WITHOUT_LOG_START = frozenset({
 def produce(request, call, cluster, configs, transactions):
     acks, now, version = request.acks, call.now, call.version
     topics, held, failed, unbroken = [], [], False, 0
-    transactional, settled, refused = has_transactional(request), False, None
-    verdicts = {}
+    try:
+        transactional = has_transactional(request)
+        request.topic_data = _once(request.topic_data, version)
+        unsettled = settle(request, call, cluster, configs, transactions) if transactional else None
+    except KafkaError as refusal:
+        return _refuse_all(request, refusal, call)
     for asked in request.topic_data:
         if version >= 13:
             topic = cluster.topics_by_id.get(asked.topic_id)
@@ -39,11 +43,6 @@ def produce(request, call, cluster, configs, transactions):
         for data in asked.partition_data:
             index = data.index
             try:
-                if transactional and not settled:
-                    verdicts, refused = transaction_errors(request, call, cluster, configs, transactions)
-                    settled = True
-                if refused is not None:
-                    raise refused
                 if topic is None:
                     raise KafkaError(missing)
                 if not 0 <= index < len(topic.partitions):
@@ -52,22 +51,23 @@ def produce(request, call, cluster, configs, transactions):
                 log, records = partition.log, data.records
                 if records is None:
                     raise KafkaError(errors.INVALID_RECORD)
-                _check(acks, topic, partition, records, call)
-                if takes_long(records):
+                if refusal := _refused(acks, topic, partition, unsettled, call):
+                    check_shape(records, version)
+                    raise refusal
+                others_served = takes_long(records)
+                if others_served:
                     checked = call.offload(log.check, records, now, version)
-                    if transactional:  # which may have ended meanwhile
-                        verdicts, refused = transaction_errors(request, call, cluster, configs, transactions)
                 else:
                     checked = log.check(records, now, version)
-                if transactional:
-                    _check_transaction(refused, verdicts, topic, index)
-                    appended = log.append(checked, partition.leader_epoch, now, verified=True)
-                else:
-                    appended = log.append(checked, partition.leader_epoch, now)
-                unbroken += len(records)
                 if unbroken > _BREATHE_AFTER:
                     call.breathe()
-                    unbroken, settled = 0, False
+                    unbroken, others_served = 0, True
+                if others_served and transactional:  # which may have ended meanwhile
+                    unsettled = settle(request, call, cluster, configs, transactions)
+                    if (topic.name, index) in unsettled:
+                        raise unsettled[topic.name, index]
+                appended = log.append(checked, partition.leader_epoch, now, verified=transactional)
+                unbroken += len(records)
             except KafkaError as error:
                 failed = True
                 answers.append(_refusal(index, error, topic))
@@ -85,8 +85,7 @@ def produce(request, call, cluster, configs, transactions):
             topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
     if acks == 0:
         if failed:
-            # The client expects no answer; only a closed connection makes it look again.
-            call.close("a produce request with acks=0 was refused")
+            _end(call)
         return None
     if held:
         _wait_for_disk(held, call, request.timeout_ms)
@@ -120,28 +119,52 @@ def _wait_for_disk(held, call, timeout_ms):
             answer.log_append_time_ms = answer.log_start_offset = -1
 
 
-def _check(acks, topic, partition, records, call):
-    """What is refused whatever the records say; only their shape is looked at before (KafkaApis)."""
+def _end(call):
+    # A client that expects no answer looks again only when its connection is closed.
+    call.close("a produce request with acks=0 was refused")
+
+
+def _once(topic_data, version):
+    """The request's topics, each once; where a partition is named twice, Kafka sees the last only."""
+    if len(topic_data) == 1 and len(topic_data[0].partition_data) == 1:
+        return topic_data
+    key = "topic_id" if version >= 13 else "name"
+    topics = {}
+    for asked in topic_data:
+        _, partitions = topics.setdefault(getattr(asked, key), (asked, {}))
+        partitions.update((data.index, data) for data in asked.partition_data)
+    return [
+        Produce.Request.TopicData(name=asked.name, topic_id=asked.topic_id, partition_data=list(partitions.values()))
+        for asked, partitions in topics.values()
+    ]
+
+
+def _refused(acks, topic, partition, unsettled, call):
+    """The KafkaError that a batch gets whatever its records are, or None; only their shape is looked at before (KafkaApis)."""
+    if unsettled and (topic.name, partition.index) in unsettled:
+        return unsettled[topic.name, partition.index]
     if acks not in (0, 1, -1):
-        error = errors.INVALID_REQUIRED_ACKS
-    elif partition.leader < 0:
-        error = errors.NOT_LEADER_OR_FOLLOWER
-    elif topic.internal and call.client_id != _ADMIN_CLIENT_ID:
-        error = errors.INVALID_TOPIC_EXCEPTION
+        return KafkaError(errors.INVALID_REQUIRED_ACKS)
+    if topic.internal and call.client_id != _ADMIN_CLIENT_ID:
+        return KafkaError(errors.INVALID_TOPIC_EXCEPTION)
+    if partition.leader < 0:
+        return KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
     # No more replicas need be in sync than the partition has.
-    elif acks == -1 and len(partition.isr) < min(partition.log.config.min_insync_replicas, len(partition.replicas)):
-        error = errors.NOT_ENOUGH_REPLICAS
-    else:
-        return
-    check_shape(records, call.version)
-    raise KafkaError(error)
+    if acks == -1 and len(partition.isr) < min(partition.log.config.min_insync_replicas, len(partition.replicas)):
+        return KafkaError(errors.NOT_ENOUGH_REPLICAS)
+    return None
 
 
-def _check_transaction(refused, verdicts, topic, index):
-    if refused is not None:
-        raise refused
-    if (topic.name, index) in verdicts:
-        raise verdicts[topic.name, index]
+def _refuse_all(request, refusal, call):
+    if request.acks == 0:
+        _end(call)
+    return Produce.reply(responses=[
+        _Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=[
+            _Partition(index=data.index, error_code=refusal.error, error_message=refusal.message, base_offset=-1) for data in asked.partition_data
+        ])
+        for asked in _once(request.topic_data, call.version)
+        if asked.partition_data
+    ])  # fmt: skip
 
 
 def _refusal(index, error, topic):

@@ -7,9 +7,8 @@ Source: KafkaApis.handleProduceRequest, ReplicaManager.handleProduceAppend, AddP
 
 from wire import errors
 from wire.errors import KafkaError
-from wire.records import HEADER_SIZE, read_header
+from wire.records import HEADER_SIZE, check_shape, is_transactional, read_header
 
-_FLAGS_AT, _TRANSACTIONAL = 22, 0x10  # the low byte of a batch's attributes
 _ADDS_PARTITIONS = 12
 _KNOWS_ABORTABLE = 11
 # What older producers take for the end of the world; this they try again.
@@ -23,24 +22,30 @@ class Unsettled(KafkaError):
 
 
 def has_transactional(request):
-    """Whether any batch of a Produce request says that it belongs to a transaction."""
+    """Whether any batch of a Produce request says that it belongs to a transaction; BadBatch for what is no batch."""
+    found = False
     for topic in request.topic_data:
         for data in topic.partition_data:
-            records = data.records
-            if records is not None and len(records) >= HEADER_SIZE and records[_FLAGS_AT] & _TRANSACTIONAL:
-                return True
-    return False
+            if is_transactional(data.records):
+                found = True
+    return found
 
 
-def transaction_errors(request, call, cluster, configs, transactions):
-    """({(topic, index): Unsettled} of the partitions whose batches may not be stored, an Unsettled when none may)."""
+def settle(request, call, cluster, configs, transactions):
+    """{(topic, index): Unsettled} of the partitions whose batches may not be stored.
+
+    Raises Unsettled when none may: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_PRODUCER_ID_MAPPING.
+    """
     transactional_id, version = request.transactional_id, call.version
     if transactional_id is None or not call.allowed("write", "transactional_id", transactional_id):
-        return {}, Unsettled(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        raise Unsettled(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     verifies = configs.settings.transaction_partition_verification_enable
-    producers, unknown, refused = set(), [], {}
-    for topic, index, log, header in _transactional(request, cluster, version):
-        producers.add((header.producer_id, header.producer_epoch))
+    batches = list(_transactional(request, cluster, version))
+    producers = {(header.producer_id, header.producer_epoch) for _, _, _, header in batches}
+    if len(producers) > 1:
+        raise Unsettled(errors.INVALID_PRODUCER_ID_MAPPING)
+    unknown, refused = [], {}
+    for topic, index, log, header in batches:
         if log.producers.in_transaction(header.producer_id, header.producer_epoch):
             continue
         entry = log.producers.get(header.producer_id)
@@ -50,12 +55,10 @@ def transaction_errors(request, call, cluster, configs, transactions):
             unknown.append((topic, index))
             if verifies:
                 log.producers.ask(header, 2 if version >= _ADDS_PARTITIONS else 1, call.now)
-    if len({producer_id for producer_id, _ in producers}) > 1:
-        return {}, Unsettled(errors.INVALID_PRODUCER_ID_MAPPING)
     if unknown and verifies:
         verdicts = _ask(transactions, (transactional_id, *producers.pop()), unknown, version)
         refused.update((each, _unsettled(error, version)) for each, error in verdicts.items() if error)
-    return refused, None
+    return refused
 
 
 def _ask(transactions, producer, partitions, version):
@@ -76,11 +79,15 @@ def _transactional(request, cluster, version):
         if topic is None:
             continue
         for data in asked.partition_data:
-            records = data.records
-            if records is None or len(records) < HEADER_SIZE or not records[_FLAGS_AT] & _TRANSACTIONAL:
-                continue
-            if 0 <= data.index < len(topic.partitions):
-                yield topic.name, data.index, topic.partitions[data.index].log, read_header(records)
+            if 0 <= data.index < len(topic.partitions) and _is_whole(data.records, version) and is_transactional(data.records):
+                yield topic.name, data.index, topic.partitions[data.index].log, read_header(data.records)
+
+
+def _is_whole(records, version):
+    try:
+        return records is not None and check_shape(records, version) >= HEADER_SIZE
+    except KafkaError:
+        return False
 
 
 def _unsettled(error, version):

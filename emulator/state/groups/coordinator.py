@@ -51,7 +51,7 @@ class GroupCoordinator:
         self.consumer = ConsumerGroups(table, env)
         self.share = ShareGroups(table, env, persister)
         self.streams = StreamsGroups(table, env)
-        self.offsets = OffsetCommits(table, env, self.classic.add)
+        self.offsets = OffsetCommits(table, env, self.classic.make)
         self._retention = Retention(table, self.offsets, env)
 
     def partition_for(self, group_id):

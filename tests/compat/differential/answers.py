@@ -7,8 +7,10 @@ from wire.record import Record
 VOLATILE = {
     "throttle_time_ms": "how busy a server is",
     "port": "each server has its own",
-    "client_host": "",
+    "client_host": "spelt with a slash by both, but a name server may have a say",
     "finalized_features_epoch": "the offset of a metadata log, which also holds what only Kafka writes there",
+    "last_timestamp": "of markers, each server's own time",
+    "log_append_time_ms": "each server's own time",
     "error_message": "compared where tools print it: see the transcripts",
 }
 # Which of a list an entry is about.

@@ -16,7 +16,7 @@ from wire.record import Record
 
 # Kafka is at work on something that the emulator does at once: ask again.
 _BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR,
-                   errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE})  # fmt: skip
+                   errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE, errors.NOT_LEADER_OR_FOLLOWER})  # fmt: skip
 _PATIENCE = 5  # seconds
 
 

@@ -8,8 +8,8 @@ PAIRED = {
     "current_producer_id": "producer_id", "session_id": "session_id", "cluster_id": "cluster_id", "voter_directory_id": "directory_id",
     "replica_directory_id": "directory_id", "client_instance_id": "client_instance_id", "subscription_id": "subscription_id",
 }  # fmt: skip
-# What stands for "none" everywhere, and so for itself.
-_SAME = (None, "", 0, -1, bytes(16))
+# What stands for "none" everywhere, and so for itself; a topic id that nobody has is one of them.
+_SAME = (None, "", 0, -1, bytes(16), bytes(15) + b"\x09")
 
 
 class Known:

@@ -15,12 +15,12 @@ _NO_ID = bytes(16)
 
 
 class OffsetCommits:
-    """`table`: all groups; `new_group(group_id)`: one for a simple consumer, which keeps its own assignment."""
+    """`table`: all groups; `make_group(group_id)`: one for a simple consumer, which keeps its own assignment."""
 
-    def __init__(self, table, env, new_group):
+    def __init__(self, table, env, make_group):
         self._table = table
         self._env = env
-        self._new_group = new_group
+        self._make_group = make_group
         self._committed = CommittedOffsets()
         self._pending = PendingOffsets()
 
@@ -36,11 +36,13 @@ class OffsetCommits:
             if generation_id >= 0:
                 no_such_group = errors.GROUP_ID_NOT_FOUND if version >= 9 else errors.ILLEGAL_GENERATION
                 raise KafkaError(no_such_group, f"Group {group_id} not found.")
-            group = self._new_group(group_id)
+            group = self._make_group(group_id)
         self._check_positions(group.check_offset_commit(member_id, group_instance_id, generation_id, version), topics)
         now = self._env.time.now()
         expires = None if retention_ms == -1 else wrapped(now + retention_ms)
         codes, accepted = self._accepted(topics, now, expires)
+        if accepted:
+            self._keep(group)
         with self._env.batch:
             for answer, at, topic, partition, committed in accepted:
                 try:
@@ -59,7 +61,7 @@ class OffsetCommits:
         if group is None:
             if generation_id >= 0:
                 raise KafkaError(errors.ILLEGAL_GENERATION)
-            group = self._new_group(group_id)
+            group = self._make_group(group_id)
         try:
             check = group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
             self._check_positions(check, topics)
@@ -69,6 +71,7 @@ class OffsetCommits:
             raise KafkaError(errors.ILLEGAL_GENERATION) if stale else refusal
         codes, accepted = self._accepted(topics, self._env.time.now(), None)
         if accepted:
+            self._keep(group)
             self._table.write_in_transaction(
                 group_id,
                 producer,
@@ -81,6 +84,11 @@ class OffsetCommits:
         for _, _, topic, partition, committed in accepted:
             self._pending.add(kept_in, producer[0], group_id, topic, partition, committed)
         return codes
+
+    def _keep(self, group):
+        """A simple consumer's group is there from its first commit on."""
+        if self._table.get(group.group_id) is None:
+            self._table.put(group)
 
     def _check_positions(self, check, topics):
         """Raise what `check` has against one of the partitions; None has nothing."""
