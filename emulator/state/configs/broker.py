@@ -58,6 +58,13 @@ _KEYS = (
     Key("log.flush.interval.ms", LONG, None, dynamic=True),
     Key("log.flush.scheduler.interval.ms", LONG, str(MAX_LONG)),
     Key("log.cleanup.policy", LIST, "delete", list_of("compact", "delete"), dynamic=True),
+    Key("log.initial.task.delay.ms", LONG, "30000", at_least(0), internal=True),
+    Key("log.cleaner.enable", BOOLEAN, "true"),
+    Key("log.cleaner.threads", INT, "1", at_least(0), dynamic=True),
+    Key("log.cleaner.io.max.bytes.per.second", DOUBLE, "1.7976931348623157E308", dynamic=True),
+    Key("log.cleaner.dedupe.buffer.size", LONG, "134217728", dynamic=True),
+    Key("log.cleaner.io.buffer.size", INT, "524288", at_least(0), dynamic=True),
+    Key("log.cleaner.io.buffer.load.factor", DOUBLE, "0.9", dynamic=True),
     Key("log.cleaner.backoff.ms", LONG, "15000", at_least(0), dynamic=True),
     Key("log.cleaner.min.cleanable.ratio", DOUBLE, "0.5", between(0, 1), dynamic=True),
     Key("log.cleaner.delete.retention.ms", LONG, "86400000", at_least(0), dynamic=True),
@@ -175,7 +182,7 @@ DESCRIBED = (
     "group.streams.num.standby.replicas", "group.share.record.lock.duration.ms", "message.max.bytes",
     "share.coordinator.state.topic.segment.bytes", "group.share.session.timeout.ms", "share.coordinator.state.topic.min.isr",
     "log.flush.offset.checkpoint.interval.ms", "quota.window.num", "group.share.min.assignment.interval.ms", "group.consumer.min.session.timeout.ms", "authorizer.class.name", "log.roll.jitter.hours",
-    "log.cleaner.delete.retention.ms", "socket.request.max.bytes", "group.consumer.max.size", "group.consumer.assignors",
+    "log.cleaner.delete.retention.ms", "log.cleaner.threads", "socket.request.max.bytes", "group.consumer.max.size", "group.consumer.assignors",
     "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions",
     "listener.security.protocol.map", "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms",
     "group.consumer.assignment.interval.ms", "group.share.heartbeat.interval.ms", "group.streams.max.heartbeat.interval.ms",
@@ -183,7 +190,7 @@ DESCRIBED = (
     "group.share.min.heartbeat.interval.ms", "group.streams.max.assignment.interval.ms", "log.dir", "log.segment.bytes",
     "group.max.session.timeout.ms", "group.consumer.heartbeat.interval.ms", "log.message.timestamp.after.max.ms",
     "log.retention.minutes", "log.segment.delete.delay.ms", "log.dirs", "log.message.timestamp.before.max.ms", "group.share.min.partition.max.record.locks",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms", "group.consumer.min.assignment.interval.ms",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms", "group.consumer.min.assignment.interval.ms", "log.cleaner.io.max.bytes.per.second",
     "log.cleaner.min.cleanable.ratio", "group.share.min.record.lock.duration.ms", "group.share.min.session.timeout.ms",
     "compression.gzip.level", "group.streams.initial.rebalance.delay.ms", "group.streams.max.session.timeout.ms",
     "broker.rack", "offsets.retention.check.interval.ms", "group.share.min.delivery.count.limit", "group.share.assignors",
@@ -193,18 +200,18 @@ DESCRIBED = (
     "group.streams.min.session.timeout.ms", "default.replication.factor", "group.share.assignment.interval.ms",
     "transactional.id.expiration.ms", "transaction.state.log.replication.factor", "group.streams.max.size",
     "group.share.max.heartbeat.interval.ms", "delete.topic.enable", "quota.window.size.seconds", "group.share.max.record.lock.duration.ms",
-    "log.cleaner.max.compaction.lag.ms", "log.retention.ms", "offsets.topic.replication.factor",
+    "log.cleaner.max.compaction.lag.ms", "log.retention.ms", "log.cleaner.enable", "offsets.topic.replication.factor",
     "transaction.state.log.min.isr", "group.streams.assignment.interval.ms", "log.retention.bytes",
     "controller.quota.window.size.seconds", "share.coordinator.state.topic.num.partitions", "offsets.retention.minutes", "group.share.delivery.count.limit",
     "compression.zstd.level", "num.partitions", "listeners", "log.flush.scheduler.interval.ms", "group.consumer.max.assignment.interval.ms",
-    "log.index.size.max.bytes", "group.share.max.share.sessions", "group.streams.max.standby.replicas",
+    "log.index.size.max.bytes", "group.share.max.share.sessions", "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.size", "group.streams.max.standby.replicas",
     "compression.lz4.level", "log.roll.hours", "log.cleanup.policy", "log.flush.start.offset.checkpoint.interval.ms", "log.roll.jitter.ms",
     "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms",
     "log.index.interval.bytes", "log.cleaner.backoff.ms", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
     "group.streams.min.assignment.interval.ms", "group.consumer.max.heartbeat.interval.ms", "group.share.max.size",
     "max.incremental.fetch.session.cache.slots", "group.share.max.partition.max.record.locks",
     "transaction.remove.expired.transaction.cleanup.interval.ms", "group.consumer.migration.policy",
-    "group.share.max.session.timeout.ms", "group.min.session.timeout.ms", "transaction.max.timeout.ms",
+    "group.share.max.session.timeout.ms", "group.min.session.timeout.ms", "log.cleaner.io.buffer.load.factor", "transaction.max.timeout.ms",
     "group.streams.heartbeat.interval.ms", "group.max.size", "max.request.partition.size.limit",
     "group.streams.min.heartbeat.interval.ms", "advertised.listeners",
 )
@@ -260,7 +267,7 @@ def _unknown(name):
     return f"Unknown configuration {name}" + (f", did you mean {close[0]}?" if close else "")
 
 
-_EXPECTED = {BOOLEAN: "true or false", STRING: "a text", INT: "an integer", SHORT: "an integer", LONG: "an integer", LIST: "a list or a comma-separated text"}
+_EXPECTED = {BOOLEAN: "true or false", STRING: "a text", INT: "an integer", SHORT: "an integer", LONG: "an integer", DOUBLE: "a number", LIST: "a list or a comma-separated text"}
 
 
 def _yaml_text(key, value):
@@ -272,7 +279,7 @@ def _yaml_text(key, value):
     if isinstance(value, bool):
         fits = key.type == BOOLEAN
     else:
-        fits = isinstance(value, int) and key.type in (INT, SHORT, LONG, STRING)
+        fits = isinstance(value, int) and key.type in (INT, SHORT, LONG, DOUBLE, STRING) or isinstance(value, float) and key.type == DOUBLE
     if not fits:
         raise ConfigError(f"Invalid value {value!r} for configuration {key.name}: Expected {_EXPECTED[key.type]}")
     return text_of(value)
@@ -285,6 +292,8 @@ def _check_together(settings):
         raise ConfigError("requirement failed: log.roll.ms must be greater than or equal to 1")
     if settings.log_roll_jitter_ms is not None and settings.log_roll_jitter_ms < 0:
         raise ConfigError("requirement failed: log.roll.jitter.ms must be greater than or equal to 0")
+    if settings.log_cleaner_dedupe_buffer_size <= 1024 * 1024 * settings.log_cleaner_threads:
+        raise ConfigError("requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.")
     for name in SAME["log.retention.ms"]:
         if settings.value(name) == 0:
             raise ConfigError("requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1")

@@ -235,7 +235,8 @@ class Configs:
     def describe_broker(self):
         """Entries of every broker config in the table, with this broker's effective values."""
         entries = []
-        for name in broker.DESCRIBED:
+        internal = [name for name in self.static if BROKER[name].internal]
+        for name in (*internal, *broker.DESCRIBED):
             key = BROKER[name]
             synonyms = self._synonyms(name)
             source = synonyms[0].source if synonyms else DEFAULT_CONFIG

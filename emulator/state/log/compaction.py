@@ -3,177 +3,368 @@
 Offsets never change; a batch that keeps but some of its records keeps its base and last offset, its producer and
 its leader epoch. Tombstones, and the markers of transactions of which nothing is left, stay for
 delete.retention.ms from the first round that sees them as such (KIP-534). Aborted records go.
-Source: org.apache.kafka.storage.internals.log.Cleaner, CleanedTransactionMetadata and
-MemoryRecords.filterTo of Kafka 4.3.1.
+Source: org.apache.kafka.storage.internals.log.Cleaner and MemoryRecords.filterTo of Kafka 4.3.1.
 """
 
-from collections import defaultdict
-from hashlib import blake2b
+from functools import partial
 
-from wire.records import LOG_APPEND_TIME, build_batch, iter_batch, payload_of, read_header
+from emulator.state.log.aborted import AbortedTransactions
+from emulator.state.log.decided import Decided
+from emulator.state.log.offset_map import OffsetMap, shorten
+from wire.records import (
+    CONTROL_FLAG, HEADER, HEADER_SIZE, LOG_OVERHEAD, TRANSACTIONAL_FLAG,
+    BatchHeader, invalid, payload_of, read_header, recut, skim, skim_singles,
+)  # fmt: skip
 
-_WORK_A_SLICE = 500  # records and batches, some 3 ms
-_DIGEST = 16
+_WORK_A_SLICE = 1_500  # a record is 1, a batch some more: 2 ms or so
+_OF_A_BATCH = 4
+_RECORDS_AT_ONCE = 500
+_SMALLEST_WINDOW = 64 * 1024  # of what is read at once
+_LARGE = 16 * 1024  # bytes of a compressed batch that are better left to a thread
+_TOGETHER = 16 * 1024  # bytes of small batches that are written at once
+
+_AS_IT_IS = object()  # what becomes of a batch
 
 
 class Compaction:
     """`segments` of `log` are rewritten; those from the offset `first_dirty` on are new since the last round.
 
     `now` (ms) decides about tombstones. At most `most_keys` keys are told apart: what does not fit waits for
-    the next round.
+    the next round. `window`: how many bytes are read at once.
     """
 
-    def __init__(self, log, segments, first_dirty, now, most_keys):
+    def __init__(self, log, segments, first_dirty, now, most_keys, window=_SMALLEST_WINDOW):
         self.log = log
         self.end_offset = first_dirty  # up to here the log is clean once the round is over
+        self.bytes = 0  # read and written so far
         self._segments = segments
+        self._last_offset = segments[-1].next_offset - 1
         self._first_dirty = first_dirty
         self._now = now
-        self._most_keys = most_keys
-        self._last = {}  # key, or its digest -> offset of its last record
-        self._aborted = defaultdict(list)  # producer id -> [(first offset, offset of the marker)]
-        for aborted in log.aborted:
-            self._aborted[aborted.producer_id].append((aborted.first_offset, aborted.last_offset))
-        self._unfinished = set()  # producers with records since their last marker
-        self._emptied = []  # offsets of the markers whose transaction left nothing
+        self._map = OffsetMap(most_keys)
+        self._window = max(window, _SMALLEST_WINDOW)
+        self._work = 0
+        self._taken = 0
 
     def slices(self):
-        """A generator: each step is a slice of the work. Segments that retention takes meanwhile stay gone."""
+        """A generator: each step is a slice of the work. Segments that retention takes meanwhile stay gone.
+
+        It yields None, or a function without arguments for any thread to call: its result is then to be sent, or it is
+        called here. Raises KafkaError, OSError.
+        """
         yield from self._read_keys()
+        decided = Decided(self.log.aborted)
         for group in self._groups():
-            yield from self._rewrite(group)
+            yield from self._rewrite(group, decided)
         self.log.first_dirty_offset = self.end_offset
 
+    # -- what is there --------------------------------------------------------------------------
+
+    def _is_there(self, segment):
+        return not self.log.closed and any(segment is one for one in self.log.segments)
+
+    def _windows(self, segment):
+        """The bytes of whole batches of a segment, some at a time, as long as that is part of the log.
+
+        Before the next `self._taken` must say how many of them were taken.
+        """
+        position, size = 0, self._window
+        while position < segment.size and self._is_there(segment):
+            self._taken = 0
+            for piece in segment.file.read(position, size):
+                self._taken = 0
+                yield bytes(piece)
+                position += self._taken
+                self.bytes += self._taken
+                if self._taken < len(piece):
+                    break  # within a batch: it is read again, whole
+            size = self._window if self._taken else next(segment.batches(position))[1].size
+
+    def _payload(self, header, data, at):
+        """(bytes, start, end) of a batch's records, decompressed."""
+        stop = at + header.size
+        if not header.compression:
+            return data, at + HEADER_SIZE, stop
+        work = partial(payload_of, header, data[at:stop])
+        payload = bytes((yield from self._elsewhere(work, stop - at)))
+        return payload, 0, len(payload)
+
+    def _elsewhere(self, work, size):
+        """What `work()` gives; where it is much, a thread has called it."""
+        if size < _LARGE:
+            return work()
+        work = partial(_attempt, work)
+        value, error = (yield work) or work()
+        if error is not None:
+            raise error
+        return value
+
+    def _parts(self, header, payload, position, end):
+        """What `skim` gives of the batch's records, some hundred at a time."""
+        left = header.record_count
+        while left > 0:
+            part = skim(payload, position, min(left, _RECORDS_AT_ONCE), header.base_offset, shorten)
+            left -= _RECORDS_AT_ONCE
+            position = part[-1]
+            if position > end or left <= 0 and position != end:
+                raise invalid(f"the records of the batch at offset {header.base_offset} do not fill it")
+            yield part
+
+    # -- first, the keys ------------------------------------------------------------------------
+
     def _read_keys(self):
-        work, last = 0, self._last
-        for segment in self._segments:
-            if segment.next_offset <= self._first_dirty:
-                continue
-            for position, header in segment.batches():
-                work += 1
-                if not header.is_control and not self._is_aborted(header) and header.last_offset >= self._first_dirty:
-                    if len(last) + header.record_count > self._most_keys and last:
+        first_dirty, keys_of = self._first_dirty, self._map
+        dirty = [segment for segment in self._segments if segment.next_offset > first_dirty]
+        decided = Decided(one for one in self.log.aborted if one.last_offset >= dirty[0].base_offset)
+        for segment in dirty:
+            for data in self._windows(segment):
+                at = 0
+                while (header := whole_batch(data, at)) is not None:
+                    flags, count = header.attributes, header.record_count
+                    following = at + header.batch_length + LOG_OVERHEAD
+                    self._work += _OF_A_BATCH
+                    if flags & CONTROL_FLAG:
+                        decided.marker(header, data, at)
+                    elif flags & TRANSACTIONAL_FLAG and decided.batch(header) or not count or header.last_offset < first_dirty:
+                        pass
+                    elif keys_of.is_full(_RECORDS_AT_ONCE if count == 1 else count):
+                        keys_of.end()
                         return
-                    for record in iter_batch(header, payload_of(header, segment.batch_bytes(position, header))):
-                        if record.key is not None:
-                            last[_short(record.key)] = record.offset
-                        work += 1
-                        if work >= _WORK_A_SLICE:
-                            work = 0
-                            yield
-                self.end_offset = header.last_offset + 1
+                    elif count == 1 and (singles := skim_singles(data, at, _RECORDS_AT_ONCE))[1]:
+                        starts, offsets, keys, _ = singles
+                        keys_of.put(keys, offsets, first_dirty)
+                        following = starts[-1]
+                        self._work += 2 * len(keys)
+                        self.end_offset = offsets[-1] + 1
+                    else:
+                        payload, position, end = yield from self._payload(header, data, at)
+                        for _, offsets, keys, _, _ in self._parts(header, payload, position, end):
+                            keys_of.put(keys, offsets, first_dirty)
+                            self._work += len(keys)
+                            if self._work >= _WORK_A_SLICE:
+                                self._work = 0
+                                yield
+                    self.end_offset = max(self.end_offset, header.last_offset + 1)
+                    if self._work >= _WORK_A_SLICE:
+                        self._work = 0
+                        yield
+                    self._taken = at = following
             self.end_offset = segment.next_offset
+        keys_of.end()
+
+    # -- then, the records ----------------------------------------------------------------------
 
     def _groups(self):
         """The segments in groups that together make one: compaction must not leave many small ones."""
-        group, size = [], 0
+        most_index = self.log.config.segment_index_bytes
+        group, size, index = [], 0, 0
         for segment in self._segments:
             if segment.base_offset >= self.end_offset:
                 break
             spans = segment.next_offset - group[0].base_offset if group else 0
-            if group and (size + segment.size > self.log.segment_bytes or spans >= 1 << 31):
+            if group and (
+                size + segment.size > self.log.segment_bytes or index + segment.index_bytes > most_index or spans > 1 << 31
+            ):
                 yield group
-                group, size = [], 0
+                group, size, index = [], 0, 0
             group.append(segment)
             size += segment.size
+            index += segment.index_bytes
         if group:
             yield group
 
-    def _rewrite(self, group):
-        log, work = self.log, 0
+    def _rewrite(self, group, decided):
+        log = self.log
         cleaned = log.new_segment(group[0].base_offset, created_ms=group[-1].created_ms)
+        output = _Output(cleaned, log.config.index_interval_bytes)
         for segment in group:
-            for position, header in segment.batches():
-                work += 1
-                batch = segment.batch_bytes(position, header)
-                horizon = header.delete_horizon_ms
-                if header.is_control:
-                    stays, horizon = self._check_marker(header)
-                    kept = list(iter_batch(header, payload_of(header, batch))) if stays else ()
-                elif self._is_aborted(header):
-                    kept = ()
-                else:
-                    kept = []
-                    for record in iter_batch(header, payload_of(header, batch)):
-                        if self._stays(record, header.delete_horizon_ms):
-                            kept.append(record)
-                            if record.value is None and horizon is None:
-                                horizon = self._now + log.config.delete_retention_ms
-                        work += 1
-                        if work >= _WORK_A_SLICE:
-                            work = 0
-                            yield
-                if header.is_transactional and not header.is_control:
-                    self._unfinished.add(header.producer_id)
-                if not kept and not self._stays_empty(header):
-                    continue
-                if len(kept) < header.record_count or kept and horizon != header.delete_horizon_ms:
-                    batch = _rebuilt(header, kept, horizon)
-                    header = read_header(batch)
-                cleaned.append(
-                    bytes(batch[:16]), batch, header.base_offset, header.last_offset + 1, header.max_timestamp,
-                    log.config.index_interval_bytes,
-                )  # fmt: skip
+            for data in self._windows(segment):
+                at = 0
+                while (header := whole_batch(data, at)) is not None:
+                    flags, count = header.attributes, header.record_count
+                    following = at + header.batch_length + LOG_OVERHEAD
+                    self._work += _OF_A_BATCH
+                    if flags & CONTROL_FLAG:
+                        batch = self._rewrite_marker(header, data, at, decided.marker(header, data, at))
+                    elif flags & TRANSACTIONAL_FLAG and decided.batch(header) or not count:
+                        batch = self._emptied(header)
+                    elif count == 1 and (singles := skim_singles(data, at, _RECORDS_AT_ONCE))[1]:
+                        following = self._rewrite_singles(data, singles, output)
+                        batch = None
+                    else:
+                        batch = yield from self._rewrite_batch(header, data, at)
+                    if batch is _AS_IT_IS:
+                        output.add(header, data[at:following])
+                    elif batch is not None:
+                        output.add(read_header(batch), batch)
+                    if self._work >= _WORK_A_SLICE:
+                        self._work = 0
+                        yield
+                    self._taken = at = following
+        output.flush()
+        self.bytes += cleaned.size
         cleaned.next_offset = group[-1].next_offset
+        yield from self._make_last(cleaned, set(decided.emptied))
         if log.replace_segments(group, cleaned):
-            for offset in self._emptied:
+            for offset in decided.emptied:
                 log.aborted.forget(offset)
-        self._emptied.clear()
+        decided.emptied.clear()
 
-    def _stays(self, record, horizon):
-        if record.offset >= self.end_offset:
-            return True
-        if record.key is None or self._last.get(_short(record.key), -1) > record.offset:
-            return False
-        return record.value is not None or horizon is None or self._now < horizon
+    def _make_last(self, cleaned, emptied):
+        """All of the new segment is on disk before it takes the place of others."""
+        if not self.log.files.lasting:
+            return
+        aborted = AbortedTransactions()
+        for one in self.log.aborted:
+            if one.last_offset not in emptied:
+                aborted.add(*one)
+        cleaned.seal(aborted)
+        for sync in cleaned.syncs(sealed=True):
+            yield from self._elsewhere(sync, _LARGE)
 
-    def _check_marker(self, header):
-        """(whether a marker stays, its delete horizon)."""
-        if header.producer_id in self._unfinished:
-            self._unfinished.remove(header.producer_id)
-            return True, header.delete_horizon_ms
-        self._emptied.append(header.base_offset)
+    def _rewrite_singles(self, data, singles, output):
+        """Write what stays of batches of one record; gives where the next batch begins."""
+        starts, offsets, keys, nulls = singles
+        self._work += 2 * len(keys)
+        kept = self._staying(offsets, keys)
+        candidates = kept
+        if nulls or len(self.log.producers) or offsets[-1] >= self._last_offset:
+            kept, nulls, candidates = set(kept), set(nulls), range(len(keys))  # some may have to be made anew
+        for index in candidates:
+            at, following = starts[index], starts[index + 1]
+            header = read_header(data, at)
+            batch = _AS_IT_IS
+            if index not in kept:
+                batch = self._emptied(header)
+            elif index in nulls:
+                part = [at + HEADER_SIZE], [offsets[index]], [keys[index]], [0], following
+                batch = _done(self._rebuilding(header, data, *self._sift(header, part)))
+            if batch is _AS_IT_IS:
+                output.add(header, data[at:following])
+            elif batch is not None:
+                output.add(read_header(batch), batch)
+        return starts[-1]
+
+    def _rewrite_batch(self, header, data, at):
+        """What stays of a batch of records, see `_rebuilding`."""
+        payload, position, end = yield from self._payload(header, data, at)
+        spans, tombstones = [], False
+        for part in self._parts(header, payload, position, end):
+            kept, nulls = self._sift(header, part)
+            spans += kept
+            tombstones = tombstones or nulls
+            if self._work >= _WORK_A_SLICE:
+                self._work = 0
+                yield
+        work = self._rebuilding(header, payload, spans, tombstones)
+        return (yield from self._elsewhere(work, end - position)) if callable(work) and header.compression else _done(work)
+
+    def _staying(self, offsets, keys):
+        """The indexes of the records that stay, were there no tombstones."""
+        kept, end_offset = self._map.latest(keys, offsets), self.end_offset
+        if offsets[-1] >= end_offset:
+            kept = sorted({*kept, *(index for index, offset in enumerate(offsets) if offset >= end_offset)})
+        return kept
+
+    def _sift(self, header, part):
+        """([(start, end)] of the records that stay, whether there are tombstones among them) of what `skim` gave."""
+        starts, offsets, keys, nulls, following = part
+        kept = self._staying(offsets, keys)
+        if nulls:
+            horizon, end_offset = header.delete_horizon_ms, self.end_offset
+            if horizon is not None and horizon <= self._now:
+                gone = {index for index in nulls if offsets[index] < end_offset}
+                kept = [index for index in kept if index not in gone]
+            nulls = not set(nulls).isdisjoint(kept)
+        self._work += len(keys) + len(kept)
+        if not kept:
+            return (), False
+        starts.append(following)
+        return [(starts[index], starts[index + 1]) for index in kept], bool(nulls)
+
+    def _rebuilding(self, header, payload, spans, tombstones):
+        """A batch of which the records in `spans` stay: _AS_IT_IS, None where nothing is left of it, or a function that
+        makes it anew."""
+        if not spans:
+            return self._emptied(header)
         horizon = header.delete_horizon_ms
-        if horizon is None:
-            return True, self._now + self.log.config.delete_retention_ms
-        return self._now < horizon, horizon
+        if tombstones and horizon is None:
+            horizon = self._now + self.log.config.delete_retention_ms
+        elif len(spans) == header.record_count:
+            return _AS_IT_IS
+        return partial(recut, header, payload, spans, horizon)
 
-    def _stays_empty(self, header):
-        """A batch of nothing tells how far the log goes, and to a producer that comes back, where it was."""
-        if header.last_offset + 1 == self.end_offset:
-            return True
-        producer = self.log.producers.get(header.producer_id)
-        if producer is None:
-            return False
-        if producer.batches:
-            return producer.batches[-1][3] == header.last_offset
-        return header.is_control and header.producer_epoch == producer.producer_epoch
+    def _rewrite_marker(self, header, data, at, is_empty):
+        """As `_rewrite_batch`, of a marker; `is_empty`: nothing is left of its transaction."""
+        horizon = header.delete_horizon_ms
+        if not is_empty:
+            return _AS_IT_IS
+        if horizon is not None:
+            return _AS_IT_IS if self._now < horizon else self._emptied(header)
+        if not header.record_count:
+            return self._emptied(header)
+        payload, stop = data, at + header.size
+        horizon = self._now + self.log.config.delete_retention_ms
+        return recut(header, payload, [(at + HEADER_SIZE, stop)], horizon)
 
-    def _is_aborted(self, header):
-        if not header.is_transactional or header.producer_id not in self._aborted:
-            return False
-        return any(first <= header.base_offset < last for first, last in self._aborted[header.producer_id])
+    def _emptied(self, header):
+        """A batch of nothing, or None where that is not needed.
+
+        It tells how far the log goes, and to a producer that comes back, where it was.
+        """
+        stays = header.last_offset == self._last_offset
+        producer = self.log.producers.get(header.producer_id) if header.has_producer_id else None
+        if producer is not None:
+            if producer.batches:
+                stays = stays or producer.batches[-1][3] == header.last_offset
+            else:
+                stays = stays or header.is_control and header.producer_epoch == producer.producer_epoch
+        return recut(header, b"", ()) if stays else None
 
 
-def _short(key):
-    """The key, or where it is long its digest: what a round remembers is bounded."""
-    return key if len(key) < _DIGEST else blake2b(key, digest_size=_DIGEST).digest()
+def whole_batch(data, at):
+    """The header of the batch at `at`, None where it is not wholly there. Raises BadBatch."""
+    if len(data) - at < HEADER_SIZE:
+        return None
+    header = tuple.__new__(BatchHeader, HEADER.unpack_from(data, at))  # as _make, in half the time
+    if header[1] < HEADER_SIZE - LOG_OVERHEAD:
+        raise invalid(f"a batch of {header[1]} bytes at offset {header[0]}")
+    return header if at + header[1] + LOG_OVERHEAD <= len(data) else None
 
 
-def _rebuilt(header, records, horizon):
-    by_broker = header.timestamp_type == LOG_APPEND_TIME
-    return build_batch(
-        records,
-        base_offset=header.base_offset,
-        compression=header.compression if records else 0,
-        timestamp_type=header.timestamp_type,
-        producer_id=header.producer_id,
-        producer_epoch=header.producer_epoch,
-        base_sequence=header.base_sequence,
-        transactional=header.is_transactional,
-        control=header.is_control,
-        partition_leader_epoch=header.partition_leader_epoch,
-        delete_horizon_ms=horizon if records else None,
-        max_timestamp=header.max_timestamp if by_broker or not records else None,
-        last_offset_delta=header.last_offset_delta,
-    )
+def _done(work):
+    return work() if callable(work) else work
+
+
+class _Output:
+    """Writes into a new segment, small batches together."""
+
+    def __init__(self, segment, index_interval):
+        self._segment = segment
+        self._interval = index_interval
+        self._pieces, self._headers, self._size = [], [], 0
+
+    def add(self, header, batch):
+        self._pieces.append(batch)
+        self._headers.append(header)
+        self._size += len(batch)
+        if self._size >= _TOGETHER:
+            self.flush()
+
+    def flush(self):
+        if not self._pieces:
+            return
+        segment = self._segment
+        position = segment.file.append(b"", b"".join(self._pieces))
+        for header in self._headers:
+            segment.learn(position, header, self._interval)
+            position += header.size
+        self._pieces, self._headers, self._size = [], [], 0
+
+
+def _attempt(work):
+    """(what `work` gives, None) or (None, what it raised)."""
+    try:
+        return work(), None
+    except Exception as error:
+        return None, error

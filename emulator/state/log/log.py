@@ -520,7 +520,10 @@ class Log:
         return entries[index - 1][0], entries[index][1]
 
     def replace_segments(self, old, new):
-        """Put the segment `new` in the place of `old`, adjacent ones; False when they are no longer all there."""
+        """Put the segment `new`, sealed and synced, in the place of `old`, adjacent ones.
+
+        False when these are no longer all there: then `new` is removed.
+        """
         for index, segment in enumerate(self.segments):
             if segment is old[0]:
                 there = self.segments[index : index + len(old)]
@@ -528,15 +531,14 @@ class Log:
                     self._swap_in(there, new)
                     self.segments[index : index + len(old)] = [new]
                     return True
+        if self.files.lasting:
+            new.remove()
         return False
 
     def _swap_in(self, old, new):
         """Kafka's order of renames: at every moment a start finds either what was there or what is to be."""
         if not self.files.lasting:
             return
-        new.seal(self.aborted)
-        for sync in new.syncs(sealed=True):
-            sync()
         new.rename(SWAP)
         for segment in old:
             if segment.base_offset != new.base_offset:

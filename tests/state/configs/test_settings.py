@@ -30,11 +30,13 @@ def test_values_may_be_yamls_or_text(key, value, expected):
 @pytest.mark.parametrize("mapping, message", [
     ({"num.partition": 3}, "Unknown configuration num.partition, did you mean num.partitions?"),
     ({"num_partitions": 3}, "Unknown configuration num_partitions, did you mean num.partitions?"),
-    ({"log.cleaner.threads": 3}, "Unknown configuration log.cleaner.threads"),
+    ({"num.io.threads": 3}, "Unknown configuration num.io.threads"),
     ({7: 3}, "Unknown configuration 7"),
     ({"num.partitions": "x"}, "Invalid value x for configuration num.partitions: Not a number of type INT"),
     ({"num.partitions": 0}, "Invalid value 0 for configuration num.partitions: Value must be at least 1"),
     ({"num.partitions": True}, "Invalid value True for configuration num.partitions: Expected an integer"),
+    ({"log.cleaner.io.buffer.load.factor": [1]}, "Invalid value [1] for configuration log.cleaner.io.buffer.load.factor: Expected a number"),
+    ({"log.cleaner.dedupe.buffer.size": 1 << 20}, "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread."),
     ({"num.partitions": [1]}, "Invalid value [1] for configuration num.partitions: Expected an integer"),
     ({"delete.topic.enable": 1}, "Invalid value 1 for configuration delete.topic.enable: Expected true or false"),
     ({"node.id": None}, "Invalid value null for configuration node.id: Value must be non-null"),
@@ -77,4 +79,4 @@ def test_listeners_and_authorizers_that_may_not_be(mapping, part):
 
 
 def test_every_setting_is_described_once():
-    assert sorted((*DESCRIBED, *OF_PLUGINS)) == sorted(BROKER)
+    assert sorted((*DESCRIBED, *OF_PLUGINS, "log.initial.task.delay.ms")) == sorted(BROKER)

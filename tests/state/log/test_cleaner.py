@@ -1,7 +1,6 @@
 """Compaction: the last record of each key stays where it was; compared with Apache Kafka's in tests/compat."""
 
 import random
-from types import SimpleNamespace
 
 import pytest
 
@@ -23,10 +22,11 @@ class Compacted:
 
     def __init__(self, **overrides):
         self.time = VirtualClock()
+        self.settings = parse_broker_settings({})
         self.log = Log("t-0", None, self.time, random.Random(1))
         self.configure(min_cleanable_dirty_ratio=0, **overrides)
         self.log.begin_epoch(0)
-        self.cleaner = LogCleaner(lambda: [self.log], lambda: SimpleNamespace(log_cleaner_backoff_ms=15_000), self.time)
+        self.cleaner = LogCleaner(lambda: [self.log], lambda: self.settings, self.time)
 
     def configure(self, **overrides):
         self.overrides = {**getattr(self, "overrides", {"cleanup_policy": "compact"}), **overrides}
@@ -206,7 +206,7 @@ def test_long_keys_are_told_apart(log):
 
 
 def test_more_keys_than_a_round_remembers(log, monkeypatch):
-    monkeypatch.setattr(cleaner_module, "_MOST_KEYS", 3)
+    monkeypatch.setattr(cleaner_module, "BYTES_A_KEY", 40_000_000)  # three in the default buffer
     log.put_each("a1 b1 c1 d1 a2 b2 c2 d2 e1 a3").roll().clean()
     assert log.shown() == "5:b2 6:c2 7:d2 8:e1 9:a3"
     assert log.log.first_dirty_offset == 10
@@ -291,6 +291,7 @@ def test_nothing_of_an_open_transaction_is_touched(log):
 
 def test_the_cleaner_looks_from_time_to_time_and_works_in_slices(log, monkeypatch):
     monkeypatch.setattr("emulator.state.log.compaction._WORK_A_SLICE", 10)
+    monkeypatch.setattr("emulator.state.log.compaction._RECORDS_AT_ONCE", 10)
     log.cleaner.start()
     log.put_each("a1 a2 " * 50).roll()
     log.time.advance(14_999)
@@ -310,11 +311,11 @@ def test_what_is_appended_or_let_go_meanwhile(log):
     log.configure(internal_segment_bytes=300)
     log.put_each("a1 b1 " * 30)
     before = len(log.log.segments)
-    _, slices = log.cleaner._dirtiest()
-    next(slices, None)
+    steps = log.cleaner.steps()
+    next(steps, None)
     log.put_each("a2")
     log.log.delete_records(20)
-    for _ in slices:
+    for _ in steps:
         pass
     assert len(log.log.segments) < before
     assert [record.offset for record in log.records()][-1] == 60
@@ -323,10 +324,10 @@ def test_what_is_appended_or_let_go_meanwhile(log):
 
 def test_a_log_that_is_deleted_meanwhile(log):
     log.put_each("a1 a2").roll()
-    found = log.cleaner._dirtiest()
+    steps = log.cleaner.steps()
+    next(steps)
     log.log.delete()
-    while log.cleaner._step(*found):
-        pass
+    assert list(steps) == []
 
 
 def test_a_log_that_cannot_be_read_is_left_alone(log, caplog):
@@ -342,7 +343,9 @@ def test_a_log_that_cannot_be_read_is_left_alone(log, caplog):
 def test_any_history_says_the_same_when_it_is_cleaned(monkeypatch):
     for seed in range(40):
         chance = random.Random(seed)
-        monkeypatch.setattr(cleaner_module, "_MOST_KEYS", chance.choice((5, 20, 1_000)))
+        monkeypatch.setattr("emulator.state.log.compaction._RECORDS_AT_ONCE", chance.choice((1, 3, 500)))
+        monkeypatch.setattr("emulator.state.log.compaction._SMALLEST_WINDOW", chance.choice((64, 200, 65536)))
+        monkeypatch.setattr(cleaner_module, "BYTES_A_KEY", 120_000_000 // chance.choice((5, 20, 1_000)))
         log = Compacted(internal_segment_bytes=chance.choice((300, 1_000, 5_000)), delete_retention_ms=chance.choice((0, 1_000, DAY)))
         written, sequences = {}, {}
         for step in range(chance.randint(1, 150)):
