@@ -36,17 +36,21 @@ def emulator(directory):
 
 
 @contextlib.contextmanager
-def real_kafka(directory):
-    """Format and start Apache Kafka as kafka.properties says; yields its bootstrap address, "host:port"."""
+def real_kafka(directory, **settings):
+    """Start Apache Kafka as kafka.properties and `settings` (Kafka's names, dots as underscores) say; yields "host:port".
+
+    Its data are in directory/data, formatted the first time.
+    """
     listener, quorum = (f"127.0.0.1:{port}" for port in free_ports(2))
     properties = directory / "kafka.properties"
     text = (HERE / "kafka.properties").read_text()
     for name, value in (("LISTENER", listener), ("QUORUM", quorum), ("DATA", str(directory / "data"))):
         text = text.replace(name, value)
-    properties.write_text(text)
+    properties.write_text(text + "".join(f"{name.replace('_', '.')}={value}\n" for name, value in settings.items()))
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
     with open(directory / "kafka.log", "wb") as log:
-        subprocess.run([BIN / "kafka-storage.sh", "format", "-t", cluster, "-c", properties], check=True, stdout=log, stderr=log)
+        if not (directory / "data" / "meta.properties").exists():
+            subprocess.run([BIN / "kafka-storage.sh", "format", "-t", cluster, "-c", properties], check=True, stdout=log, stderr=log)
         process = subprocess.Popen([BIN / "kafka-server-start.sh", properties], stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + 120
