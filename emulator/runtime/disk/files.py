@@ -42,14 +42,15 @@ class DiskFiles:
         return KafkaError(KAFKA_STORAGE_ERROR, reason)
 
     @contextmanager
-    def _trying(self, what):
+    def trying(self, what):
+        """Whatever OSError comes out is told and becomes a KafkaError."""
         try:
             yield
         except OSError as error:
             raise self.trouble(what, error) from error
 
     def names(self):
-        with self._trying("cannot list"):
+        with self.trying("cannot list"):
             with os.scandir(self.path) as entries:
                 return [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
 
@@ -67,7 +68,7 @@ class DiskFiles:
 
     def replace(self, name, data):
         temporary = self.at(name + ".tmp")
-        with self._trying(f"cannot write {name} in"):
+        with self.trying(f"cannot write {name} in"):
             with open(temporary, "wb") as file:
                 file.write(data)
                 file.flush()
@@ -84,7 +85,7 @@ class DiskFiles:
             raise self.trouble(f"cannot remove {name} from", error) from error
 
     def rename(self, old, new):
-        with self._trying(f"cannot rename {old} in"):
+        with self.trying(f"cannot rename {old} in"):
             os.replace(self.at(old), self.at(new))
 
     def sync(self, name=None):
@@ -103,7 +104,7 @@ class DiskFiles:
     def delete(self):
         """Renamed first, as by Kafka, so that a topic of the same name may follow at once. Blocks."""
         doomed = f"{self.path}.{secrets.token_hex(16)}-delete"
-        with self._trying("cannot delete"):
+        with self.trying("cannot delete"):
             os.rename(self.path, doomed)
             shutil.rmtree(doomed)
 

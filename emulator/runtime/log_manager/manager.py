@@ -12,6 +12,7 @@ from gevent.lock import Semaphore
 from gevent.threadpool import ThreadPool
 
 from emulator.runtime.disk import Descriptors, DiskFiles
+from emulator.runtime.disk.offload import Offload
 from emulator.runtime.disk_metadata import FILE_NAME, MetadataJournal
 from emulator.runtime.log_manager.checkpoint import (
     CLEANER_OFFSET, LOG_START_OFFSET, RECOVERY_POINT, read_offsets, write_offsets,
@@ -24,7 +25,7 @@ from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.log import Log
 from emulator.state.log.formats import PARTITION_METADATA, Corrupt, parse_partition_metadata
 from emulator.state.log_dirs import LogDirs
-from emulator.state.log.offline import OfflineLog
+from emulator.state.log.flush import Flusher
 from wire.errors import KafkaError
 
 log_ = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class LogManager:
         self._unknown = {}  # topic -> {index: Found}, of topics that the metadata does not know
         self._logs = {}  # (topic, index) -> Log
         self._descriptors = Descriptors()
+        self._flusher = Flusher(Offload())
         self._timers = []
         self._checkpointing = Semaphore(1)
         try:
@@ -194,13 +196,8 @@ class LogManager:
         name = f"{topic}-{index}"
         if topic in names.INTERNAL:
             options["largest_segment"] = INTERNAL_SEGMENT_BYTES
-        try:
-            files = PartitionFiles(self, directory, topic, index, self._descriptors)
-            return Log(name, config, self._time, self._random, files, **options)
-        except (OSError, KafkaError) as error:
-            reason = getattr(error, "strerror", None) or error
-            log_.error("%s is offline, %s: %s", name, directory.partition_path(topic, index), reason)
-            return OfflineLog(name, config, self._time, self._random, reason)
+        files = PartitionFiles(self, directory, topic, index, self._descriptors)
+        return Log(name, config, self._time, self._random, files, flusher=self._flusher, **options)
 
     # -- the cluster's questions -------------------------------------------------------------------
 
@@ -242,6 +239,7 @@ class LogManager:
         for text in list(self._deleted):
             self._deleted.remove(text)
         settings = self._settings
+        self._flusher.start(self._logs.values, settings.log_flush_scheduler_interval_ms, self._time)
         self._every(settings.log_flush_offset_checkpoint_interval_ms, lambda: self.checkpoint((RECOVERY_POINT, CLEANER_OFFSET)))
         self._every(settings.log_flush_start_offset_checkpoint_interval_ms, lambda: self.checkpoint((LOG_START_OFFSET,)))
 
@@ -318,9 +316,11 @@ class LogManager:
         for key, log in self._logs.items():
             try:
                 log.close()
-            except OSError as error:
+            except KafkaError as error:
+                log.failed = error
+            if log.failed is not None:
                 failed.add(self._home[key])
-                log_.error("%s: %s", log.name, error.strerror)
+                log_.error("%s: %s", log.name, log.failed)
         for directory, files in written:
             try:
                 files[RECOVERY_POINT] = {key: self._logs[key].recovery_point for key in files[RECOVERY_POINT]}
@@ -353,7 +353,8 @@ class PartitionFiles(DiskFiles):
         self._partition = topic, index
 
     def delete(self):
-        self._manager.remove_later(self._directory, *self._partition, self.path)
+        with self.trying("cannot put away"):
+            self._manager.remove_later(self._directory, *self._partition, self.path)
 
 
 def _size_of(path):
