@@ -2,7 +2,7 @@
 
 from emulator.api import (  # noqa: F401
     acls, api_versions, configs, consumer_groups, data, groups, log_dirs, metadata, quorum, quotas, replicas, sasl, share_groups,
-    streams_groups, topics, transactions,
+    streams_groups, telemetry, topics, transactions,
 )
 from emulator.api.registry import HANDLERS
 

@@ -7,21 +7,25 @@ from emulator.api.registry import HANDLERS, handles
 from emulator.state.features import SUPPORTED
 from wire import errors
 from wire.apis.metadata import ApiVersions
+from wire.apis.telemetry import GetTelemetrySubscriptions, PushTelemetry
 
 # Kafka accepts a client's name and version by this rule (KIP-511; ApiVersionsRequest).
 _SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 
+_TELEMETRY = (GetTelemetrySubscriptions.key, PushTelemetry.key)
+
 
 @handles(ApiVersions)
-def api_versions(request, call, cluster, features):
+def api_versions(request, call, cluster, features, telemetry):
     if request is None:  # a version that we do not know
         own = HANDLERS[ApiVersions.key]
         return ApiVersions.reply(error_code=errors.UNSUPPORTED_VERSION, api_keys=[_range(own)])
-    if call.version >= 3 and not (
-        _SOFTWARE.fullmatch(request.client_software_name) and _SOFTWARE.fullmatch(request.client_software_version)
-    ):
-        return ApiVersions.reply(error_code=errors.INVALID_REQUEST)
-    served, supported = _lists(call.version >= 4)
+    if call.version >= 3:
+        software = request.client_software_name, request.client_software_version
+        if not all(map(_SOFTWARE.fullmatch, software)):
+            return ApiVersions.reply(error_code=errors.INVALID_REQUEST)
+        call.software = software
+    served, supported = _lists(call.version >= 4, telemetry.enabled)
     return ApiVersions.reply(
         api_keys=served,
         supported_features=supported,
@@ -34,7 +38,7 @@ def api_versions(request, call, cluster, features):
 
 
 @cache
-def _lists(with_zero):
+def _lists(with_zero, with_telemetry):
     """(APIs, supported features), which stay as they are while a server runs."""
     Supported = ApiVersions.Response.SupportedFeatures
     supported = [
@@ -42,7 +46,8 @@ def _lists(with_zero):
         for name, (lowest, highest, _) in SUPPORTED.items()
         if lowest > 0 or with_zero  # v4+: older clients choke on a lowest version of 0 (KAFKA-17011)
     ]
-    return [_range(HANDLERS[key]) for key in sorted(HANDLERS)], supported
+    hidden = () if with_telemetry else _TELEMETRY
+    return [_range(HANDLERS[key]) for key in sorted(HANDLERS) if key not in hidden], supported
 
 
 def _range(handler):

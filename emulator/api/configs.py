@@ -1,13 +1,10 @@
-"""DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, brokers, groups and loggers.
-
-Other kinds of resources have nothing behind them yet; they are refused, by name.
-"""
+"""DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, brokers, groups, loggers and client metrics."""
 
 from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
 from emulator.state import loggers
 from emulator.state.cluster import names
-from emulator.state.configs.alter import alter_broker, alter_group, alter_topic, check_operations, replacing
+from emulator.state.configs.alter import alter_broker, alter_client_metrics, alter_group, alter_topic, check_operations, replacing
 from emulator.state.configs.definition import TYPE_IDS
 from wire import errors
 from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs, ListConfigResources
@@ -15,7 +12,6 @@ from wire.errors import KafkaError
 
 # ConfigResource.Type
 TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
-_NOT_THERE = {CLIENT_METRICS: "Client metrics subscriptions"}
 
 _DYNAMIC_BROKER_LOGGER_CONFIG = 6  # where a level comes from
 
@@ -60,7 +56,7 @@ def _entries(kind, name, call, configs, cluster):
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Group name must not be empty")
         return configs.describe_group(name)
-    if kind != BROKER and kind not in _NOT_THERE:
+    if kind not in (BROKER, CLIENT_METRICS):
         raise KafkaError(errors.INVALID_REQUEST, _MALFORMED)
     if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
         raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
@@ -70,7 +66,9 @@ def _entries(kind, name, call, configs, cluster):
         if _broker_id(name, "Broker") != int(configs.node):
             raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node} or empty string, but received {name}")
         return configs.describe_broker()
-    raise _not_there(kind)
+    if not name:
+        raise KafkaError(errors.INVALID_REQUEST, "Client metrics subscription name must not be empty")
+    return configs.describe_client_metrics(name)
 
 
 def _levels(name, call, configs, keys):
@@ -109,10 +107,6 @@ def _broker_id(name, what):
         raise KafkaError(errors.INVALID_REQUEST, f"{what} id must be an integer, but it is: {name}") from None
 
 
-def _not_there(kind):
-    return KafkaError(errors.INVALID_REQUEST, f"{_NOT_THERE[kind]} are not implemented yet")
-
-
 @handles(IncrementalAlterConfigs)
 def incremental_alter_configs(request, call, configs, cluster):
     def operations(resource):
@@ -131,6 +125,8 @@ def alter_configs(request, call, configs, cluster):
             current = configs.topics.get(resource.resource_name, {})
         elif resource.resource_type == GROUP:
             current = configs.groups.get(resource.resource_name, {})
+        elif resource.resource_type == CLIENT_METRICS:
+            current = configs.client_metrics.get(resource.resource_name)
         else:
             current = configs.dynamic_broker if resource.resource_name else configs.dynamic_default
         return replacing(current, [(config.name, config.value) for config in resource.configs])
@@ -189,8 +185,10 @@ def _alter(kind, name, operations, validate_only, call, configs, cluster):
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Default group resources are not allowed.")
         alter_group(configs, name, operations, validate_only)
-    elif kind in _NOT_THERE:
-        raise _not_there(kind)
+    elif kind == CLIENT_METRICS:
+        if not call.allowed("alter_configs", "cluster", CLUSTER_NAME):
+            raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
+        alter_client_metrics(configs, name, operations, validate_only)
     else:
         raise KafkaError(errors.INVALID_REQUEST, f"Unknown resource type {kind}")
 
@@ -203,7 +201,7 @@ def list_config_resources(request, call, configs, cluster):
         return ListConfigResources.reply(error_code=errors.CLUSTER_AUTHORIZATION_FAILED)
     asked = request.resource_types if call.version else [CLIENT_METRICS]
     brokers = [str(broker.id) for broker in cluster.brokers.values() if call.listener in broker.endpoints and not broker.fenced]
-    known = {GROUP: configs.groups, CLIENT_METRICS: (), BROKER_LOGGER: brokers, BROKER: brokers, TOPIC: cluster.topics}
+    known = {GROUP: configs.groups, CLIENT_METRICS: configs.client_metrics.names(), BROKER_LOGGER: brokers, BROKER: brokers, TOPIC: cluster.topics}
     if not set(asked) <= set(known):
         return ListConfigResources.reply(error_code=errors.UNSUPPORTED_VERSION)
     return ListConfigResources.reply(

@@ -111,6 +111,7 @@ class Call:
     __slots__ = (
         "connection", "listener", "client_host", "client_port", "version", "correlation_id",
         "raw_client_id", "client_id", "time", "patience", "waited", "muted_until", "throttle_ms",
+        "software",
     )  # fmt: skip
 
     def __init__(self, connection, listener, peer, time, patience):
@@ -122,6 +123,7 @@ class Call:
         self.client_id = None
         self.time = time
         self.patience = patience
+        self.software = "unknown", "unknown"  # name and version, as its ApiVersions request tells
         self.waited = 0  # nanoseconds in all that handlers have spent waiting
         self.muted_until = 0  # on `patience`: until then a throttled client is not heard
         self.throttle_ms = None  # throttle_ms(response): set where an answer may be too large to be given

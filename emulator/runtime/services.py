@@ -7,6 +7,7 @@ from gevent import get_hub, socket
 from emulator.runtime import coordinators
 from emulator.runtime.clock import SystemClock
 from emulator.runtime.log_manager.memory import MemoryLogs
+from emulator.runtime.telemetry_log import report_telemetry
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
@@ -24,6 +25,7 @@ from emulator.state.quotas import ClientQuotas, Quotas
 from emulator.state.scram import ScramCredentials
 from emulator.state.share.partitions import SharePartitions
 from emulator.state.share.persister import Persister
+from emulator.state.telemetry import Telemetry
 from emulator.state.transactions.coordinator import TransactionCoordinator
 from emulator.state.transactions.markers import Markers
 from emulator.state.transactions.store import TransactionLog
@@ -68,6 +70,7 @@ def make_services(settings, bound, time, patience, random, logs=None):
         "scram": ScramCredentials(metadata),
         "features": features,
         "quorum": Quorum(metadata, features, cluster, settings.node_id, time, random),
+        "telemetry": Telemetry(configs, time, patience, random, report_telemetry),
         "client_quotas": client_quotas,
         "quotas": Quotas(client_quotas, settings, patience),
         "log_dirs": logs.log_dirs(cluster),

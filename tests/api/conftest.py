@@ -5,6 +5,7 @@ KAFKA_BOOTSTRAP_ACLS=HOST:PORT names a cluster with the StandardAuthorizer and s
 
 import itertools
 import os
+import time
 import uuid
 
 import pytest
@@ -45,10 +46,9 @@ def bootstrap_acls():
 
 def becomes(read, expected):
     """Whether `read()` gives `expected`, at once or soon: Kafka's broker learns of a change a little after its controller."""
-    for _ in range(2_000):
-        found = read()
-        if found == expected:
-            break
+    deadline = time.monotonic() + 10
+    while (found := read()) != expected and time.monotonic() < deadline:
+        pass
     return found == expected
 
 

@@ -6,6 +6,7 @@ the same mistake has another error code for each.
 """
 
 from emulator.state.configs.broker import BROKER
+from emulator.state.configs.client_metrics import CLIENT_METRICS, parse_client_metrics
 from emulator.state.configs.definition import LIST, ConfigError
 from emulator.state.configs.group import GROUP
 from emulator.state.configs.topic import TOPIC
@@ -59,6 +60,20 @@ def alter_group(configs, name, operations, validate_only=False):
     configs.preview_group(overrides)
     if not validate_only:
         configs.set_group(name, overrides)
+
+
+def alter_client_metrics(configs, name, operations, validate_only=False):
+    """Apply `operations` to what is set for a client metrics subscription; nothing left ends it. Raises KafkaError."""
+    if any(operation not in _OPERATIONS for _, operation, _ in operations):
+        raise KafkaError(UNKNOWN_SERVER_ERROR)
+    for key, operation, _ in operations:
+        if operation in (APPEND, SUBTRACT):  # the table that Kafka looks into does not have these lists
+            raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
+    overrides = _applied(configs.client_metrics.get(name), operations, CLIENT_METRICS)
+    _check_lengths(overrides)
+    parse_client_metrics(name, overrides)
+    if not validate_only:
+        configs.client_metrics.set(name, overrides)
 
 
 def alter_broker(configs, per_broker, operations, validate_only=False):

@@ -13,6 +13,10 @@ from emulator.state.configs.definition import (
 )
 from emulator.state.configs.topic import _CODECS
 
+# What metric.reporters may name: Kafka's own, which has nobody to report to here, and what keeps the metrics that
+# clients push.
+_JMX_REPORTER, TELEMETRY_REPORTER = "org.apache.kafka.common.metrics.JmxReporter", "kafka.emulator.ClientTelemetryLog"
+
 _KEYS = (
     Key("node.id", INT, None, at_least(0)),
     Key("broker.rack", STRING, None),
@@ -75,6 +79,8 @@ _KEYS = (
     Key("log.message.timestamp.type", STRING, "CreateTime", one_of("CreateTime", "LogAppendTime"), dynamic=True),
     Key("log.message.timestamp.before.max.ms", LONG, str(MAX_LONG), at_least(0), dynamic=True),
     Key("log.message.timestamp.after.max.ms", LONG, "3600000", at_least(0), dynamic=True),
+    Key("metric.reporters", LIST, _JMX_REPORTER, list_of(_JMX_REPORTER, TELEMETRY_REPORTER), dynamic=True),
+    Key("telemetry.max.bytes", INT, "1048576", at_least(1)),
     Key("quota.window.num", INT, "11", at_least(1)),
     Key("quota.window.size.seconds", INT, "1", at_least(1)),
     Key("controller.quota.window.num", INT, "11", at_least(1)),
@@ -182,7 +188,7 @@ DESCRIBED = (
     "group.streams.num.standby.replicas", "group.share.record.lock.duration.ms", "message.max.bytes",
     "share.coordinator.state.topic.segment.bytes", "group.share.session.timeout.ms", "share.coordinator.state.topic.min.isr",
     "log.flush.offset.checkpoint.interval.ms", "quota.window.num", "group.share.min.assignment.interval.ms", "group.consumer.min.session.timeout.ms", "authorizer.class.name", "log.roll.jitter.hours",
-    "log.cleaner.delete.retention.ms", "log.cleaner.threads", "socket.request.max.bytes", "group.consumer.max.size", "group.consumer.assignors",
+    "telemetry.max.bytes", "log.cleaner.delete.retention.ms", "log.cleaner.threads", "socket.request.max.bytes", "group.consumer.max.size", "group.consumer.assignors",
     "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions",
     "listener.security.protocol.map", "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms",
     "group.consumer.assignment.interval.ms", "group.share.heartbeat.interval.ms", "group.streams.max.heartbeat.interval.ms",
@@ -195,7 +201,7 @@ DESCRIBED = (
     "compression.gzip.level", "group.streams.initial.rebalance.delay.ms", "group.streams.max.session.timeout.ms",
     "broker.rack", "offsets.retention.check.interval.ms", "group.share.min.delivery.count.limit", "group.share.assignors",
     "log.retention.check.interval.ms", "group.consumer.session.timeout.ms", "group.share.max.assignment.interval.ms",
-    "controller.quota.window.num", "group.streams.session.timeout.ms", "auto.create.topics.enable", "group.share.partition.max.record.locks",
+    "controller.quota.window.num", "group.streams.session.timeout.ms", "metric.reporters", "auto.create.topics.enable", "group.share.partition.max.record.locks",
     "group.consumer.min.heartbeat.interval.ms", "group.share.max.delivery.count.limit",
     "group.streams.min.session.timeout.ms", "default.replication.factor", "group.share.assignment.interval.ms",
     "transactional.id.expiration.ms", "transaction.state.log.replication.factor", "group.streams.max.size",

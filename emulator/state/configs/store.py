@@ -8,6 +8,7 @@ from collections import namedtuple
 
 from emulator.state.configs import broker, topic
 from emulator.state.configs.broker import BROKER, SAME, Settings
+from emulator.state.configs.client_metrics import ClientMetricsConfigs
 from emulator.state.configs.definition import ConfigError, text_of
 from emulator.state.configs.group import GROUP, parse_group
 from emulator.state.configs.topic import TOPIC, TopicConfig, parse_topic
@@ -45,6 +46,7 @@ class Configs:
         self.metadata = Metadata() if metadata is None else metadata
         self.topics = self.metadata.table("topic_configs")  # name -> {config: text}
         self.groups = self.metadata.table("group_configs")
+        self.client_metrics = ClientMetricsConfigs(self.metadata)
         self._brokers = self.metadata.table("broker_configs")  # node id as text, or _ALL -> {config: text}
         self.on_change = []
         self._resolved = {}
@@ -197,6 +199,13 @@ class Configs:
         """Entries of every group config in the table."""
         resolved, overrides = self.group(name), self.groups.get(name, {})
         return [self._group_entry(key, text_of(resolved.value(key.name)), key.name in overrides) for key in GROUP.values()]
+
+    def describe_client_metrics(self, name):
+        """Entries of every config of a client metrics subscription, which need not exist."""
+        return [
+            Entry(key, text, source, [Synonym(*one) for one in synonyms], False)
+            for key, text, source, synonyms in self.client_metrics.describe(name)
+        ]
 
     def _group_entry(self, key, value, own):
         synonyms = self._synonyms(key.synonyms[0][0]) if key.synonyms else [Synonym(key.name, key.default, DEFAULT_CONFIG)]
