@@ -87,7 +87,8 @@ def alter_partition_reassignments(request, call, cluster):
             answers.append(answer)
         topics.append(Topic(name=topic.name, partitions=answers))
     return AlterPartitionReassignments.reply(
-        allow_replication_factor_change=allow,
+        # Kafka tells it back only where it looked at a partition.
+        allow_replication_factor_change=allow or not topics or refusal is not None,
         error_code=refusal.error if refusal else errors.NONE,
         error_message=(refusal.message if refusal else None) if topics else "",
         responses=topics,

@@ -17,7 +17,7 @@ from wire.record import Record
 # Kafka is at work on something that the emulator does at once: ask again.
 _BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR,
                    errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE, errors.NOT_LEADER_OR_FOLLOWER})  # fmt: skip
-_PATIENCE = 5  # seconds
+_PATIENCE = 20  # seconds
 
 
 class Closed(Exception):
@@ -88,7 +88,7 @@ class Duel:
         for kind, keys in ((0, GROUPS.values()), (1, TRANSACTIONAL_IDS), (2, ())):
             for key in keys:
                 for side in self.sides:
-                    _until(lambda: side.call(FindCoordinator, 4, key_type=kind, coordinator_keys=[key]).coordinators[0].error_code == 0)
+                    _until(lambda: _is_found(side.call(FindCoordinator, 4, key_type=kind, coordinator_keys=[key])))
 
     def play(self, rounds, api=None):
         for _ in range(rounds):
@@ -142,6 +142,10 @@ class Duel:
     def close(self):
         for side in self.sides:
             side.close()
+
+
+def _is_found(answer):
+    return isinstance(answer, Record) and answer.coordinators[0].error_code == errors.NONE
 
 
 def _errors(answer):

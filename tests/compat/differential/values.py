@@ -53,7 +53,7 @@ WORDS = {
     "producer_epoch": (-1, 0, 0, 0, 1, 1, 2, 32767), "producer_id_filters": (0, 999), "coordinator_epoch": (0, -1, 1),
     "transaction_version": (0, 1, 2, 3), "enable2_pc": (False,), "keep_prepared_txn": (False,), "verify_only": (False, False, True),
     "num_partitions": (-1, 1, 2, 3, 0, -5), "count": (1, 2, 3, 4, 5, 0, -1), "replication_factor": (-1, 1, 1, 0, 3, -2), "broker_ids": (1, 1, 2, -1),
-    "replicas": (1, 1, 2, -1), "broker_id": _brokers, "voter_id": _brokers, "response_partition_limit": (1, 2, 2000, 0, -1),
+    "replicas": (1, 1, 2, -1), "broker_id": (2, 0, -1), "voter_id": _brokers, "response_partition_limit": (1, 2, 2000, 0, -1),
     "resource_type": (2, 2, 2, 4, 4, 32, 16, 8, 0, 3, -1), "resource_types": (2, 4, 8, 16, 32, 0, 3), "resource_name": (*_topic, "1", "1", "", "2", *_group),
     "configs.name": _topic_configs, "configuration_keys": _topic_configs, "configs.value": _config_values, "config_operation": (0, 0, 1, 2, 3, 5, -1),
     "election_type": (0, 0, 1, 2), "endpoint_type": (1, 1, 2, 3, 0), "validate_only": (True, False, False),
@@ -75,8 +75,8 @@ KINDS = {"topic_id": "topic_id", "member_id": "member_id", "producer_id": "produ
 # Kafka does not survive any value there: no answer comes to records of null, or to a session id of -2^31; a time-out of
 # one millisecond is a race.
 # Other replica ids are brokers', which is another conversation.
-_NEVER_WILD = ("records", "session_id", "replica_id", "timeout_ms")
-# Left out: metadata too large to commit. Kafka then has a group that writers see and readers do not, until its partition is written to.
+_NEVER_WILD = ("records", "session_id", "replica_id", "timeout_ms", "broker_id")
+# Left out: to unregister the only broker, which ends it. And metadata too large to commit. Kafka then has a group that writers see and readers do not, until its partition is written to.
 # One request holds each of these but once, most of the time: what is there twice is answered in orders of its own.
 _KEYS = ("topic_id", "name", "topic", "topic_name", "group_id", "partition_index", "partition", "index", "resource_name", "transactional_id", "mechanism")
 
