@@ -135,8 +135,9 @@ class Cluster:
         topic.partitions = [Partition(topic, index, broker, broker) for index in range(max(indexes) + 1)]
         self._install(topic, configs)
         for partition in topic.partitions:
-            if partition.log.leader_epochs[-1][0] > partition.leader_epoch:
-                self.change(partition, leader_epoch=partition.log.leader_epochs[-1][0])
+            epoch = partition.log.leader_epoch_at(partition.log.end_offset)
+            if epoch > partition.leader_epoch:
+                self.change(partition, leader_epoch=epoch)
         return topic
 
     def _install(self, topic, overrides):

@@ -17,11 +17,16 @@ class Log:
         self.name = f"{topic.name}-{index}"
         self.config = config
         self.closed = False
-        self.leader_epochs = [(7 if topic.name == "t" and index == 3 else 0, 0)]
+        self.end_offset = 5
+        self.epoch_before = 7 if topic.name == "t" and index == 3 else -1
 
     def delete(self):
         self.closed = True
 
+
+    def leader_epoch_at(self, offset):
+        assert offset == self.end_offset
+        return self.epoch_before
 
     def begin_epoch(self, epoch):
         self.epoch = epoch
