@@ -13,6 +13,11 @@ class ProducerIds:
         self._table = metadata.table("producer_ids")
         self._next = self._end = 0
 
+    def taken(self, producer_id):
+        """This one came from elsewhere: neither it nor any below it is given out."""
+        if producer_id >= self._table.get("next_block", 0):
+            self._table.put("next_block", (producer_id // _BLOCK + 1) * _BLOCK)
+
     def next(self):
         if self._next == self._end:
             first = self._table.get("next_block", 0)

@@ -211,7 +211,8 @@ def test_a_copied_partition_is_adopted_as_its_topic(start, serve, data, home):
     with Client(elsewhere.bootstrap) as client:
         topic_id = client.create("orders", 2)
         client.produce("orders", b"a", b"b")
-        client.produce("orders", b"c", partition=1)
+        producer_id, epoch = client.producer_id()
+        client.produce("orders", b"c", partition=1, producer_id=producer_id, producer_epoch=epoch, base_sequence=0)
     stop(elsewhere)
     data.mkdir()
     for index in range(2):
@@ -220,6 +221,7 @@ def test_a_copied_partition_is_adopted_as_its_topic(start, serve, data, home):
         server, client = start()
         assert client.topics()["orders"].topic_id == topic_id
         assert [client.values("orders", index) for index in range(2)] == [[b"a", b"b"], [b"c"]]
+        assert client.producer_id()[0] > producer_id  # who has it here would pass for that producer
         err = stop(server)
     assert "adopted" not in err
     server, client = start()

@@ -24,6 +24,7 @@ from emulator.state.cluster import names
 from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.log import Log
 from emulator.state.log.formats import PARTITION_METADATA, Corrupt, parse_partition_metadata
+from emulator.state.producer_ids import ProducerIds
 from emulator.state.log_dirs import LogDirs
 from emulator.state.log.flush import Flusher
 from wire.errors import KafkaError
@@ -250,6 +251,8 @@ class LogManager:
         except KafkaError as error:
             log_.error("the directories of %s are left alone: %s", name, error.message)
             return
+        producers = [producer_id for partition in topic.partitions for producer_id, _ in partition.log.producers.items()]
+        ProducerIds(self.metadata).taken(max(producers, default=-1))
         missing = len(topic.partitions) - len(found)
         log_.warning(
             "adopted the topic %s, which was not known, from its %d director%s%s", name, len(found), "y" if len(found) == 1 else "ies",

@@ -283,6 +283,7 @@ class TransactionCoordinator:
             if number % RECORDS_A_SLICE == 0:
                 yield
             self._transactions[transactional_id] = transaction
+            self._producer_ids.taken(transaction.producer_id)  # by another cluster, where its log was brought here
             if transaction.state == ONGOING:
                 self._ongoing[transactional_id] = transaction
             elif transaction.state in ENDING:
