@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # helpers.py, servers.py: the tests here are scripts, not a package
 
+import logs  # noqa: E402
 import servers  # noqa: E402
 
 CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
@@ -43,6 +44,17 @@ def bootstrap(request, tmp_path_factory):
 def unique():
     """unique("orders") -> "orders-3f9a0c1b": names of this test alone, so that no test sees another's topics."""
     return lambda prefix: f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(autouse=True)
+def no_warning_of_its_own(capfd):
+    """No client is made to warn of what Apache Kafka does not make it warn of."""
+    with logs.Warned() as warned:
+        yield
+    out, err = capfd.readouterr()
+    sys.stdout.write(out)  # back to the test's report
+    sys.stderr.write(err)
+    assert not logs.unexpected(warned.lines + logs.of_librdkafka(err))
 
 
 def pytest_configure(config):

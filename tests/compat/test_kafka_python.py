@@ -12,6 +12,8 @@ pytest.importorskip("kafka")
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition  # noqa: E402
 from kafka import errors  # noqa: E402
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec  # noqa: E402
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor  # noqa: E402
+from kafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: E402
 
 WAIT = TIMEOUT * 1000
 
@@ -251,9 +253,10 @@ class Member(threading.Thread):
         self.join(TIMEOUT)
 
 
-def test_two_consumers_share_and_one_leaves(topic, producer, consumer, unique):
+@pytest.mark.parametrize("assignor", [RangePartitionAssignor, CooperativeStickyAssignor])
+def test_two_consumers_share_and_one_leaves(topic, producer, consumer, unique, assignor):
     name, group = topic(partitions=4), unique("group")
-    stays, leaves = (Member(consumer(name, group_id=group)) for _ in range(2))
+    stays, leaves = (Member(consumer(name, group_id=group, partition_assignment_strategy=[assignor])) for _ in range(2))
     try:
         eventually(lambda: (len(stays.partitions), len(leaves.partitions)) == (2, 2))
         assert stays.partitions | leaves.partitions == {0, 1, 2, 3}

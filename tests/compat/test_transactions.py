@@ -114,13 +114,14 @@ def test_librdkafka_commits_and_aborts(rdkafka, topic, read):
     assert sorted(read(name, "read_uncommitted")) == [b"a", b"b", b"c", b"d"]
 
 
-def test_librdkafka_copies_exactly_once(bootstrap, rdkafka, topic, filled, read, committed, unique):
+@pytest.mark.parametrize("protocol", ["classic", pytest.param("consumer", marks=pytest.mark.soak)])
+def test_librdkafka_copies_exactly_once(bootstrap, rdkafka, topic, filled, read, committed, unique, protocol):
     values = [str(number) for number in range(60)]
     source, target, group = filled(*values), topic("output"), unique("copiers")
     producer = rdkafka()
 
     def consumer():
-        new = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "isolation.level": "read_committed",
+        new = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "isolation.level": "read_committed", "group.protocol": protocol,
                         "auto.offset.reset": "earliest", "enable.auto.commit": False})
         new.subscribe([source])
         return new
@@ -243,6 +244,41 @@ def test_kafka_python(bootstrap, topic, read, committed, unique):
                                    isolation_level="read_committed", consumer_timeout_ms=3000)
     assert [message.value for message in consumer] == [b"0", b"2"]
     consumer.close()
+
+
+def test_kafka_python_copies_exactly_once(bootstrap, topic, filled, read, committed, unique):
+    kafka = pytest.importorskip("kafka")
+    source, target, group = filled("a", "-b", "c", "-d", "e"), topic("output"), unique("copier")
+    place = kafka.TopicPartition(source, 0)
+    producer = kafka.KafkaProducer(bootstrap_servers=bootstrap, transactional_id=unique("python"))
+    producer.init_transactions()
+    reader = kafka.KafkaConsumer(source, bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest",
+                                 enable_auto_commit=False, isolation_level="read_committed", metadata_max_age_ms=1000)
+    tried = set()
+    deadline = time.monotonic() + TIMEOUT
+    while committed(group, source) != 5:
+        assert time.monotonic() < deadline
+        for record in reader.poll(timeout_ms=200, max_records=1).get(place, ()):
+            producer.begin_transaction()
+            producer.send(target, record.value.upper()).get(TIMEOUT)
+            producer.send_offsets_to_transaction({place: kafka.OffsetAndMetadata(record.offset + 1, "", -1)}, reader.group_metadata())
+            if record.value.startswith(b"-") and record.value not in tried:
+                tried.add(record.value)
+                producer.abort_transaction()
+                reader.seek(place, record.offset)
+            else:
+                producer.commit_transaction()
+    stranger = reader.group_metadata()
+    reader.close()
+    producer.begin_transaction()
+    producer.send(target, b"late").get(TIMEOUT)
+    with pytest.raises(kafka.errors.KafkaError):
+        producer.send_offsets_to_transaction({place: kafka.OffsetAndMetadata(0, "", -1)}, stranger)  # who has left
+    producer.abort_transaction()
+    producer.close()
+    assert read(target) == [b"A", b"-B", b"C", b"-D", b"E"]
+    assert sorted(read(target, "read_uncommitted")) == sorted([b"A", b"-B", b"-B", b"C", b"-D", b"-D", b"E", b"late"])
+    assert committed(group, source) == 5
 
 
 # -- aiokafka --------------------------------------------------------------------------------------
