@@ -146,18 +146,19 @@ class Array(Sized):
 
 
 class Nullable(Construct):
-    """A structure that may be null: int8 -1 (null) or 1 before it."""
+    """A structure that may be null: int8 -1 (null) or 1 before it; among tagged fields, 0 is null."""
 
-    def __init__(self, structure):
+    def __init__(self, structure, null=-1):
         super().__init__()
         self.structure = structure
+        self.null = null
 
     def _parse(self, stream, context, path):
-        present = Int8sb._parsereport(stream, context, path) >= 0
+        present = Int8sb._parsereport(stream, context, path) > self.null
         return self.structure._parsereport(stream, context, path) if present else None
 
     def _build(self, value, stream, context, path):
-        Int8sb._build(-1 if value is None else 1, stream, context, path)
+        Int8sb._build(self.null if value is None else 1, stream, context, path)
         if value is not None:
             self.structure._build(value, stream, context, path)
 

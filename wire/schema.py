@@ -125,7 +125,7 @@ def _type(type_, nested, version, flexible):
     nullable = version in type_.nullable
     if type_.kind == "struct":
         made = _message(type_.fields, nested, version, flexible)
-        return reference.Nullable(made) if nullable else made
+        return reference.Nullable(made, -1 if type_.tag is None else 0) if nullable else made
     if type_.kind == "string":
         return reference.String(reference.varint if flexible else reference.Int16sb, nullable)
     length = reference.varint if flexible else reference.Int32sb

@@ -23,10 +23,14 @@ def partition_for(key, partitions):
 
 
 class Store:
-    """`partition_of(index)` is the cluster's Partition, its log with it; `time` stamps the records."""
+    """`partition_of(index)` is the cluster's Partition, its log with it; `time` stamps the records.
 
-    def __init__(self, partition_of, time):
+    `base_sequence` of batches that no producer wrote: Kafka's coordinators do not agree on it.
+    """
+
+    def __init__(self, partition_of, time, base_sequence=0):
         self._partition_of = partition_of
+        self._base_sequence = base_sequence
         self._time = time
         self._depth = 0
         self._collected = {}  # partition -> [(key, value)]
@@ -87,8 +91,8 @@ class Store:
             self._write(found, batch, *producer)
 
     def _write(self, partition, pairs, *producer):
-        now = self._time.now()
-        partition.log.append_own(*build_internal_batch(pairs, now, *producer), partition.leader_epoch, now)
+        now, sequence = self._time.now(), 0 if producer else self._base_sequence
+        partition.log.append_own(*build_internal_batch(pairs, now, *producer, base_sequence=sequence), partition.leader_epoch, now)
 
     def read(self, partition):
         """(producer id, key, value) of every record; (producer id, None, whether it committed) at a transaction's end.

@@ -73,7 +73,7 @@ def test_kinds_are_told_apart_by_topic():
 def test_a_member_of_the_consumer_protocol_says_so_with_a_null():
     value = ConsumerGroupMemberMetadata.value(0, instance_id=None, rack_id=None, subscribed_topic_regex=None,
                                               server_assignor=None, classic_member_metadata=None)
-    assert value.endswith(b"\1\0\1\xff")  # one tagged field: 0, of one byte
+    assert value.endswith(b"\1\0\1\0")  # one tagged field: 0, of one byte
     assert ConsumerGroupMemberMetadata.parse_value(value).classic_member_metadata is None
 
 

@@ -106,7 +106,7 @@ class Builder:
         elif isinstance(type_, reference.Nullable):
             self.flush()
             s.line(f"if {value} is None:")
-            s.line("    add(b'\\xff')")
+            s.line(f"    add({bytes([type_.null & 0xFF])!r})")
             s.line("else:")
             s.indent += 1
             self.write("1", "b", path)

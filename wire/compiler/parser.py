@@ -96,7 +96,7 @@ class Parser:
         s = self.source
         self.read("n", "b", path)
         self.flush()
-        s.line("if n < 0:")
+        s.line(f"if n <= {type_.null}:")
         s.line(f"    {target} = None")
         s.line("else:")
         s.indent += 1

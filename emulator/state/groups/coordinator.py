@@ -76,6 +76,7 @@ class GroupCoordinator:
         """Delete an empty group and its offsets. KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""
         group = self._table.find(group_id)
         group.check_delete()
+        group.begin_delete()
         with self.store:
             self.offsets.forget_all(group_id)
             self._table.remove(group)

@@ -48,6 +48,9 @@ class ModernGroup:
         if self.state != EMPTY:
             raise KafkaError(errors.NON_EMPTY_GROUP)
 
+    def begin_delete(self):
+        """What is kept elsewhere goes before the group."""
+
     def check_offset_delete(self):
         """Offsets of topics that nobody subscribes to may go at any time."""
 

@@ -3,8 +3,11 @@
 Source: org.apache.kafka.coordinator.common.runtime.CoordinatorMetadataImage, Utils.computeTopicHash of Kafka 4.3.1.
 """
 
-import hashlib
+from struct import pack, unpack
 
+from emulator.state.xxh3 import xxh3_64
+
+_MAGIC = 0  # the version of the hash
 
 class Topics:
     """A view of a Cluster. `on_change(name)` hooks are called when a topic was made, deleted or got partitions."""
@@ -44,24 +47,27 @@ class Topics:
         return len(self._cluster.topics_by_id[topic_id].partitions)
 
     def hash_of(self, names):
-        """A signed 64-bit number that changes when one of these topics does; 0 when there is none of them.
-
-        The number itself is ours: it is only ever compared with the one before.
-        """
-        hashes = [self._hash(name) for name in sorted(names) if name in self._cluster.topics]
-        return _int64(b"".join(hashes)) if hashes else 0
+        """A signed 64-bit number that changes when one of these topics does; 0 when there is none of them."""
+        hashes = [self._hash(name) for name in sorted(set(names)) if name in self._cluster.topics]
+        return _signed(xxh3_64(pack(f"<{len(hashes)}q", *hashes))) if hashes else 0
 
     def _hash(self, name):
         found = self._hashes.get(name)
         if found is None:
-            topic, brokers = self._cluster.topics[name], self._cluster.brokers
-            racks = [
-                sorted(brokers[broker].rack or "" for broker in partition.replicas if broker in brokers)
-                for partition in topic.partitions
-            ]
-            found = hashlib.blake2b(repr((topic.topic_id, name, racks)).encode(), digest_size=8).digest()
-            self._hashes[name] = found
+            found = self._hashes[name] = _signed(xxh3_64(b"".join(self._pieces(self._cluster.topics[name]))))
         return found
+
+    def _pieces(self, topic):
+        """What is hashed of a topic: its id, name and, of each partition, the racks where it is."""
+        brokers = self._cluster.brokers
+        yield pack("<Bqq", _MAGIC, *unpack(">qq", topic.topic_id))
+        yield _text(topic.name)
+        yield pack("<i", len(topic.partitions))
+        for index, partition in enumerate(topic.partitions):
+            yield pack("<i", index)
+            racks = (brokers[broker].rack for broker in partition.replicas if broker in brokers)
+            for rack in sorted(rack for rack in racks if rack is not None):
+                yield pack("<i", len(rack)) + _text(rack)
 
     def _created(self, topic):
         self.created_at = self.version
@@ -73,5 +79,11 @@ class Topics:
             changed(topic.name)
 
 
-def _int64(data):
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
+def _text(text):
+    """A string as hash4j's HashSink takes it: UTF-16 code units, then how many."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return units + pack("<i", len(units) // 2)
+
+
+def _signed(number):
+    return number - (1 << 64) if number >> 63 else number

@@ -22,7 +22,7 @@ class TransactionLog:
     def __init__(self, cluster, settings, time):
         self._cluster = cluster
         self._count = settings.transaction_state_log_num_partitions
-        self.records = Store(self._partition, time)
+        self.records = Store(self._partition, time, base_sequence=-1)
 
     def partition_for(self, transactional_id):
         return partition_for(transactional_id, self._count)

@@ -476,6 +476,9 @@ class ClassicGroup:
         if self.state != EMPTY:
             raise errors.KafkaError(errors.NON_EMPTY_GROUP)
 
+    def begin_delete(self):
+        """All there is of it is in its record."""
+
     def subscribes_to(self, topic):
         if self.subscribed_topics is None:
             return self.protocol_type == CONSUMER

@@ -41,6 +41,7 @@ class ConsumerGroup(ClassicMembers, GroupState):
         self.env = environment
         self.timers = Timers(environment.time, environment.patience, self._session_expired)
         self._matchers = {}
+        self._regex_is_new = False  # the last heartbeat brought one that nobody had
         self._last_named = None  # the assignor that the member names which was heard last
         self._topics_changed = True  # since the epoch was computed
         self._assigned_at = None  # on `patience`: when the target was computed
@@ -73,7 +74,7 @@ class ConsumerGroup(ClassicMembers, GroupState):
             configs.consumer_heartbeat_interval_ms,
             member.assigned if tells else None,
         )
-        self.refresh_regexes(resolve.regex_is_new)
+        self._regex_is_new = resolve.regex_is_new
         return answer
 
     def check_room(self, member_id):
@@ -119,8 +120,7 @@ class ConsumerGroup(ClassicMembers, GroupState):
         self.drop_member(member.member_id)
         self.timers.forget(member.member_id)
         again = member._replace(member_id=member_id, member_epoch=0, previous_member_epoch=0)
-        self.put_member(again)
-        self.set_target(member_id, target)
+        self.put_member(again, target)
         return again
 
     @staticmethod
@@ -246,7 +246,7 @@ class ConsumerGroup(ClassicMembers, GroupState):
                 ) from None
         return matches
 
-    def refresh_regexes(self, is_new):
+    def refresh_regexes(self):
         """Resolve the members' expressions when there are new ones, new topics, or the time has come.
 
         Kafka does this beside the heartbeat that asks for it, so what comes of it is seen by the next one.
@@ -258,7 +258,7 @@ class ConsumerGroup(ClassicMembers, GroupState):
         topics = self.env.topics
         version = next(iter(self.regexes.values())).version if self.regexes else 0
         if not (
-            is_new
+            self._regex_is_new
             or len(expressions) != len(self.regexes)
             or version < topics.created_at
             or now > self._resolved_at + REGEX_REFRESH_INTERVAL_MS

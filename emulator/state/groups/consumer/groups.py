@@ -38,7 +38,10 @@ class ConsumerGroups(TopicsProtocol):
                 group = self._begin(group_id, group, beat)
             else:
                 group.check_heartbeat(beat)
-            return group.consumer_heartbeat(beat)
+            answer = group.consumer_heartbeat(beat)
+        with self.env.batch:
+            group.refresh_regexes()
+        return answer
 
     def _begin(self, group_id, before, beat):
         """The new group that this heartbeat makes, of nothing or of a classic one."""

@@ -8,6 +8,7 @@ from wire.internal.consumer_groups import (
     ConsumerGroupCurrentMemberAssignment as Current,
     ConsumerGroupMemberMetadata as Metadata,
     ConsumerGroupMetadata as Group,
+    ConsumerGroupPartitionMetadata as PartitionMetadata,
     ConsumerGroupRegularExpression as Regex,
     ConsumerGroupTargetAssignmentMember as Target,
     ConsumerGroupTargetAssignmentMetadata as TargetMetadata,
@@ -93,6 +94,7 @@ def no_group(group_id, member_ids, expressions):
         (TargetMetadata.key(group_id=group_id), None),
         *((Metadata.key(group_id=group_id, member_id=member_id), None) for member_id in member_ids),
         *(regular_expression(group_id, expression, None) for expression in expressions),
+        (PartitionMetadata.key(group_id=group_id), None),  # nobody writes one any more; Kafka 4.0 did
         (Group.key(group_id=group_id), None),
     ]
 

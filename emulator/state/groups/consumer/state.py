@@ -44,8 +44,8 @@ class GroupState(ModernGroup):
 
     # -- changes -----------------------------------------------------------------------------------
 
-    def put_member(self, member):
-        """A member's metadata or current assignment are now these."""
+    def put_member(self, member, target=None):
+        """A member's metadata or current assignment are now these, and (of one who is new) its target."""
         old = self.members.get(member.member_id)
         if old is None or old.metadata != member.metadata:
             self._write(*records.member_metadata(self.group_id, member))
@@ -54,6 +54,8 @@ class GroupState(ModernGroup):
         self._take(member)
         self.members[member.member_id] = member
         self.most_members = max(self.most_members, len(self.members))
+        if target is not None:
+            self.set_target(member.member_id, target)
         if old is None or old[10:] != member[10:]:
             if old is not None or member.assigned or member.member_epoch:
                 self._write(*records.current_assignment(self.group_id, member))

@@ -15,12 +15,12 @@ _NO_ID = bytes(16)
 
 
 class OffsetCommits:
-    """`table`: all groups; `make_group(group_id)`: one for a simple consumer, which keeps its own assignment."""
+    """`table`: all groups; `new_group(group_id)`: one for a simple consumer, which keeps its own assignment."""
 
-    def __init__(self, table, env, make_group):
+    def __init__(self, table, env, new_group):
         self._table = table
         self._env = env
-        self._make_group = make_group
+        self._new_group = new_group
         self._committed = CommittedOffsets()
         self._pending = PendingOffsets()
 
@@ -36,21 +36,15 @@ class OffsetCommits:
             if generation_id >= 0:
                 no_such_group = errors.GROUP_ID_NOT_FOUND if version >= 9 else errors.ILLEGAL_GENERATION
                 raise KafkaError(no_such_group, f"Group {group_id} not found.")
-            group = self._make_group(group_id)
+            group = self._new_group(group_id)
         self._check_positions(group.check_offset_commit(member_id, group_instance_id, generation_id, version), topics)
         now = self._env.time.now()
         expires = None if retention_ms == -1 else wrapped(now + retention_ms)
-        codes, accepted = self._accepted(topics, now, expires)
-        if accepted:
-            self._keep(group)
-        with self._env.batch:
-            for answer, at, topic, partition, committed in accepted:
-                try:
-                    self._put(group_id, topic, partition, committed)
-                except KafkaError as refusal:
-                    if refusal.error != errors.MESSAGE_TOO_LARGE:
-                        raise
-                    answer[at] = errors.INVALID_COMMIT_OFFSET_SIZE
+        codes, accepted = self._accepted(topics, now, expires, self._env.topics.id_of)
+        if self._write(group_id, codes, accepted):
+            for topic, partition, committed in accepted:
+                self._committed.committed(group_id, topic, partition, committed)
+                self._pending.overtaken(group_id, topic, partition)
         return codes
 
     def commit_in_transaction(self, group_id, member_id, group_instance_id, generation_id, producer, topics):
@@ -61,7 +55,7 @@ class OffsetCommits:
         if group is None:
             if generation_id >= 0:
                 raise KafkaError(errors.ILLEGAL_GENERATION)
-            group = self._make_group(group_id)
+            group = self._new_group(group_id)
         try:
             check = group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
             self._check_positions(check, topics)
@@ -69,26 +63,12 @@ class OffsetCommits:
             # TxnOffsetCommit is older than member epochs.
             stale = refusal.error == errors.STALE_MEMBER_EPOCH
             raise KafkaError(errors.ILLEGAL_GENERATION) if stale else refusal
-        codes, accepted = self._accepted(topics, self._env.time.now(), None)
-        if accepted:
-            self._keep(group)
-            self._table.write_in_transaction(
-                group_id,
-                producer,
-                [
-                    (records.offset_key(group_id, topic, partition), records.offset_value(committed))
-                    for _, _, topic, partition, committed in accepted
-                ],
-            )
-        kept_in = self._table.partition_for(group_id)
-        for _, _, topic, partition, committed in accepted:
-            self._pending.add(kept_in, producer[0], group_id, topic, partition, committed)
+        codes, accepted = self._accepted(topics, self._env.time.now(), None, lambda _: None)
+        if self._write(group_id, codes, accepted, *producer):
+            kept_in = self._table.partition_for(group_id)
+            for topic, partition, committed in accepted:
+                self._pending.add(kept_in, producer[0], group_id, topic, partition, committed)
         return codes
-
-    def _keep(self, group):
-        """A simple consumer's group is there from its first commit on."""
-        if self._table.get(group.group_id) is None:
-            self._table.put(group)
 
     def _check_positions(self, check, topics):
         """Raise what `check` has against one of the partitions; None has nothing."""
@@ -98,22 +78,38 @@ class OffsetCommits:
                 for partition, *_ in positions:
                     check(topic_id, partition)
 
-    def _accepted(self, topics, now, expires):
-        """([[error code of each partition]], [(codes of the topic, place there, topic, partition, CommittedOffset)])."""
+    def _accepted(self, topics, now, expires, id_of):
+        """([[error code of each partition]], [(topic, partition, CommittedOffset)])."""
         most = self._env.settings.offset_metadata_max_bytes
         codes, accepted = [], []
         for topic, positions in topics:
-            topic_id = self._env.topics.id_of(topic) or _NO_ID
+            topic_id = id_of(topic) or _NO_ID  # records of a transaction have none
             answer = []
-            for at, (partition, offset, leader_epoch, metadata) in enumerate(positions):
+            for partition, offset, leader_epoch, metadata in positions:
                 if metadata is not None and len(metadata) > most:
                     answer.append(errors.OFFSET_METADATA_TOO_LARGE)
                     continue
                 answer.append(errors.NONE)
-                committed = CommittedOffset(offset, leader_epoch, metadata or "", now, expires, topic_id)
-                accepted.append((answer, at, topic, partition, committed))
+                accepted.append((topic, partition, CommittedOffset(offset, leader_epoch, metadata or "", now, expires, topic_id)))
             codes.append(answer)
         return codes, accepted
+
+    def _write(self, group_id, codes, accepted, *producer):
+        """Whether there is something to take in; in `codes` all are refused when it is more than a batch takes."""
+        if not accepted:
+            return False
+        pairs = [
+            (records.offset_key(group_id, topic, partition), records.offset_value(committed)) for topic, partition, committed in accepted
+        ]
+        try:
+            self._table.write_batch(group_id, pairs, *producer)
+        except KafkaError as refusal:
+            if refusal.error != errors.MESSAGE_TOO_LARGE:
+                raise
+            for answer in codes:
+                answer[:] = [errors.UNKNOWN_SERVER_ERROR] * len(answer)
+            return False
+        return True
 
     def fetch(self, group_id, member_id=None, member_epoch=-1):
         """{topic: {partition: CommittedOffset}} of a group, empty for one that does not exist."""
@@ -177,11 +173,6 @@ class OffsetCommits:
             self.forget(group_id, topic, partition)
 
     # -- what becomes a record -------------------------------------------------------------------------
-
-    def _put(self, group_id, topic, partition, committed):
-        self._table.write(group_id, records.offset_key(group_id, topic, partition), records.offset_value(committed))
-        self._committed.committed(group_id, topic, partition, committed)
-        self._pending.overtaken(group_id, topic, partition)
 
     def forget(self, group_id, topic, partition):
         self._table.write(group_id, records.offset_key(group_id, topic, partition), None)

@@ -41,6 +41,7 @@ class ShareGroup(ModernGroup):
         self.initialized = {}  # topic_id -> (name, frozenset of partitions)
         self.is_stale = False  # a topic that it subscribes to has changed
         self._persister = persister
+        self._has_begun = False  # with partitions: there is a record of them
         self.timers = Timers(env.time, env.patience, self._session_expired)
 
     @property
@@ -58,6 +59,7 @@ class ShareGroup(ModernGroup):
         if assignment is not None:
             self.assignment_epoch, self.assignment_timestamp = assignment.assignment_epoch, assignment.assignment_timestamp
         if (state := values.one(records.StatePartitions)) is not None:
+            self._has_begun = True
             self.initialized = {
                 topic.topic_id: (topic.topic_name, frozenset(topic.partitions)) for topic in state.initialized_topics
             }
@@ -190,29 +192,37 @@ class ShareGroup(ModernGroup):
         return found
 
     def initialize(self, offsets):
-        """Begin with {topic_id: {partition: start offset}}; an offset of -1 is found when somebody first fetches."""
-        topics = self.env.topics
-        beginning = {topic_id: (topics.name_of(topic_id), frozenset(partitions)) for topic_id, partitions in offsets.items()}
-        with self.env.batch:
-            self._write_partitions(beginning)
+        """Begin with {topic_id: {partition: start offset}}, which `announce` told of.
+
+        An offset of -1 is found when somebody first fetches.
+        """
+        beginning = self._named(offsets)
         for topic_id, partitions in offsets.items():
             for partition, start_offset in partitions.items():
                 self._persister.initialize((self.group_id, topic_id, partition), self.group_epoch, start_offset)
         for topic_id, (name, partitions) in beginning.items():
             self.initialized[topic_id] = (name, self.initialized.get(topic_id, (name, frozenset()))[1] | partitions)
-        with self.env.batch:
-            self._write_partitions()
+        self._write_partitions()
+
+    def announce(self, offsets):
+        """Write that these {topic_id: partitions} are about to begin."""
+        self._write_partitions(self._named(offsets))
+
+    def _named(self, offsets):
+        name_of = self.env.topics.name_of
+        return {topic_id: (name_of(topic_id), frozenset(partitions)) for topic_id, partitions in offsets.items()}
 
     def uninitialize(self, topic_ids):
         """Forget the state of these topics' partitions."""
+        self._drop(topic_ids)
+        self._write_partitions()
+
+    def _drop(self, topic_ids):
         gone = {topic_id: self.initialized.pop(topic_id) for topic_id in topic_ids}
-        with self.env.batch:
-            self._write_partitions(deleting={topic_id: name for topic_id, (name, _) in gone.items()})
+        self._write_partitions(deleting={topic_id: name for topic_id, (name, _) in gone.items()})
         for topic_id, (_, partitions) in gone.items():
             for partition in partitions:
                 self._persister.delete((self.group_id, topic_id, partition))
-        with self.env.batch:
-            self._write_partitions()
 
     def topic_changed(self, name):
         """A topic was made, deleted or got partitions."""
@@ -225,6 +235,7 @@ class ShareGroup(ModernGroup):
             self.is_stale = True
 
     def _write_partitions(self, initializing=None, deleting=None):
+        self._has_begun = True
         self._write(records.state_partitions(self.group_id, initializing or {}, self.initialized, deleting or {}))
 
     # -- members leave -----------------------------------------------------------------------------
@@ -262,6 +273,11 @@ class ShareGroup(ModernGroup):
         if self.members:
             raise KafkaError(errors.NON_EMPTY_GROUP, "The group is not empty.")
 
+    def begin_delete(self):
+        """The state of its partitions goes first."""
+        if self._has_begun:
+            self._drop(list(self.initialized))
+
     def subscribes_to(self, topic):
         return topic in self.subscribed_topics()
 
@@ -271,9 +287,6 @@ class ShareGroup(ModernGroup):
 
     def erase(self):
         """Write the tombstones of all that there is."""
-        for topic_id, (_, partitions) in self.initialized.items():
-            for partition in partitions:
-                self._persister.delete((self.group_id, topic_id, partition))
         for tombstone in records.no_group(self.group_id, self.members):
             self._write(tombstone)
 

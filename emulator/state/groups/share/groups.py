@@ -56,7 +56,9 @@ class ShareGroups(TopicsProtocol):
             raise self.not_ours(group_id)
         with self.env.batch:
             answer = group.share_heartbeat(beat)
-        if missing := group.uninitialized():
+            if missing := group.uninitialized():
+                group.announce(missing)
+        if missing:
             group.initialize({topic_id: dict.fromkeys(partitions, NO_OFFSET) for topic_id, partitions in missing.items()})
         return answer
 
@@ -89,6 +91,7 @@ class ShareGroups(TopicsProtocol):
             raise self.not_ours(group_id)
         group.check_delete()
         if offsets:
+            group.announce(offsets)
             group.initialize(offsets)
 
     def check_delete_offsets(self, group_id):

@@ -82,8 +82,8 @@ def no_group(group_id, member_ids):
     return [
         *(tombstone for member_id in member_ids for tombstone in no_member(group_id, member_id)),
         (TargetMetadata.key(group_id=group_id), None),
-        (Group.key(group_id=group_id), None),
         (StatePartitions.key(group_id=group_id), None),
+        (Group.key(group_id=group_id), None),
     ]
 
 
