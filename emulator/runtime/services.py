@@ -152,6 +152,7 @@ def _make_persister(settings, cluster, time):
         lambda key: partition_for(key, count),
         settings.share_coordinator_snapshot_update_records_per_snapshot,
         time,
+        lambda topic_id: len(cluster.topics_by_id[topic_id].partitions) if topic_id in cluster.topics_by_id else None,
     )
     cluster.on_delete.append(topic_deleted)
     return persister

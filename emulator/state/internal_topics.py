@@ -59,15 +59,20 @@ class Store:
             self._closed.pop(partition, None)
 
     def append(self, partition, key, value):
-        """Append a record. KafkaError MESSAGE_TOO_LARGE, and nothing else later: call this before state changes."""
+        """Append a record; gives its offset, None inside of `with`.
+
+        KafkaError MESSAGE_TOO_LARGE, and nothing else later: call this before state changes.
+        """
         found = self._partition_of(partition)
         size = _size(key, value) + _BATCH_OVERHEAD
         if size > found.log.config.max_message_bytes:
             raise KafkaError(MESSAGE_TOO_LARGE, f"A record of {size} bytes is more than {found.log.name} takes.")
         if self._depth:
             self._collected.setdefault(partition, []).append((key, value))
-        else:
-            self._write(found, [(key, value)])
+            return None
+        offset = found.log.end_offset
+        self._write(found, [(key, value)])
+        return offset
 
     def __enter__(self):
         self._depth += 1
@@ -99,16 +104,29 @@ class Store:
 
         The producer id is NO_PRODUCER_ID for what is part of no transaction.
         """
+        for header, record in self._records(partition):
+            producer_id = header.producer_id if header.is_transactional else NO_PRODUCER_ID
+            if header.is_control:
+                yield producer_id, None, parse_control(record).type == COMMIT
+            else:
+                yield producer_id, record.key, record.value
+
+    def records(self, partition):
+        """(offset, key, value) of every record, in a topic without transactions."""
+        for _, record in self._records(partition):
+            yield record.offset, record.key, record.value
+
+    def _records(self, partition):
         log = self._partition_of(partition).log
         for header, batch in log.batches():
-            producer_id = header.producer_id if header.is_transactional else NO_PRODUCER_ID
             for record in iter_records(batch, control=True):
-                if record.offset < log.log_start_offset:
-                    continue
-                if header.is_control:
-                    yield producer_id, None, parse_control(record).type == COMMIT
-                else:
-                    yield producer_id, record.key, record.value
+                if record.offset >= log.log_start_offset:
+                    yield header, record
+
+    def delete_before(self, partition, offset):
+        """Nobody needs the records before this offset any more."""
+        log = self._partition_of(partition).log
+        log.delete_records(min(offset, log.high_watermark))
 
 
 def _size(key, value):

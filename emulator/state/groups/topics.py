@@ -43,8 +43,9 @@ class Topics:
         return [topics[name].topic_id for name in names if name in topics]
 
     def count_of(self, topic_id):
-        """How many partitions a topic has."""
-        return len(self._cluster.topics_by_id[topic_id].partitions)
+        """How many partitions a topic has, None when there is none."""
+        topic = self._cluster.topics_by_id.get(topic_id)
+        return None if topic is None else len(topic.partitions)
 
     def hash_of(self, names):
         """A signed 64-bit number that changes when one of these topics does; 0 when there is none of them."""

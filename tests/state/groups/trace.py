@@ -79,8 +79,8 @@ class Trace:
     def coordinator(self):
         """One that knows nothing yet, over the same logs."""
         store = Store(self.partition, self.time)
-        persister = Persister(store, lambda key: _SHARE_STATE, 500, self.time)
         topics = Topics(self.cluster)
+        persister = Persister(store, lambda key: _SHARE_STATE, 500, self.time, topics.count_of)
         return GroupCoordinator(self.settings, self.time, self.patience, self.random, store, topics, self.configs.group, persister)
 
     def stored(self):

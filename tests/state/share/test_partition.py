@@ -19,16 +19,21 @@ class Store:
     """Records of one partition, as internal_topics.Store keeps them."""
 
     def __init__(self):
-        self.records = []
-
-    def append(self, partition, key, value):
-        self.records.append((-1, key, value))
+        self.kept = []
+        self.start = 0
 
     def check(self, partition):
         """It is there."""
 
-    def read(self, partition):
-        return list(self.records)
+    def append(self, partition, key, value):
+        self.kept.append((len(self.kept), key, value))
+        return len(self.kept) - 1
+
+    def records(self, partition):
+        return self.kept[self.start :]
+
+    def delete_before(self, partition, offset):
+        self.start = offset
 
 
 class Trace:
@@ -42,7 +47,7 @@ class Trace:
         )  # fmt: skip
         self.log, self.start = list(log), start
         self.time, self.store = VirtualClock(), Store()
-        self.persister = Persister(self.store, lambda key: 0, 500, self.time)
+        self.persister = Persister(self.store, lambda key: 0, 500, self.time, lambda topic_id: 1)
         self.persister.initialize(KEY, 1, -1)
         self.share = self.lead()
 
@@ -67,7 +72,7 @@ class Trace:
     @property
     def written(self):
         state = self.persister.summary(KEY)
-        return state.start_offset, state.delivery_complete_count, state.batches
+        return state.start_offset, state.delivery_complete_count, list(state.batches)
 
     @property
     def bounds(self):
@@ -230,7 +235,7 @@ def test_another_leader_goes_on_where_this_one_was():
     trace = Trace((0, 9), (10, 19))
     trace.fetch("a")
     trace.say("a", (2, 4, ACCEPT), (12, 12, RELEASE))
-    again = Persister(trace.store, lambda key: 0, 500, trace.time)
+    again = Persister(trace.store, lambda key: 0, 500, trace.time, lambda topic_id: 1)
     again.load(0)
     assert again.summary(KEY).batches == trace.persister.summary(KEY).batches
     trace.persister.unload(0)
@@ -261,9 +266,29 @@ def test_after_so_many_updates_comes_a_snapshot():
     trace.fetch("a", count=600)
     for offset in range(520):
         trace.say("a", (offset, offset, ACCEPT))
-    kinds = [key[1] for _, key, _ in trace.store.records]
+    kinds = [key[1] for _, key, _ in trace.store.kept]
     assert kinds == [0] + [1] * 500 + [0] + [1] * 19
-    again = Persister(trace.store, lambda key: 0, 500, trace.time)
+    again = Persister(trace.store, lambda key: 0, 500, trace.time, lambda topic_id: 1)
     again.load(0)
     state = again.summary(KEY)
-    assert (state.snapshot_epoch, state.start_offset, state.batches) == (1, 519, [(519, 519, ACKNOWLEDGED, 1)])
+    assert (state.snapshot_epoch, state.start_offset, state.batches) == (1, 519, ((519, 519, ACKNOWLEDGED, 1),))
+
+
+def test_a_cold_partition_is_snapshotted_and_what_came_before_is_pruned():
+    trace = Trace((0, 9))
+    other = ("g", bytes(15) + b"u", 0)
+    trace.persister.initialize(other, 1, -1)
+    trace.fetch("a")
+    trace.say("a", (0, 9, ACCEPT))
+    first = trace.persister.summary(KEY)
+    trace.time.advance(300_000)
+    cold = trace.persister.summary(KEY)
+    assert (cold.snapshot_epoch, cold.created, cold.written) == (1, first.created, first.created + 300_000)
+    assert cold.batches == first.batches
+    count = len(trace.store.kept)
+    trace.time.advance(900_000)
+    assert len(trace.store.kept) == count  # all is quiet
+    assert trace.store.start == count - 2  # the two snapshots are all that is needed
+    again = Persister(trace.store, lambda key: 0, 500, trace.time, lambda topic_id: 1)
+    again.load(0)
+    assert again.summary(KEY) == cold

@@ -11,7 +11,7 @@ from emulator.state.groups.protocol import TopicsProtocol
 from emulator.state.groups.share.group import ShareGroup
 from emulator.state.groups.share.member import JOINING, LEAVING
 from emulator.state.groups.share.records import KINDS
-from emulator.state.share.persister import NO_OFFSET
+from emulator.state.share.state import NO_OFFSET
 from wire import errors
 from wire.errors import KafkaError
 
