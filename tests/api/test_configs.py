@@ -298,6 +298,9 @@ PINNED = "min.insync.replicas"
     ([("log.retention.ms", SET, "0")],
      ("INVALID_REQUEST", "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1")),
     ([("log.retention.ms", SET, "-5")], ("NONE", None)),
+    *(([(f"group.{kind}.assignment.interval.ms", SET, "20000")],
+       ("INVALID_REQUEST", f"group.{kind}.assignment.interval.ms must be less than or equal to group.{kind}.max.assignment.interval.ms"))
+      for kind in ("consumer", "share", "streams")),
 ])
 def test_operations_on_a_broker(client, broker, operations, expected):
     assert alter(client, BROKER, broker, *operations, validate_only=True) == expected

@@ -7,6 +7,7 @@ of 4.3.1). A name that is not in this table has no effect here, so it is refused
 import re
 from collections import namedtuple
 
+from emulator.state.configs.bounds import check_group_bounds
 from emulator.state.configs.definition import (
     BOOLEAN, DOUBLE, INT, LIST, LONG, MAX_INT, MAX_LONG, SHORT, STRING, ConfigError, Key,
     at_least, between, gzip_level, list_of, one_of, one_of_any_case, text_of,
@@ -293,6 +294,7 @@ def _yaml_text(key, value):
 
 def _check_together(settings):
     """The rules of AbstractKafkaConfig.validateValues that concern configs of the table."""
+    check_group_bounds(settings.value)
     _check_authorizer(settings)
     if settings.log_roll_ms is not None and settings.log_roll_ms < 1:
         raise ConfigError("requirement failed: log.roll.ms must be greater than or equal to 1")

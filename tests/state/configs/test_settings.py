@@ -80,3 +80,29 @@ def test_listeners_and_authorizers_that_may_not_be(mapping, part):
 
 def test_every_setting_is_described_once():
     assert sorted((*DESCRIBED, *OF_PLUGINS, "log.initial.task.delay.ms")) == sorted(BROKER)
+
+
+    assert sorted((*DESCRIBED, *OF_PLUGINS)) == sorted(BROKER)
+
+
+@pytest.mark.parametrize("mapping, message", [
+    ({"group.consumer.min.heartbeat.interval.ms": 16_000},
+     "group.consumer.max.heartbeat.interval.ms must be greater than or equal to group.consumer.min.heartbeat.interval.ms"),
+    ({"group.share.session.timeout.ms": 44_000},
+     "group.share.session.timeout.ms must be greater than or equal to group.share.min.session.timeout.ms"),
+    ({"group.streams.session.timeout.ms": 70_000},
+     "group.streams.session.timeout.ms must be less than or equal to group.streams.max.session.timeout.ms"),
+    ({"group.consumer.heartbeat.interval.ms": 45_000, "group.consumer.max.heartbeat.interval.ms": 50_000},
+     "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms"),
+    ({"group.streams.num.standby.replicas": 3},
+     "group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas"),
+    ({"group.share.delivery.count.limit": 2, "group.share.min.delivery.count.limit": 3},
+     "group.share.delivery.count.limit must be greater than or equal to group.share.min.delivery.count.limit"),
+    ({"group.share.record.lock.duration.ms": 70_000},
+     "group.share.max.record.lock.duration.ms must be greater than or equal to group.share.record.lock.duration.ms"),
+    ({"group.share.max.share.sessions": 100}, "group.share.max.share.sessions must be greater than or equal to group.share.max.size"),
+])
+def test_bounds_of_groups_go_together(mapping, message):
+    with pytest.raises(ConfigError) as refusal:
+        parse_broker_settings(mapping)
+    assert str(refusal.value) == message

@@ -92,15 +92,23 @@ def settings(max_message_bytes):
     return Configs(parse_broker_settings({})).preview({"max.message.bytes": str(max_message_bytes)})
 
 
-def test_more_than_a_batch_takes_is_split(group):
+def test_more_than_a_batch_takes_is_refused_and_nothing_of_it_kept(group):
     many = [(partition, 1, -1, "m" * 900) for partition in range(30)]
-    limited(group, 10_000).groups.offsets.commit("g", "", None, -1, [("t", many)])
-    assert [len(batch) for batch in group.stored()] == [10, 10, 10]
+    limited(group, 10_000)
+    assert group.groups.offsets.commit("g", "", None, -1, [("t", many)]) == [[errors.UNKNOWN_SERVER_ERROR] * 30]
+    assert group.stored() == [] and fetched(group) == {} and group.groups.list() == []
+
+
+def test_what_expires_at_once_may_be_more_than_a_batch(group):
+    for first in range(0, 3_000, 10):
+        group.groups.offsets.commit("g", "", None, -1, [("t", [(partition, 1, -1, "") for partition in range(first, first + 10)])])
+    limited(group, 10_000).groups.delete("g")
+    assert [len(batch) for batch in group.stored()[300:]] > [100, 100]
 
 
 def test_what_one_record_does_not_hold_is_refused(group):
     limited(group, 1_000)
-    assert commit(group, metadata="m" * 1_000) == errors.INVALID_COMMIT_OFFSET_SIZE
+    assert commit(group, metadata="m" * 1_000) == errors.UNKNOWN_SERVER_ERROR
     assert fetched(group) == {}
     group << join("a") << tick(3_000) >> generation(1, leader="a") << sync("a", a=b"x" * 1_000)
     group >> refused("a", errors.UNKNOWN_SERVER_ERROR)

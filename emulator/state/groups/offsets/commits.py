@@ -15,12 +15,12 @@ _NO_ID = bytes(16)
 
 
 class OffsetCommits:
-    """`table`: all groups; `new_group(group_id)`: one for a simple consumer, which keeps its own assignment."""
+    """`table`: all groups; `make_group(group_id)`: one for a simple consumer, which keeps its own assignment."""
 
-    def __init__(self, table, env, new_group):
+    def __init__(self, table, env, make_group):
         self._table = table
         self._env = env
-        self._new_group = new_group
+        self._make_group = make_group
         self._committed = CommittedOffsets()
         self._pending = PendingOffsets()
 
@@ -36,12 +36,12 @@ class OffsetCommits:
             if generation_id >= 0:
                 no_such_group = errors.GROUP_ID_NOT_FOUND if version >= 9 else errors.ILLEGAL_GENERATION
                 raise KafkaError(no_such_group, f"Group {group_id} not found.")
-            group = self._new_group(group_id)
+            group = self._make_group(group_id)
         self._check_positions(group.check_offset_commit(member_id, group_instance_id, generation_id, version), topics)
         now = self._env.time.now()
         expires = None if retention_ms == -1 else wrapped(now + retention_ms)
         codes, accepted = self._accepted(topics, now, expires, self._env.topics.id_of)
-        if self._write(group_id, codes, accepted):
+        if self._write(group, codes, accepted):
             for topic, partition, committed in accepted:
                 self._committed.committed(group_id, topic, partition, committed)
                 self._pending.overtaken(group_id, topic, partition)
@@ -55,7 +55,7 @@ class OffsetCommits:
         if group is None:
             if generation_id >= 0:
                 raise KafkaError(errors.ILLEGAL_GENERATION)
-            group = self._new_group(group_id)
+            group = self._make_group(group_id)
         try:
             check = group.check_offset_commit(member_id, group_instance_id, generation_id, transactional=True)
             self._check_positions(check, topics)
@@ -64,7 +64,7 @@ class OffsetCommits:
             stale = refusal.error == errors.STALE_MEMBER_EPOCH
             raise KafkaError(errors.ILLEGAL_GENERATION) if stale else refusal
         codes, accepted = self._accepted(topics, self._env.time.now(), None, lambda _: None)
-        if self._write(group_id, codes, accepted, *producer):
+        if self._write(group, codes, accepted, *producer):
             kept_in = self._table.partition_for(group_id)
             for topic, partition, committed in accepted:
                 self._pending.add(kept_in, producer[0], group_id, topic, partition, committed)
@@ -94,8 +94,9 @@ class OffsetCommits:
             codes.append(answer)
         return codes, accepted
 
-    def _write(self, group_id, codes, accepted, *producer):
+    def _write(self, group, codes, accepted, *producer):
         """Whether there is something to take in; in `codes` all are refused when it is more than a batch takes."""
+        group_id = group.group_id
         if not accepted:
             return False
         pairs = [
@@ -109,6 +110,8 @@ class OffsetCommits:
             for answer in codes:
                 answer[:] = [errors.UNKNOWN_SERVER_ERROR] * len(answer)
             return False
+        if self._table.get(group_id) is None:  # a simple consumer's group is there from its first commit on
+            self._table.put(group)
         return True
 
     def fetch(self, group_id, member_id=None, member_epoch=-1):
