@@ -89,15 +89,19 @@ class Store:
                 for batch in _split(pairs, found.log.config.max_message_bytes):
                     self._write(found, batch)
 
-    def append_in_transaction(self, partition, producer, pairs):
-        """Append (key, value) pairs that count once the transaction of `producer` (id, epoch) commits."""
-        found = self._partition_of(partition)
-        for batch in _split(pairs, found.log.config.max_message_bytes):
-            self._write(found, batch, *producer)
+    def append_batch(self, partition, pairs, *producer):
+        """Append (key, value) pairs at once, in one batch or (KafkaError MESSAGE_TOO_LARGE) not at all.
 
-    def _write(self, partition, pairs, *producer):
+        With a `producer` (id, epoch) they count once its transaction commits.
+        """
+        self._write(self._partition_of(partition), pairs, *producer, whole=True)
+
+    def _write(self, partition, pairs, *producer, whole=False):
         now, sequence = self._time.now(), 0 if producer else self._base_sequence
-        partition.log.append_own(*build_internal_batch(pairs, now, *producer, base_sequence=sequence), partition.leader_epoch, now)
+        data, header = build_internal_batch(pairs, now, *producer, base_sequence=sequence)
+        if whole and len(data) > partition.log.config.max_message_bytes:
+            raise KafkaError(MESSAGE_TOO_LARGE, f"A batch of {len(data)} bytes is more than {partition.log.name} takes.")
+        partition.log.append_own(data, header, partition.leader_epoch, now)
 
     def read(self, partition):
         """(producer id, key, value) of every record; (producer id, None, whether it committed) at a transaction's end.

@@ -65,5 +65,6 @@ class GroupTable:
         """Append a record about a group; value None is a tombstone."""
         self._store.append(self.partition_for(group_id), key, value)
 
-    def write_in_transaction(self, group_id, producer, pairs):
-        self._store.append_in_transaction(self.partition_for(group_id), producer, pairs)
+    def write_batch(self, group_id, pairs, *producer):
+        """See Store.append_batch."""
+        self._store.append_batch(self.partition_for(group_id), pairs, *producer)

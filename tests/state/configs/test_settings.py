@@ -82,9 +82,6 @@ def test_every_setting_is_described_once():
     assert sorted((*DESCRIBED, *OF_PLUGINS, "log.initial.task.delay.ms")) == sorted(BROKER)
 
 
-    assert sorted((*DESCRIBED, *OF_PLUGINS)) == sorted(BROKER)
-
-
 @pytest.mark.parametrize("mapping, message", [
     ({"group.consumer.min.heartbeat.interval.ms": 16_000},
      "group.consumer.max.heartbeat.interval.ms must be greater than or equal to group.consumer.min.heartbeat.interval.ms"),

@@ -232,7 +232,7 @@ def compacted(trace):
     size = sum(log.size for log in logs)
     for log in logs:
         log._roll()
-    LogCleaner(lambda: logs, lambda: None, trace.time).run()
+    LogCleaner(lambda: logs, lambda: parse_broker_settings({}), trace.time).run()
     assert sum(log.size for log in logs) <= size
 
 

@@ -96,9 +96,9 @@ class OffsetCommits:
 
     def _write(self, group, codes, accepted, *producer):
         """Whether there is something to take in; in `codes` all are refused when it is more than a batch takes."""
-        group_id = group.group_id
         if not accepted:
             return False
+        group_id = group.group_id
         pairs = [
             (records.offset_key(group_id, topic, partition), records.offset_value(committed)) for topic, partition, committed in accepted
         ]
