@@ -56,9 +56,22 @@ def settle(request, call, cluster, configs, transactions):
             if verifies:
                 log.producers.ask(header, 2 if version >= _ADDS_PARTITIONS else 1, call.now)
     if unknown and verifies:
-        verdicts = _ask(transactions, (transactional_id, *producers.pop()), unknown, version)
+        verdicts = _ask_patiently(transactions, (transactional_id, *producers.pop()), unknown, call, configs.settings)
         refused.update((each, _unsettled(error, version)) for each, error in verdicts.items() if error)
     return refused
+
+
+def _ask_patiently(transactions, producer, partitions, call, settings):
+    """As `_ask`, again and again while the last transaction is still being ended: the client's own retry would cost more."""
+    verdicts = _ask(transactions, producer, partitions, call.version)
+    begun = call.patience.now()
+    while call.version >= _ADDS_PARTITIONS and errors.CONCURRENT_TRANSACTIONS in verdicts.values():
+        now = call.patience.now()
+        if now - begun >= settings.add_partitions_to_txn_retry_backoff_max_ms:
+            break
+        call.pending().wait(now + settings.add_partitions_to_txn_retry_backoff_ms)
+        verdicts = _ask(transactions, producer, partitions, call.version)
+    return verdicts
 
 
 def _ask(transactions, producer, partitions, version):
