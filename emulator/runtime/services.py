@@ -61,6 +61,7 @@ def make_services(settings, bound, time, patience, random, logs=None):
     client_quotas = ClientQuotas(metadata, _resolve)
     cleaner = _make_cleaner(configs, cluster, time)
     cleaner.start()
+    configs.on_change.append(lambda name: cleaner.reconfigure() if name is None else None)
     return {
         "settings": settings,
         "configs": configs,

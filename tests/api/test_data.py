@@ -217,9 +217,9 @@ def test_an_incremental_session_tells_only_what_is_new(client, fresh):
 # -- offsets ----------------------------------------------------------------------------------------
 
 
-def list_offset(client, topic, timestamp, version=11, partition=0):
+def list_offset(client, topic, timestamp, version=11, partition=0, isolation_level=0):
     asked = ListOffsets.Request.Topics.Partitions(partition_index=partition, timestamp=timestamp)
-    (got,) = client.call(ListOffsets, version, replica_id=-1, topics=[ListOffsets.Request.Topics(name=topic, partitions=[asked])]).topics
+    (got,) = client.call(ListOffsets, version, replica_id=-1, isolation_level=isolation_level, topics=[ListOffsets.Request.Topics(name=topic, partitions=[asked])]).topics
     found = got.partitions[0]
     return found.error_code, found.offset, found.timestamp
 

@@ -98,12 +98,21 @@ class LogCleaner:
         self._rounds = []  # on their way
         self._spoilt = set()  # logs that cannot be read, left alone from then on
         self._failed = set()  # logs that the disk would not have written, left alone for a while
+        self._next = None  # Deadline of the next look
+        self._backoff_ms = None
         self._owed_ms = 0.0  # of rest, by log.cleaner.io.max.bytes.per.second
 
     def start(self):
-        """Look for work now and every log.cleaner.backoff.ms, unless log.cleaner.enable is false."""
+        """Look for work every log.cleaner.backoff.ms, unless log.cleaner.enable is false."""
         if self._settings().log_cleaner_enable:
-            self._time.after(self._settings().log_cleaner_backoff_ms, self._look)
+            self._backoff_ms = self._settings().log_cleaner_backoff_ms
+            self._next = self._time.after(self._backoff_ms, self._look)
+
+    def reconfigure(self):
+        """Broker configs have changed."""
+        if self._next is not None and self._settings().log_cleaner_backoff_ms != self._backoff_ms:
+            self._next.cancel()
+            self.start()
 
     def _look(self):
         self._failed.clear()
