@@ -148,7 +148,8 @@ class DiskFile:
 
     @property
     def modified_ms(self):
-        return os.stat(self._files.at(self.name)).st_mtime_ns // 1_000_000
+        with self._files.trying(f"cannot look at {self.name} in"):
+            return os.stat(self._files.at(self.name)).st_mtime_ns // 1_000_000
 
     def append(self, prefix, data):
         descriptor = self.descriptor

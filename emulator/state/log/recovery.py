@@ -17,13 +17,9 @@ from emulator.state.log.formats import (
 from emulator.state.log.producers import Producers
 from emulator.state.log.segment import Segment
 from wire.errors import KafkaError
-from wire.records import ABORT, HEADER_SIZE, LOG_OVERHEAD, crc32c, iter_batch, parse_control, payload_of, read_header
+from wire.records import ABORT, iter_batch, parse_control, payload_of
 
 log_ = logging.getLogger(__name__)
-
-_READ = 1024 * 1024
-_CRC_FROM = 21  # of a batch: where what its checksum covers begins
-_MOST_RELATIVE = 2**31 - 1
 
 # What was found: `segments` (at least one, the last is ready to be appended to), the Producers, [(epoch, offset)].
 Loaded = namedtuple("Loaded", "segments producers aborted leader_epochs log_start_offset end_offset recovery_point")
@@ -177,17 +173,17 @@ class Loader:
     def _recover_segment(self, segment):
         """Make its side files anew from the valid batches at its beginning; gives how many bytes were cut off."""
         producers = self._producers_at(segment.base_offset)
-        segment.reset()
-        aborted, end = AbortedTransactions(), 0
-        for position, header, batch in valid_batches(segment):
-            segment.learn(position, header, self._config.index_interval_bytes)
-            end = position + header.size
-            if header.partition_leader_epoch > (self._epochs[-1][0] if self._epochs else -1):
-                self._epochs.append((header.partition_leader_epoch, header.base_offset))
+        aborted, epochs = AbortedTransactions(), self._epochs
+
+        def seen(header, batch):
+            if header.partition_leader_epoch > (epochs[-1][0] if epochs else -1):
+                epochs.append((header.partition_leader_epoch, header.base_offset))
             if header.has_producer_id:
                 found = replay(producers, header, batch)
                 if found is not None:
                     aborted.add(*found)
+
+        end = segment.recover(self._config.index_interval_bytes, epochs[-1][0] if epochs else -1, seen)
         cut = segment.size - end
         if cut:
             segment.file.truncate(end)
@@ -270,41 +266,4 @@ def replay(producers, header, batch):
         stable = next(iter(producers.open.values()), header.last_offset + 1)
         return header.producer_id, began, header.last_offset, stable
     return None  # compacted away
-
-
-def valid_batches(segment):
-    """(position, header, batch) of the batches at a segment's beginning, up to the first that is not whole and right."""
-    file, base = segment.file, segment.base_offset
-    size, position, next_offset = file.size, 0, base
-    while position < size:
-        pieces = file.read(position, _READ)
-        chunk = memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        start = position
-        while True:
-            at = position - start
-            if len(chunk) - at < HEADER_SIZE:
-                break
-            header = read_header(chunk, at)
-            length = header.batch_length + LOG_OVERHEAD
-            if length < HEADER_SIZE or position + length > size or header.magic != 2:
-                return
-            if at + length > len(chunk):
-                if at:
-                    break
-                chunk = memoryview(b"".join(file.read(position, length)))
-                if len(chunk) < length:
-                    return
-            batch = chunk[at : at + length]
-            if (
-                crc32c(batch[_CRC_FROM:]) != header.crc
-                or header.base_offset < next_offset
-                or not 0 <= header.last_offset_delta <= _MOST_RELATIVE
-                or header.last_offset - base > _MOST_RELATIVE
-            ):
-                return
-            yield position, header, batch
-            position += length
-            next_offset = header.last_offset + 1
-        if position == start:
-            return
 

@@ -15,9 +15,12 @@ from emulator.state.log.formats import (
 )  # fmt: skip
 from wire import errors
 from wire.errors import KafkaError
-from wire.records import HEADER_SIZE, LOG_OVERHEAD, read_header
+from wire.records import HEADER, HEADER_SIZE, LOG_OVERHEAD, crc32c, read_header
 
 NO_TIMESTAMP = -1
+_CRC_FROM = 21  # of a batch: where what its checksum covers begins
+_MOST_RELATIVE = 2**31 - 1  # offsets in indexes are relative to the segment's base
+_READ_AT_ONCE = 1024 * 1024
 _LAZY = frozenset({
     "max_timestamp", "offset_of_max_timestamp", "first_timestamp", "_offsets", "_positions", "_times", "_time_offsets",
 })  # fmt: skip
@@ -104,18 +107,6 @@ class Segment:
         self._since_entry += len(batch)
         self.next_offset = next_offset
 
-    def learn(self, position, header, index_interval):
-        """Take into the indexes a batch that is in the file already."""
-        if header.max_timestamp > self.max_timestamp:
-            self.max_timestamp = header.max_timestamp
-            self.offset_of_max_timestamp = header.last_offset
-        if self.first_timestamp == NO_TIMESTAMP:
-            self.first_timestamp = header.max_timestamp
-        if self._since_entry > index_interval:
-            self._add_entry(header.last_offset, position)
-        self._since_entry += header.size
-        self.next_offset = header.last_offset + 1
-
     def _add_entry(self, last_offset, position):
         self._offsets.append(last_offset - self.base_offset)
         self._positions.append(position)
@@ -129,6 +120,71 @@ class Segment:
             self._time_offsets.append(self.offset_of_max_timestamp - self.base_offset)
         # One entry of the time index is kept for the end of the segment.
         self.index_bytes = max((len(self._offsets) + 1) * OFFSET_ENTRY.size, (len(times) + 2) * TIME_ENTRY.size)
+
+    def learn(self, position, header, index_interval):
+        """Take into the indexes a batch that is in the file already."""
+        if header.max_timestamp > self.max_timestamp:
+            self.max_timestamp = header.max_timestamp
+            self.offset_of_max_timestamp = header.last_offset
+        if self.first_timestamp == NO_TIMESTAMP:
+            self.first_timestamp = header.max_timestamp
+        if self._since_entry > index_interval:
+            self._add_entry(header.last_offset, position)
+        self._since_entry += header.size
+        self.next_offset = header.last_offset + 1
+
+    def recover(self, index_interval, latest_epoch=-1, seen=None):
+        """Make the indexes anew from what is in the file, up to the first batch that is not whole and right.
+
+        `seen(header, batch)` is called for those of producers, and of leader epochs above `latest_epoch`. Gives how many
+        bytes are good (LogSegment.recover).
+        """
+        self.reset()
+        file, base, size = self.file, self.base_offset, self.file.size
+        position, next_offset, since = 0, base, 0
+        largest, first = NO_TIMESTAMP, None
+        unpack = HEADER.unpack_from
+        wanted = _READ_AT_ONCE
+        while position < size:
+            chunk = memoryview(b"".join(file.read(position, wanted)))
+            at, end = 0, len(chunk)
+            if end < min(wanted, size - position):
+                size = position + end  # shorter than it was a moment ago
+            if end < HEADER_SIZE:
+                break
+            wanted = _READ_AT_ONCE
+            while end - at >= HEADER_SIZE:
+                # Millions of these decide how long a start takes: no call and no attribute that can be spared.
+                offset, length, epoch, magic, crc, _, delta, _, newest, producer_id, _, _, _ = unpack(chunk, at)
+                stop = at + length + LOG_OVERHEAD
+                if length < HEADER_SIZE - LOG_OVERHEAD or position + length + LOG_OVERHEAD > size or magic != 2:
+                    size = position
+                    break
+                if stop > end:
+                    wanted = max(stop - at, _READ_AT_ONCE)
+                    break
+                last = offset + delta
+                if crc32c(chunk[at + _CRC_FROM : stop]) != crc or offset < next_offset or delta < 0 or last - base > _MOST_RELATIVE:
+                    size = position
+                    break
+                if newest > largest:
+                    largest = self.max_timestamp = newest
+                    self.offset_of_max_timestamp = last
+                if first is None:
+                    first = self.first_timestamp = newest
+                if since > index_interval:
+                    self._add_entry(last, position)
+                    since = 0
+                if epoch > latest_epoch or producer_id >= 0:
+                    if seen is not None:
+                        latest_epoch = max(epoch, latest_epoch)
+                        seen(read_header(chunk, at), chunk[at:stop])
+                since += stop - at
+                next_offset = last + 1
+                position += stop - at
+                at = stop
+        self._since_entry, self.next_offset = since, next_offset
+        return position
 
     # -- by offset ----------------------------------------------------------------------------
 
@@ -215,9 +271,7 @@ class Segment:
     def truncate(self, offset, index_interval):
         """Drop the batches from `offset` on. It is appended to again."""
         self.file.truncate(self.position_of(offset))
-        self.reset()
-        for position, header in self.batches():
-            self.learn(position, header, index_interval)
+        self.recover(index_interval)
 
     # -- side files ---------------------------------------------------------------------------
 
