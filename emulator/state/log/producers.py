@@ -8,7 +8,7 @@ from wire import errors
 from wire.errors import KafkaError
 
 NO_PRODUCER_ID = -1
-_REMEMBERED_BATCHES = 5  # a client may have this many requests in flight (KIP-98)
+REMEMBERED_BATCHES = 5  # a client may have this many requests in flight (KIP-98)
 _SEQUENCES = 2**31  # sequence numbers wrap to 0 after 2**31 - 1
 
 
@@ -206,7 +206,7 @@ class Producers:
         first = header.base_sequence
         last = next_sequence(first, header.last_offset_delta)
         entry.batches.append((first, last, base_offset, last_offset, timestamp))
-        if len(entry.batches) > _REMEMBERED_BATCHES:
+        if len(entry.batches) > REMEMBERED_BATCHES:
             del entry.batches[0]
         entry.last_timestamp = timestamp
         if self._asked:

@@ -15,6 +15,7 @@ from emulator.state.log.formats import (
     Corrupt, file_name, parse_leader_epochs, parse_name, parse_snapshot,
 )  # fmt: skip
 from emulator.state.log.producers import Producers
+from emulator.state.log.recall import recall
 from emulator.state.log.segment import Segment
 from wire.errors import KafkaError
 from wire.records import ABORT, iter_batch, parse_control, payload_of
@@ -71,6 +72,7 @@ class Loader:
         epochs = [entry for entry in self._epochs if entry[1] < end]
         self._remove_strays()
         producers = self._producers_at(end, save=True)
+        recall(producers, self._segments)
         point = end if self._clean else min(self._recovery_point, end)
         return Loaded(self._segments, producers, aborted, epochs, start, end, point)
 

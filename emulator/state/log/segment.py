@@ -234,6 +234,11 @@ class Segment:
             yield position, header
             position += length + LOG_OVERHEAD
 
+    def tail(self, size):
+        """The position of a batch that stands at least `size` bytes before the end, or the beginning."""
+        index = bisect_right(self._positions, self.size - size) - 1
+        return self._positions[index] if index >= 0 else 0
+
     def read_next_offset(self):
         """The offset after its last batch, found from the last index entry on; raises as `batches` does."""
         entries, after = len(self._positions), self.base_offset

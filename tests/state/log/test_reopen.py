@@ -104,6 +104,20 @@ def test_times_are_found_again(partition, again):
     assert log.find_timestamp(began + 1_000_000) is None
 
 
+@pytest.mark.parametrize("count", (3, 7, 23, 31))
+def test_all_that_a_producer_may_send_again_is_known(partition, again, count):
+    """Five requests may be under way when the connection breaks; Kafka knows but the last of them after a restart."""
+    for sequence in range(count):
+        partition.send(b"x" * 60, producer=7, epoch=0, sequence=sequence)
+        partition.send(b"y", producer=8, epoch=2, sequence=sequence)
+    again()
+    for sequence in range(max(0, count - 5), count):
+        assert partition.send(b"x" * 60, producer=7, epoch=0, sequence=sequence) == 2 * sequence
+        assert partition.send(b"y", producer=8, epoch=2, sequence=sequence) == 2 * sequence + 1
+    assert partition.log.end_offset == 2 * count
+    assert partition.send(b"x", producer=7, epoch=0, sequence=count) == 2 * count
+
+
 def test_a_producer_goes_on_where_it_was(partition, again):
     for sequence in range(40):
         partition.send(b"x" * 60, producer=7, epoch=0, sequence=sequence)
