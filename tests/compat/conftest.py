@@ -40,6 +40,15 @@ def bootstrap(request, tmp_path_factory):
         yield address
 
 
+@pytest.fixture(scope="session")
+def own_server(request):
+    """own_server(directory, **settings) starts a server like the one under test; None where we do not start it."""
+    option = request.config.getoption
+    if option("--bootstrap", None):
+        return None
+    return servers.real_kafka if option("--real-kafka", False) else servers.emulator
+
+
 @pytest.fixture
 def unique():
     """unique("orders") -> "orders-3f9a0c1b": names of this test alone, so that no test sees another's topics."""

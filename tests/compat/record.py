@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import servers  # noqa: E402
-from sessions import SESSIONS  # noqa: E402
+from sessions import SESSIONS, SETTINGS  # noqa: E402
 from shell import Shell  # noqa: E402
 
 EXPECTED = Path(__file__).resolve().parent / "expected"
@@ -46,8 +46,10 @@ def main():
     names = options.sessions or list(SESSIONS)
     if options.bootstrap:
         return record(names, options.bootstrap)
-    with tempfile.TemporaryDirectory() as directory, servers.real_kafka(Path(directory)) as bootstrap:
-        record(names, bootstrap)
+    common = [name for name in names if name not in SETTINGS]
+    for together in filter(None, [common, *([name] for name in names if name in SETTINGS)]):
+        with tempfile.TemporaryDirectory() as directory, servers.real_kafka(Path(directory), **SETTINGS.get(together[0], {})) as bootstrap:
+            record(together, bootstrap)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,14 @@ BIN = HERE / "bin"
 
 
 @contextlib.contextmanager
-def emulator(directory):
-    """Serve the emulator from a new process; yields its bootstrap address, "host:port"."""
+def emulator(directory, **settings):
+    """Serve the emulator from a new process, as `settings` (Kafka's names, dots as underscores) say; yields "host:port"."""
     command = [sys.executable, "-m", "emulator.apps.cli", "serve",
-               "--listen", "127.0.0.1:0", "--control", str(directory / "control.sock")]
+               "--listen", "127.0.0.1:0", "--control", str(directory / "control.sock"), "--log-level", "info"]
+    if settings:
+        config = directory / "config.yaml"
+        config.write_text("".join(f"{name.replace('_', '.')}: '{value}'\n" for name, value in settings.items()))
+        command += ["--config", str(config)]
     with open(directory / "emulator.log", "wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=HERE.parents[1])
         try:

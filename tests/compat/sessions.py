@@ -1,11 +1,22 @@
 """What people type into the stock tools, as sessions: record.py writes what Apache Kafka prints, test_cli.py compares."""
 
 SESSIONS = {}
+SETTINGS = {}  # session -> {config, dots as underscores: value} of the server that it needs for itself
 
 
 def session(function):
     SESSIONS[function.__name__] = function
     return function
+
+
+def on_a_server_with(**settings):
+    """For sessions that the common server will not do for."""
+
+    def on(function):
+        SETTINGS[function.__name__] = settings
+        return function
+
+    return on
 
 
 def filled(sh, prefix, lines, partitions=1):
@@ -382,6 +393,113 @@ def configs_of_topics(sh):
     sh.run(f"kafka-configs.sh --topic {unknown} --describe")
     sh.run(f"kafka-configs.sh --topic {unknown} --alter --add-config retention.ms=1")
     sh.run("kafka-configs.sh --entity-type brokers --entity-name 1 --describe")
+
+
+@session
+def client_quotas(sh):
+    user, client = sh.name("user"), sh.name("client")
+    alter, describe = "kafka-configs.sh --alter", "kafka-configs.sh --describe"
+    one = f"--entity-type users --entity-name {user}"
+    sh.run(f"{alter} {one} --add-config producer_byte_rate=1048576,consumer_byte_rate=2097152,request_percentage=200")
+    sh.run(f"{describe} {one}", until="producer_byte_rate")
+    sh.run(f"{alter} {one} --delete-config consumer_byte_rate --add-config controller_mutation_rate=12.5")
+    sh.run(f"{describe} {one}", until="controller_mutation_rate")
+    both = f"{one} --entity-type clients --entity-name {client}"
+    sh.run(f"{alter} {both} --add-config producer_byte_rate=1024000")
+    sh.run(f"{describe} {both}", until="producer_byte_rate")
+    sh.run(f"{describe} {one} --entity-type clients", until=client)
+    any_client = f"{one} --entity-type clients --entity-default"
+    sh.run(f"{alter} {any_client} --add-config consumer_byte_rate=5000000")
+    sh.run(f"{describe} {any_client}", until="consumer_byte_rate")
+    address = "--entity-type ips --entity-name 10.1.2.3"
+    sh.run(f"{alter} {address} --add-config connection_creation_rate=100")
+    sh.run(f"{describe} {address}", until="connection_creation_rate")
+    sh.run(f"{alter} {address} --delete-config connection_creation_rate")
+    sh.run(f"{alter} {one} --add-config producer_byte_rate=-1")
+    sh.run(f"{alter} {one} --add-config producer_byte_rate=fast")
+    sh.run(f"{alter} {one} --add-config no.such.quota=1")
+    sh.run(f"{alter} {one} --delete-config consumer_byte_rate")
+    sh.run(f"{alter} --entity-type ips --entity-name no.such.host.invalid --add-config connection_creation_rate=100")
+    for entity, quotas in ((one, "producer_byte_rate,request_percentage,controller_mutation_rate"), (both, "producer_byte_rate"), (any_client, "consumer_byte_rate")):
+        sh.run(f"{alter} {entity} --delete-config {quotas}")
+    sh.run(f"{describe} {one}", until="^$")
+
+
+@session
+def scram_credentials(sh):
+    user = sh.name("alice")
+    alter, describe = "kafka-configs.sh --alter --entity-type users", f"kafka-configs.sh --describe --entity-type users --entity-name {user}"
+    sh.run(f"{alter} --entity-name {user} --add-config SCRAM-SHA-256=[iterations=8192,password=alice-secret],SCRAM-SHA-512=[password=alice-secret]")
+    sh.run(f"{alter} --entity-name {user} --add-config SCRAM-SHA-256=[iterations=8192,password=alice-secret]")
+    sh.run(describe, until="SCRAM-SHA-256")
+    sh.run(f"{alter} --entity-name {user} --add-config SCRAM-SHA-256=[iterations=100,password=alice-secret]")
+    sh.run(f"{alter} --entity-name {user} --add-config SCRAM-SHA-256=[iterations=20000,password=alice-secret]")
+    sh.run(f"{alter} --entity-name {user} --delete-config SCRAM-SHA-256")
+    sh.run(f"{alter} --entity-name {user} --delete-config SCRAM-SHA-256")
+    sh.run(f"{alter} --entity-name {user} --add-config SCRAM-SHA-512=[password=alice-secret]")
+    sh.run(describe, until="SCRAM-SHA-512")
+    sh.run(f"{alter} --entity-name {user} --delete-config SCRAM-SHA-512")
+    sh.run(describe, until="^$")
+
+
+@session
+def client_metrics(sh):
+    name = sh.name("metrics")
+    tool = "kafka-client-metrics.sh"
+    sh.run(f"{tool} --alter --name {name} --metrics org.apache.kafka.producer.,org.apache.kafka.consumer.coordinator --interval 30000 "
+           "--match client_software_name=apache-kafka-java,client_id=app-.*")
+    sh.run(f"{tool} --describe --name {name}", until="interval.ms=30000")
+    sh.run(f"kafka-configs.sh --describe --entity-type client-metrics --entity-name {name}")
+    sh.run(f"{tool} --alter --name {name} --metrics '' --interval ''")
+    sh.run(f"{tool} --describe --name {name}", until="interval.ms=300000")
+    sh.run(f"kafka-configs.sh --alter --entity-type client-metrics --entity-name {name} --add-config interval.ms=1000,metrics=[a.,b.]")
+    sh.run(f"{tool} --describe --name {name}", until="interval.ms=1000")
+    sh.run(f"{tool} --list", only=True)
+    sh.run(f"{tool} --alter --name {name} --interval 99")
+    sh.run(f"{tool} --alter --name {name} --match client=app")
+    sh.run(f"{tool} --alter --name {name} --match client_id=[")
+    sh.run(f"kafka-configs.sh --alter --entity-type client-metrics --entity-name {name} --add-config no.such.config=1")
+    sh.run(f"{tool} --delete --name {name}")
+    sh.run(f"{tool} --describe --name {name}", until="doesn't exist")
+
+
+@session
+def delegation_tokens(sh):
+    tool = "kafka-delegation-tokens.sh --command-config /dev/null"
+    sh.run(f"{tool} --create --max-life-time-period -1 --renewer-principal User:bob")
+    sh.run(f"{tool} --describe --owner-principal User:bob")
+    sh.run(f"{tool} --renew --hmac bm9uZQ== --renew-time-period -1")
+    sh.run(f"{tool} --expire --hmac bm9uZQ== --expiry-time-period -1")
+
+
+@session
+def acls_without_an_authorizer(sh):
+    sh.run("kafka-acls.sh --list")
+    sh.run(f"kafka-acls.sh --add --allow-principal User:alice --operation read --topic {sh.name('topic')}")
+    sh.run(f"kafka-acls.sh --remove --force --topic {sh.name('topic')}")
+
+
+@session
+@on_a_server_with(authorizer_class_name="org.apache.kafka.metadata.authorizer.StandardAuthorizer", super_users="User:ANONYMOUS")
+def acls(sh):
+    topic, group, tool = sh.name("orders"), sh.name("group"), "kafka-acls.sh"
+    sh.run(f"{tool} --add --allow-principal User:alice --operation read --topic {topic}")
+    sh.run(f"{tool} --list --topic {topic}", until="operation=READ")
+    sh.run(f"{tool} --add --deny-principal User:bob --deny-host 10.0.0.1 --operation write --topic {topic} --resource-pattern-type prefixed")
+    sh.run(f"{tool} --list --topic {topic} --resource-pattern-type any", until="PREFIXED", sort="all")
+    sh.run(f"{tool} --list --topic {topic}-eu --resource-pattern-type match", sort=True)
+    before = list(sh.lines)  # in what order the tool names those that it adds is a matter of luck
+    sh.run(f"{tool} --add --allow-principal User:carol --producer --topic {topic} --transactional-id tx --idempotent")
+    sh.run(f"{tool} --add --allow-principal User:dave --consumer --topic {topic} --group {group}")
+    sh.lines = before
+    sh.run(f"{tool} --list --principal User:dave", until="GROUP", sort="all")
+    sh.run(f"{tool} --list --cluster", until="IDEMPOTENT_WRITE")
+    sh.run(f"{tool} --list --transactional-id tx", sort=True)
+    sh.run(f"{tool} --add --allow-principal alice --operation read --topic {topic}")
+    sh.run(f"{tool} --remove --force --allow-principal User:alice --operation read --topic {topic}")
+    sh.run(f"{tool} --list --topic {topic} --principal User:alice", until="^ACLs for principal `User:alice`\n$")
+    sh.run(f"{tool} --remove --force --topic {topic} --resource-pattern-type any")
+    sh.run(f"{tool} --list --topic {topic} --resource-pattern-type any", until="^$")
 
 
 @session

@@ -52,7 +52,7 @@ class Shell:
         """Run a tool to its end and write down what it printed; returns its standard output.
 
         `until` (a pattern) runs it anew until it prints that: only the last run is written down. `only` keeps the lines
-        with a name of this transcript; `sort` is for output (but its first line) whose order nobody promises; `interrupt_after` presses
+        with a name of this transcript; `sort` is for output (but its first line, or "all" of it) whose order nobody promises; `interrupt_after` presses
         Ctrl-C once that many lines came.
         """
         deadline = time.monotonic() + TIMEOUT
@@ -108,7 +108,8 @@ class Shell:
             if only:
                 lines = [re.sub(" +", " ", line) for line in lines if "x" * 8 in line]  # others' names set the widths
             if sort:
-                lines[1:] = sorted(lines[1:])
+                kept = 0 if sort == "all" else 1
+                lines[kept:] = sorted(lines[kept:])
             # A client repeats its warning as long as it has to; how often is a matter of luck.
             lines = [line for i, line in enumerate(lines) if not (mark and i and line == lines[i - 1])]
             self.lines.extend(f"{mark}{line}".rstrip("\n") for line in lines)
