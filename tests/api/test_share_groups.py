@@ -6,7 +6,7 @@ import pytest
 
 from tests.wire_client import WireClient
 from wire import errors
-from wire.apis.configs import IncrementalAlterConfigs
+from wire.apis.configs import DescribeConfigs, IncrementalAlterConfigs
 from wire.apis.groups import DeleteGroups, DescribeGroups, Heartbeat, JoinGroup, ListGroups
 from wire.apis.metadata import FindCoordinator
 from wire.apis.share_groups import (
@@ -17,6 +17,7 @@ from wire.apis.topics import DeleteTopics
 from wire.records import iter_records
 
 from tests.api.test_data import batch, create, produce, until
+from tests.api.test_transactions import Txn
 
 ACCEPT, RELEASE, REJECT, RENEW = 1, 2, 3, 4
 RECORD_LIMIT = 1
@@ -34,6 +35,13 @@ class Group:
         changes = [Resource.Configs(name=key.replace("_", "."), value=value) for key, value in configs.items()]
         asked = Resource(resource_type=32, resource_name=self.name, configs=changes)
         return self.client.call(IncrementalAlterConfigs, 1, resources=[asked]).responses[0]
+
+    def config(self, name):
+        """The value of one of its configs, as its coordinator knows it."""
+        Resource = DescribeConfigs.Request.Resources
+        asked = Resource(resource_type=32, resource_name=self.name, configuration_keys=[name])
+        [result] = self.client.call(DescribeConfigs, 4, resources=[asked]).results
+        return result.configs[0].value
 
     def heartbeat(self, member="a", epoch=0, topics=()):
         return self.client.call(
@@ -222,6 +230,79 @@ def test_suspect_records_are_given_out_with_fewer_others(group):
         assert group.acknowledge("a", *((first, last, RELEASE) for first, last, _ in got)) == errors.NONE
     assert sizes[:4] == [(1, 8), (2, 8), (3, 8), (4, 4)] and max(sizes) == (5, 1)
     assert group.offset()[1] == 0
+
+
+def test_read_committed_leaves_out_what_was_aborted_and_waits_for_what_is_open(group, fresh):
+    assert group.configure(share_isolation_level="read_committed").error_code == errors.NONE
+    until(lambda: group.config("share.isolation.level") == "read_committed")
+    first, second = (Txn(group.client, fresh("txn"), group.topic).find() for _ in range(2))
+    assert (first.init()[0], second.init()[0]) == (errors.NONE, errors.NONE)
+    def plain(value):
+        assert produce(group.client, group.topic, batch(value)).error_code == errors.NONE
+
+    plain(b"0")
+    first.produce(b"1", b"2")
+    first.finish(False)  # its marker is 3
+    first.produce(b"4")
+    first.finish(True)  # 5
+    plain(b"6")
+    second.produce(b"7")
+    plain(b"8")
+    got = []
+    while acquired := group.acquired("a"):
+        got += acquired
+    assert got == [(0, 0, 1), (3, 6, 1)]
+    assert group.acknowledge("a", (0, 0, ACCEPT), (3, 6, ACCEPT)) == errors.NONE
+    assert group.offset() == (0, 2)
+    second.finish(False)  # 9
+    assert group.acquired("a") == [(8, 9, 1)]
+    assert group.acknowledge("a", (8, 9, ACCEPT)) == errors.NONE
+    assert group.offset() == (7, 0)
+    assert group.acquired("b") == []
+
+
+def test_read_uncommitted_shows_all(group, fresh):
+    txn = Txn(group.client, fresh("txn"), group.topic).find()
+    assert txn.init()[0] == errors.NONE
+    txn.produce(b"0")
+    assert group.acquired("a") == [(0, 0, 1)]
+    txn.finish(False)
+    assert group.acquired("a") == [(1, 1, 1)]
+
+
+def test_what_is_delivered_too_often_is_archived(group):
+    assert group.configure(share_delivery_count_limit="2").error_code == errors.NONE
+    until(lambda: group.config("share.delivery.count.limit") == "2")
+    fill(group, 1)
+    assert group.acquired("a") == [(0, 9, 1)]
+    assert group.acknowledge("a", (0, 3, ACCEPT), (4, 9, RELEASE)) == errors.NONE
+    assert group.acquired("a") == [(4, 9, 2)]
+    assert group.acknowledge("a", (4, 5, RELEASE), (6, 6, ACCEPT), (7, 9, RELEASE)) == errors.NONE
+    assert group.acquired("a") == []
+    assert group.offset() == (4, 0)  # all that is in flight is over; the next write moves the start
+    fill(group, 1)
+    assert group.acquired("a") == [(10, 19, 1)]
+    assert group.acknowledge("a", (10, 19, ACCEPT)) == errors.NONE
+    assert group.offset() == (10, 0)
+
+
+def test_a_lock_is_renewed_and_the_record_acknowledged_later(group):
+    fill(group, 1)
+    assert group.acquired("a") == [(0, 9, 1)]
+    assert group.acquired("a", (0, 4, RENEW), is_renew_ack=True, max_wait_ms=0, min_bytes=0, max_bytes=0, max_records=0) == []
+    assert group.acknowledge("a", (5, 6, RENEW), (7, 7, ACCEPT), is_renew_ack=True) == errors.NONE
+    assert group.acquired("b") == []
+    assert group.acknowledge("a", (0, 6, ACCEPT), (8, 9, ACCEPT)) == errors.NONE
+    assert group.offset() == (0, 0)
+    assert group.acquired("b") == []
+
+
+def test_renewing_may_be_forbidden(group):
+    assert group.configure(share_renew_acknowledge_enable="false").error_code == errors.NONE
+    until(lambda: group.config("share.renew.acknowledge.enable") == "false")
+    fill(group, 1)
+    assert group.acquired("a") == [(0, 9, 1)]
+    assert group.acknowledge("a", (0, 4, RENEW), is_renew_ack=True) == errors.INVALID_RECORD_STATE
 
 
 def test_offsets_are_altered_and_deleted_while_nobody_is_there(group):
