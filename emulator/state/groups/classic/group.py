@@ -76,7 +76,7 @@ class ClassicGroup:
         self.subscribed_topics = None  # None: nobody knows (not consumers, or metadata of their own making)
         self._settings = settings
         self._time = time
-        self._sessions = Sessions(time, self._session_expired, self._unused_id_expired)
+        self._sessions = Sessions(time, self)
         self._patience = patience
         self._new_id = new_id
         self._store = store
@@ -84,7 +84,7 @@ class ClassicGroup:
         self._newcomers = False  # somebody joined during the initial delay
         self._join_deadline = None
         self._sync_deadline = None
-        self._unsynced = set()
+        self._unsynced = {}  # member ids; empty, a dict takes a third of a set's room
 
     def restore(self, values):
         """Be the group that these replay.Values tell of."""
@@ -153,7 +153,7 @@ class ClassicGroup:
             else:
                 self._add(member_id, join, respond)
         elif join.requires_known_member_id:
-            self.members.pending.add(member_id)
+            self.members.pending[member_id] = None
             self._sessions.hand_out(member_id, join.session_timeout_ms, join.client)
             respond(JoinResult(errors.MEMBER_ID_REQUIRED, member_id))
         else:
@@ -193,8 +193,8 @@ class ClassicGroup:
         self.members.answer_join(member, JoinResult(fenced, member.member_id))
         self.members.answer_sync(member, SyncResult(fenced))
         if member.member_id in self._unsynced:
-            self._unsynced.remove(member.member_id)
-            self._unsynced.add(member_id)
+            del self._unsynced[member.member_id]
+            self._unsynced[member_id] = None
         before = join._replace(member_id=member.member_id, protocols=member.protocols,
                                session_timeout_ms=member.session_timeout_ms, rebalance_timeout_ms=member.rebalance_timeout_ms)
         self.members.rename(member, member_id)
@@ -314,7 +314,7 @@ class ClassicGroup:
         log.info("group %s: generation %d with %d members", self.group_id, self.generation_id, len(self.members))
         self._sync_deadline = self._patience.after(self.members.rebalance_timeout_ms(), self._syncs_expired)
         for member in self.members:
-            self._unsynced.add(member.member_id)
+            self._unsynced[member.member_id] = None
             member.is_new = False
             self._sessions.extend(member, member.session_timeout_ms)
             self.members.answer_join(member, self._joined(member))
@@ -326,7 +326,7 @@ class ClassicGroup:
         if error := self._sync_error(member_id, group_instance_id, generation_id, protocol_type, protocol_name):
             respond(SyncResult(error))
             return
-        self._unsynced.discard(member_id)
+        self._unsynced.pop(member_id, None)
         if not self._unsynced:
             self._sync_deadline = _cancel(self._sync_deadline)
         member = self.members[member_id]
@@ -394,7 +394,7 @@ class ClassicGroup:
         self._sessions.extend(member, member.session_timeout_ms)
         return errors.REBALANCE_IN_PROGRESS if self.state == PREPARING_REBALANCE else errors.NONE
 
-    def _session_expired(self, member):
+    def session_expired(self, member):
         log.info("group %s: the session of member %s expired", self.group_id, member.member_id)
         self._remove(member)
         if self.state == PREPARING_REBALANCE:
@@ -402,7 +402,7 @@ class ClassicGroup:
         else:
             self._rebalance("a session expired")
 
-    def _unused_id_expired(self, member_id):
+    def unused_id_expired(self, member_id):
         self._forget_pending(member_id)
         self._complete_after_expiry()
 
@@ -564,10 +564,10 @@ class ClassicGroup:
     def _remove(self, member):
         self._stop(member, errors.UNKNOWN_MEMBER_ID)
         self.members.remove(member)
-        self._unsynced.discard(member.member_id)
+        self._unsynced.pop(member.member_id, None)
 
     def _forget_pending(self, member_id):
-        self.members.pending.discard(member_id)
+        self.members.pending.pop(member_id, None)
         self._sessions.used(member_id)
 
     def _subscription(self):

@@ -20,9 +20,13 @@ class ClassicGroups(Protocol):
     type = "classic"
     kinds = records.KINDS
 
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._callbacks = self._new_id, self._store  # bound once, not for each of many thousand groups
+
     def make(self, group_id):
         env = self.env
-        return ClassicGroup(group_id, env.settings, env.time, env.patience, self._new_id, self._store)
+        return ClassicGroup(group_id, env.settings, env.time, env.patience, *self._callbacks)
 
     def add(self, group_id):
         """A new group, without a record yet."""

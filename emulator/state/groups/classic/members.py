@@ -59,7 +59,7 @@ class Members:
     def __init__(self):
         self.by_id = {}
         self.static = {}  # group instance id -> member id
-        self.pending = set()  # member ids handed out (KIP-394) and not used yet
+        self.pending = {}  # member ids handed out (KIP-394) and not used yet
         self.leader = None
         self.joining = 0  # how many wait for their join to be answered
         self._supporters = {}  # protocol name -> how many members support it

@@ -6,14 +6,13 @@ heartbeat costs no work on the heap, however many there are.
 
 
 class Sessions:
-    """`expired(member)` is called for a member silent for too long, `unused(member_id)` for an id nobody used."""
+    """`group.session_expired(member)` is called for one silent for too long, `group.unused_id_expired(member_id)` for an id nobody used."""
 
-    __slots__ = ("_time", "_expired", "_unused", "_handed_out")
+    __slots__ = ("_time", "_group", "_handed_out")
 
-    def __init__(self, time, expired, unused):
+    def __init__(self, time, group):
         self._time = time
-        self._expired = expired
-        self._unused = unused
+        self._group = group
         self._handed_out = {}
 
     def extend(self, member, timeout_ms):
@@ -43,7 +42,7 @@ class Sessions:
         elif member.is_new or not member.waits:
             # One that waits for us is not silent, unless it waits since its very first join.
             self._time.happened("sessions expired")
-            self._expired(member)
+            self._group.session_expired(member)
 
     def hand_out(self, member_id, timeout_ms, client):
         """A member id that must be used within `timeout_ms` (KIP-394)."""
@@ -52,7 +51,7 @@ class Sessions:
             if spared_ms := self._time.spared(client):
                 self.hand_out(member_id, spared_ms, client)
             else:
-                self._unused(member_id)
+                self._group.unused_id_expired(member_id)
 
         self._handed_out[member_id] = self._time.after(timeout_ms, due)
 
