@@ -9,6 +9,8 @@ import pytest
 
 from tests.storage_client import Client
 from wire import errors
+from wire.internal.cluster_metadata import ConfigRecord, ProducerIdsRecord, TopicRecord
+from wire.records import Record, build_batch
 
 TOPIC = 2  # config resource types
 BROKER = 4
@@ -238,6 +240,28 @@ def test_a_copied_partition_is_adopted_as_its_topic(start, serve, data, home):
     assert "orders-1 belongs to no partition of this cluster and was renamed to orders-1." in err
     assert "adopted the topic other, which was not known, from its 1 directory" in err
     assert len(list(data.glob("orders-1.*-stray"))) == 1
+
+
+def test_with_a_brokers_own_metadata_come_its_configs(start, serve, data, home):
+    elsewhere = serve("--data-dir", home / "elsewhere")
+    with Client(elsewhere.bootstrap) as client:
+        topic_id = client.create("orders")
+        client.produce("orders", b"a")
+    stop(elsewhere)
+    shutil.copytree(home / "elsewhere" / "orders-0", data / "orders-0")
+    values = [
+        TopicRecord.value(name="orders", topic_id=topic_id),
+        ConfigRecord.value(resource_type=TOPIC, resource_name="orders", name="max.message.bytes", value="100"),
+        ProducerIdsRecord.value(broker_id=1, broker_epoch=0, next_producer_id=5000),
+    ]
+    (data / "__cluster_metadata-0").mkdir()
+    records = [Record(index, 0, None, value, ()) for index, value in enumerate(values)]
+    (data / "__cluster_metadata-0" / "00000000000000000000.log").write_bytes(bytes(build_batch(records)))
+    server, client = start()
+    assert client.produce("orders", bytes(100)).error_code == errors.MESSAGE_TOO_LARGE
+    assert client.values("orders") == [b"a"]
+    assert client.producer_id()[0] == 5000
+    stop(server)
 
 
 # -- damaged files ----------------------------------------------------------------------------------

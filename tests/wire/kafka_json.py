@@ -24,11 +24,11 @@ def jar(name="kafka-clients"):
     return found
 
 
-def declarations(name="kafka-clients"):
-    """Every common/message/*.json in a jar."""
+def declarations(name="kafka-clients", kind="message"):
+    """Every common/KIND/*.json in a jar."""
     with zipfile.ZipFile(jar(name)) as archive:
         for entry in archive.namelist():
-            if re.fullmatch(r"common/message/\w+\.json", entry):
+            if re.fullmatch(rf"common/{kind}/\w+\.json", entry):
                 yield json.loads(re.sub(r"^\s*//.*$", "", archive.read(entry).decode(), flags=re.MULTILINE))
 
 

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from wire.internal import CONSUMER_OFFSETS, SHARE_GROUP_STATE, TRANSACTION_STATE, ConsumerAssignment, ConsumerSubscription
+from wire.internal import cluster_metadata
 from wire.types import Versions
 
 from .kafka_json import canonical, declarations, ours, structs_of
@@ -16,6 +17,7 @@ JARS = {
     SHARE_GROUP_STATE: "kafka-share-coordinator",
 }
 KINDS = [pytest.param(topic, kind, id=kind.name) for topic in JARS for kind in topic.by_id.values()]
+METADATA = list(cluster_metadata.KINDS.values())
 EMBEDDED = [ConsumerSubscription, ConsumerAssignment]
 STRUCTURES = [structure for topic in JARS for kind in topic.by_id.values() for structure in (kind.keys, kind.values)] + EMBEDDED
 
@@ -52,6 +54,13 @@ def test_declaration(kafka, topic, kind):
 @pytest.mark.parametrize("structure", EMBEDDED, ids=lambda structure: structure.name)
 def test_what_consumers_embed(structure):
     agree(structure, next(theirs for theirs in declarations() if theirs["name"] == structure.name))
+
+
+@pytest.mark.parametrize("kind", METADATA, ids=lambda kind: kind.name)
+def test_records_of_the_cluster_metadata(kind):
+    theirs = next(theirs for theirs in declarations("kafka-metadata", "metadata") if theirs["apiKey"] == kind.id)
+    assert theirs["name"] == kind.name
+    agree(kind, theirs)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES, ids=lambda it: f"{it.name}{it.message.direction}")

@@ -6,6 +6,7 @@ Source: kafka.log.LogManager of Kafka 4.3.1.
 import logging
 import os
 import shutil
+from functools import partial
 
 from gevent import get_hub, spawn
 from gevent.lock import Semaphore
@@ -14,6 +15,7 @@ from gevent.threadpool import ThreadPool
 from emulator.runtime.disk import Descriptors, DiskFiles
 from emulator.runtime.disk.offload import Offload
 from emulator.runtime.disk_metadata import FILE_NAME, MetadataJournal
+from emulator.runtime.log_manager import kafka_metadata
 from emulator.runtime.log_manager.checkpoint import (
     CLEANER_OFFSET, LOG_START_OFFSET, RECOVERY_POINT, read_offsets, write_offsets,
 )  # fmt: skip
@@ -22,6 +24,7 @@ from emulator.runtime.log_manager.errors import StorageError
 from emulator.runtime.log_manager.memory import INTERNAL_SEGMENT_BYTES
 from emulator.state.cluster import names
 from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
+from emulator.state.configs import ConfigError
 from emulator.state.log import Log
 from emulator.state.log.formats import PARTITION_METADATA, Corrupt, parse_partition_metadata
 from emulator.state.producer_ids import ProducerIds
@@ -215,6 +218,7 @@ class LogManager:
                 directory = self._home[key] = min(self._directories, key=counts.get)
             log = self._make(topic.name, index, config, directory, topic_id=topic.topic_id, clean=False)
             log.begin_epoch(0)
+        log.config = config  # what is adopted was opened before its configs were known
         self._logs[key] = log
         return log
 
@@ -234,9 +238,8 @@ class LogManager:
         """The cluster is there: it adopts what nobody knew, and its logs are looked after from now on."""
         cluster.on_remove.append(lambda topic: self._deleted.put(uuid_text(topic.topic_id), topic.name))
         cluster.on_delete.append(self._topic_deleted)
-        for name, found in self._unknown.items():
-            self._adopt(cluster, name, found)
-        self._unknown.clear()
+        if self._unknown:
+            self._adopt_all(cluster)
         for text in list(self._deleted):
             self._deleted.remove(text)
         settings = self._settings
@@ -244,10 +247,47 @@ class LogManager:
         self._every(settings.log_flush_offset_checkpoint_interval_ms, lambda: self.checkpoint((RECOVERY_POINT, CLEANER_OFFSET)))
         self._every(settings.log_flush_start_offset_checkpoint_interval_ms, lambda: self.checkpoint((LOG_START_OFFSET,)))
 
-    def _adopt(self, cluster, name, found):
+    def _adopt_all(self, cluster):
+        kafka, is_new = self._kafka_metadata(), not cluster.topics
+        for name, found in self._unknown.items():
+            self._adopt(cluster, name, found, kafka)
+        self._unknown.clear()
+        if kafka is not None and is_new:
+            self._adopt_configs(cluster.configs, kafka)
+            ProducerIds(self.metadata).taken(kafka.next_producer_id - 1)
+
+    def _kafka_metadata(self):
+        """What a broker's own metadata, copied with its partitions, says of them; None where there is none."""
+        for directory in self._directories:
+            path = directory.at(kafka_metadata.DIRECTORY)
+            if os.path.isdir(path):
+                try:
+                    return kafka_metadata.KafkaMetadata(path)
+                except (OSError, KafkaError, ValueError) as reason:
+                    log_.warning("%s is left out of account: %s", path, reason)
+        return None
+
+    def _adopt_configs(self, configs, kafka):
+        for what, name, overrides, take in (
+            *(("broker", name, own, partial(configs.set_dynamic, bool(name))) for name, own in kafka.brokers.items() if name in ("", configs.node)),
+            *(("group", name, own, partial(configs.set_group, name)) for name, own in kafka.groups.items()),
+        ):
+            try:
+                take(overrides)
+            except (KafkaError, ConfigError) as reason:
+                log_.warning("configs of the %s %s are left out: %s", what, name, reason)
+
+    def _adopt(self, cluster, name, found, kafka):
         topic_id = self._topic_id(next(iter(found.values()))) or new_uuid(self._random)
+        configs = kafka and kafka.configs(name, topic_id)
         try:
-            topic = cluster.adopt_topic(name, topic_id, list(found))
+            if configs is not None:
+                try:
+                    cluster.configs.preview(configs)
+                except KafkaError as error:
+                    log_.warning("the configs of %s are left out: %s", name, error.message)
+                    configs = None
+            topic = cluster.adopt_topic(name, topic_id, list(found), configs)
         except KafkaError as error:
             log_.error("the directories of %s are left alone: %s", name, error.message)
             return
@@ -255,8 +295,9 @@ class LogManager:
         ProducerIds(self.metadata).taken(max(producers, default=-1))
         missing = len(topic.partitions) - len(found)
         log_.warning(
-            "adopted the topic %s, which was not known, from its %d director%s%s", name, len(found), "y" if len(found) == 1 else "ies",
+            "adopted the topic %s, which was not known, from its %d director%s%s%s", name, len(found), "y" if len(found) == 1 else "ies",
             f"; {missing} of its partitions have none, and are empty" if missing else "",
+            "" if configs is not None or topic.internal else "; its configs are the defaults, as nothing says what they were",
         )  # fmt: skip
 
     def _topic_deleted(self, topic):
