@@ -45,15 +45,16 @@ def test_a_full_classic_group(client, bootstrap, fresh):
     pending = [group.join_classic(topics=["t"]) for _ in range(3)]
     assert [answer.error_code for answer in pending] == [errors.MEMBER_ID_REQUIRED] * 3  # an id is not a place yet (KIP-394)
     first, second, third = (answer.member_id for answer in pending)
-    joined = group.join_classic(first, topics=["t"])
+    brief = {"rebalance_timeout_ms": 2_000}  # for so long the rebalance waits for the id that nobody uses
+    joined = group.join_classic(first, topics=["t"], **brief)
     assert (joined.error_code, joined.generation_id) == (errors.NONE, 1)
     group.sync_classic(first, 1, [(first, b"")])
     with WireClient(bootstrap) as other:
-        asked = dict(group_id=group.id, member_id=second, session_timeout_ms=30_000, rebalance_timeout_ms=10_000, protocol_type="consumer")
+        asked = dict(group_id=group.id, member_id=second, session_timeout_ms=30_000, protocol_type="consumer", **brief)
         metadata = consumer.ConsumerSubscription.build_from(3, topics=["t"])
         sent = other.send(consumer.JoinGroup, 9, **asked, protocols=[consumer.JoinGroup.Request.Protocols(name="range", metadata=metadata)])
         until(lambda: group.beat_classic(first, 1) == errors.REBALANCE_IN_PROGRESS)
-        assert group.join_classic(first, topics=["t"]).generation_id == 2
+        assert group.join_classic(first, topics=["t"], **brief).generation_id == 2
         assert other.receive(consumer.JoinGroup, 9, sent).generation_id == 2
     refused = group.join_classic(third, topics=["t"])
     assert (refused.error_code, refused.member_id) == (errors.GROUP_MAX_SIZE_REACHED, "")
