@@ -15,7 +15,7 @@ _ANSWER_HEAD = struct.Struct(">ii")  # size, correlation_id
 _ANSWER_HEAD_FLEXIBLE = struct.Struct(">iib")  # ... and an empty tagged-field section
 _HEAD_SIZE = _HEAD.size
 _API_VERSIONS = 18
-_WITHOUT_METADATA = {0, 1}  # Produce and Fetch never change it, and are the hot path
+_WITHOUT_CHANGES = {0, 1}  # Fetch changes nothing, Produce sees to it by itself; they are the hot path
 
 
 class Refused(Exception):
@@ -45,16 +45,17 @@ class Route:
 class Dispatcher:
     """All routes of one broker, made when first asked for.
 
-    `settle()` waits until the metadata's changes are on disk, and raises KafkaError; None where there is no disk.
+    `disk`: `changes()` grows when a handler has changed what must be on disk before it is answered, `settle()` waits until
+    it is there and raises KafkaError; None where there is no disk.
     """
 
-    def __init__(self, handlers, services, settle=None):
+    def __init__(self, handlers, services, disk=None):
         self._handlers = handlers
         self._bound = {key: handler.bind(services) for key, handler in handlers.items()}
-        if settle is not None:
+        if disk is not None:
             for key in self._bound:
-                if key not in _WITHOUT_METADATA:
-                    self._bound[key] = _settled(self._bound[key], services["metadata"], settle)
+                if key not in _WITHOUT_CHANGES:
+                    self._bound[key] = _settled(self._bound[key], disk)
         self._routes = {}
         self._wrap = None
 
@@ -125,15 +126,15 @@ class Dispatcher:
         out[at] = route.answer_head.pack(size, correlation_id, *route.empty_tags)
 
 
-def _settled(handle, metadata, settle):
-    """`handle`, answering once the changes that it made to the metadata are on disk."""
+def _settled(handle, disk):
+    """`handle`, answering once the changes that it made are on disk."""
 
     def handle_and_settle(request, call):
-        before = metadata.offset
+        before = disk.changes()
         response = handle(request, call)
-        if metadata.offset != before:
+        if disk.changes() != before:
             try:
-                settle()
+                disk.settle()
             except KafkaError as error:
                 raise Refused(str(error)) from None
         return response

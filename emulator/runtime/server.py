@@ -62,7 +62,7 @@ class Server:
             raise
         self.cluster = services["cluster"]
         self.services = services
-        self.dispatcher = Dispatcher(HANDLERS, services, self.logs and self.logs.settle)
+        self.dispatcher = Dispatcher(HANDLERS, services, self.logs)
         self._quotas = services["quotas"]
         self._quotas.on_change.append(self._quotas_changed)
         self._quotas_changed()

@@ -3,7 +3,9 @@
 import errno
 import os
 import random
+import socket
 import threading
+import time
 
 import pytest
 
@@ -18,7 +20,8 @@ from tests.in_thread import serving
 from tests.wire_client import WireClient
 from wire import errors
 from wire.apis.data import Fetch, ListOffsets, Produce
-from wire.apis.metadata import ApiVersions
+from wire.apis.groups import OffsetCommit
+from wire.apis.metadata import ApiVersions, FindCoordinator
 from wire.records import Record, build_batch, iter_records
 
 NOW = 1_700_000_000_000
@@ -106,6 +109,29 @@ def test_nothing_is_acknowledged_or_seen_before_it_is_on_disk(server, tmp_path):
         assert sent(two, second).base_offset == 1
         assert values(fetch(other, "a")) == [b"1", b"2"]
     assert log.flushed_offset == 2
+
+
+def test_a_coordinator_answers_when_what_it_wrote_is_on_disk(tmp_path):
+    gate = Gate()
+    settings = {"log_dirs": str(tmp_path), "log_flush_interval_messages": 1, "offsets_topic_num_partitions": 1}
+    with serving(**settings) as server, WireClient(server.bootstrap) as client, WireClient(server.bootstrap) as other:
+        server.logs._flusher.offload = gate
+        found = {"error_code": errors.COORDINATOR_NOT_AVAILABLE}
+        deadline = time.monotonic() + 10
+        while found["error_code"] and time.monotonic() < deadline:
+            found["error_code"] = other.call(FindCoordinator, 4, key_type=0, coordinator_keys=["g"]).coordinators[0].error_code
+        Topic = OffsetCommit.Request.Topics
+        topics = [Topic(name="t", partitions=[Topic.Partitions(partition_index=0, committed_offset=7)])]
+        server.services["cluster"].create_topic("t")
+        asked = client.send(OffsetCommit, 8, group_id="g", generation_id_or_member_epoch=-1, member_id="", topics=topics)
+        assert gate.called.wait(10)
+        assert other.call(ApiVersions, 3, client_software_name="t", client_software_version="1").error_code == errors.NONE
+        client.socket.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.socket.recv(1, socket.MSG_PEEK)
+        client.socket.settimeout(10)
+        gate.open()
+        assert client.receive(OffsetCommit, 8, asked).topics[0].partitions[0].error_code == errors.NONE
 
 
 def test_a_sync_that_takes_too_long_is_a_request_timed_out(server, tmp_path):

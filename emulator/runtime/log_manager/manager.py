@@ -9,6 +9,7 @@ import shutil
 from functools import partial
 
 from gevent import get_hub, spawn
+from gevent.event import Event
 from gevent.lock import Semaphore
 from gevent.threadpool import ThreadPool
 
@@ -30,11 +31,12 @@ from emulator.state.log.formats import PARTITION_METADATA, Corrupt, parse_partit
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.log_dirs import LogDirs
 from emulator.state.log.flush import Flusher
-from wire.errors import KafkaError
+from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
 
 log_ = logging.getLogger(__name__)
 
 _METADATA_LOG = names.CLUSTER_METADATA
+_LONGEST_SYNC = 30  # seconds; who waits longer is not answered
 
 
 class LogManager:
@@ -69,7 +71,6 @@ class LogManager:
         if self.metadata.offset:
             # The same seed must not bring the same ids again.
             random.seed(random.getrandbits(64) ^ self.metadata.offset)
-        self.settle = self._journal.settle
         self._deleted = self.metadata.table("deleted_topics")  # id -> name, until all their directories are renamed
 
     def _take_directories(self):
@@ -318,6 +319,32 @@ class LogManager:
             spawn(get_hub().threadpool.apply, shutil.rmtree, (path, True))
 
         self._time.after(delay, remove)
+
+    # -- what is answered once it is on disk -------------------------------------------------------
+
+    def changes(self):
+        """Grows with each change of the metadata, and with what coordinators write where flush.messages asks for more."""
+        return self.metadata.offset + self._flusher.owed
+
+    def settle(self):
+        """Wait until all changes so far are on disk. Raises KafkaError KAFKA_STORAGE_ERROR."""
+        self._journal.settle()
+        for log, offset in list(self._flusher.owing.items()):
+            reached = Event()
+
+            def moved(log=log, offset=offset, reached=reached):
+                if log.closed or log.high_watermark >= offset:
+                    reached.set()
+
+            log.watch(moved)
+            moved()
+            try:
+                if not reached.wait(_LONGEST_SYNC):
+                    raise KafkaError(KAFKA_STORAGE_ERROR, f"{log.name} has not been synced for {_LONGEST_SYNC} seconds")
+            finally:
+                log.unwatch(moved)
+            if log.failed is not None:
+                raise log.failed
 
     # -- what a restart needs ----------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ class Flusher:
     def __init__(self, offload=run_here):
         self.offload = offload
         self._running = {}  # log -> whether somebody asked again meanwhile
+        self.owing = {}  # log -> the offset below which all that its coordinator wrote must be on disk before it answers
+        self.owed = 0  # how often something was owed
 
     def flush(self, log):
         """See to it that all that is in `log` now reaches the disk soon."""
@@ -34,9 +36,16 @@ class Flusher:
         self._running[log] = False
         self.offload(log.begin_flush(), lambda error: self._flushed(log, error))
 
+    def owe(self, log):
+        """What a coordinator has just written waits for its flush."""
+        self.owing[log] = log.end_offset
+        self.owed += 1
+
     def _flushed(self, log, error):
         again = self._running.pop(log)
         log.end_flush(error)
+        if log.closed or self.owing.get(log, log.high_watermark) <= log.high_watermark:
+            self.owing.pop(log, None)
         if again and not log.closed and log.unflushed:
             self.flush(log)
 

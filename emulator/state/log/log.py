@@ -230,7 +230,7 @@ class Log:
         base_offset = self._write(data, header.last_offset_delta, header.max_timestamp, leader_epoch, now)
         if header.has_producer_id:
             self.producers.update(header, base_offset, base_offset + header.last_offset_delta, header.max_timestamp)
-        self._grow(base_offset + header.last_offset_delta + 1)
+        self._grow_own(base_offset + header.last_offset_delta + 1)
         return base_offset
 
     def append_marker(self, commit, producer_id, producer_epoch, coordinator_epoch, leader_epoch, now, transaction_version=0):
@@ -248,7 +248,7 @@ class Log:
         if began is not None and not commit:
             stable = next(iter(producers.open.values()), offset + 1)
             self.aborted.add(producer_id, began, offset, stable)
-        self._grow(offset + 1)
+        self._grow_own(offset + 1)
         return offset
 
     def _write(self, data, last_offset_delta, max_timestamp, leader_epoch, now):
@@ -265,6 +265,11 @@ class Log:
             data, base_offset, next_offset, max_timestamp, self.config.index_interval_bytes,
         )  # fmt: skip
         return base_offset
+
+    def _grow_own(self, next_offset):
+        self._grow(next_offset)
+        if self.high_watermark < next_offset:
+            self._flusher.owe(self)
 
     def _grow(self, next_offset):
         self.end_offset = next_offset
