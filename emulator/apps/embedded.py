@@ -92,7 +92,7 @@ class Emulator:
         return self
 
     def _serve(self) -> Server:
-        server = Server(self._settings, self._own.seed, self._own.time())
+        server = Server(self._settings, self._own.seed, self._own.time(), memory_max=self._own.memory_max)
         try:
             server.start()
         except (StorageError, ConfigError) as error:

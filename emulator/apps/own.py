@@ -1,4 +1,4 @@
-"""What config.yaml and the command line say that is ours and not Kafka's: which clock runs, and the seed."""
+"""What config.yaml and the command line say that is ours and not Kafka's: which clock runs, the seed, and how much memory records may take."""
 
 from typing import NamedTuple
 
@@ -11,11 +11,12 @@ _UNLIMITED = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
 
 
 class Own(NamedTuple):
-    """`clock_start`: ms, None for now; `seed`: None for one that is drawn."""
+    """`clock_start`: ms, None for now; `seed`: None for one that is drawn; `memory_max`: bytes, None for half of the machine's."""
 
     clock: str = "real"
     clock_start: int | None = None
     seed: int | None = None
+    memory_max: int | None = None
 
     def time(self):
         """The clock that stamps and expires, None for wall time."""
@@ -26,7 +27,8 @@ class Own(NamedTuple):
         return ManualClock(self.clock_start)
 
 
-KEYS = ("clock", "clock.start", "seed")
+_MEMORY = "log.memory.max.bytes"
+KEYS = ("clock", "clock.start", "seed", _MEMORY)
 
 
 def take_own(values, clock=None, seed=None):
@@ -50,4 +52,9 @@ def take_own(values, clock=None, seed=None):
         if not (seed.isascii() and seed.isdigit() and len(seed) <= 18):
             raise UsageError(f"seed {seed}: expected a whole number of at most 18 digits")
         seed = int(seed)
-    return Own(clock, start, seed), _UNLIMITED if clock == "virtual" else {}
+    memory = found.get(_MEMORY)
+    if memory is not None:
+        if not (memory.isascii() and memory.isdigit() and len(memory) <= 18):
+            raise UsageError(f"{_MEMORY} {memory}: expected a number of bytes")
+        memory = int(memory)
+    return Own(clock, start, seed, memory), _UNLIMITED if clock == "virtual" else {}

@@ -14,7 +14,10 @@ from emulator.pipeline.throttle import Throttle
 from emulator.runtime.clock import monotonic_clock, wall_clock
 from emulator.runtime.connection import Connection
 from emulator.runtime.listener import Listener, bind
+from emulator.runtime.log_manager.memory import MemoryLogs
+from emulator.runtime.machine import memory_bytes
 from emulator.runtime.services import make_services
+from emulator.state.log.memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +28,10 @@ class Server:
     `settings`: the broker's configuration; `seed`: of every id and choice, drawn when None; `time`: the clock that
     stamps and expires, wall time when None.
     `bound` lists (listener name, host, port) as really bound once `start()` has returned. `progress`: see LogManager.
+    `memory_max`: bytes that records may take without a data directory, half of what there is when None.
     """
 
-    def __init__(self, settings, seed=None, time=None, progress=None):
+    def __init__(self, settings, seed=None, time=None, progress=None, memory_max=None):
         self.settings = settings
         self.seed = secrets.randbits(32) if seed is None else seed
         self.time = wall_clock() if time is None else time
@@ -35,6 +39,8 @@ class Server:
         self.bound = []
         self.connections = set()
         self.logs = None
+        self.memory = None
+        self._memory_max = memory_max
         self._progress = progress
         self._listeners = []
         self._turned_away = set()
@@ -54,7 +60,10 @@ class Server:
                 from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed
 
                 self.logs = LogManager(settings, self.time, choices, self._progress)
-            services = make_services(settings, self.bound, self.time, self.patience, choices, self.logs)
+            else:
+                self.memory = Memory(memory_bytes() // 2 if self._memory_max is None else self._memory_max)
+            logs = self.logs or MemoryLogs(self.time, choices, self.memory)
+            services = make_services(settings, self.bound, self.time, self.patience, choices, logs)
         except BaseException:
             self._close_listeners()
             if self.logs is not None:

@@ -6,7 +6,6 @@ from gevent import get_hub, socket
 
 from emulator.runtime import coordinators
 from emulator.runtime.clock import SystemClock
-from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.runtime.telemetry_log import report_telemetry
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
@@ -33,12 +32,11 @@ from wire import errors
 from wire.errors import KafkaError
 
 
-def make_services(settings, bound, time, patience, random, logs=None):
+def make_services(settings, bound, time, patience, random, logs):
     """All services by name; `bound` is where the listeners really are: (name, host, port).
 
-    `logs`: a LogManager, or None to keep all in memory. Raises ConfigError when what was set earlier does not go with `settings`.
+    `logs`: a LogManager, or MemoryLogs. Raises ConfigError when what was set earlier does not go with `settings`.
     """
-    logs = logs or MemoryLogs(time, random)
     metadata = logs.metadata
     features = Features(metadata, settings.node_id)
     configs = Configs(settings, metadata, features)

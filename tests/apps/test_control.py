@@ -60,6 +60,7 @@ def test_status(serve, run):
         lines = dict(line.split("=", 1) for line in run("status").stdout.splitlines())
     assert lines.pop("uptime_ms").isdigit()
     assert lines.pop("connections") in ("0", "1")  # it may not have been accepted yet
+    assert int(lines.pop("memory_max_bytes")) > int(lines.pop("memory_bytes")) == 0
     assert lines == {"version": __version__, "pid": str(server.process.pid), "bootstrap": server.bootstrap,
                      "bound": server.bootstrap, "topics": "2"}
 

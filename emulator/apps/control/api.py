@@ -1,6 +1,7 @@
 """What the control socket answers: a JSON object per method and path.
 
-GET /status   version, pid, bootstrap, bound, uptime_ms, topics, connections
+GET /status   version, pid, bootstrap, bound, uptime_ms, topics, connections; without a data directory also
+              memory_bytes (of records) and memory_max_bytes
 GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset (the high watermark)
 GET /clock    see control/clock.py, as for POST /clock/advance
 POST /stop    ends the server once the answer is out
@@ -69,6 +70,7 @@ class ControlApi:
             "uptime_ms": int((time.monotonic() - self._started) * 1000),
             "topics": len(self._server.cluster.topics),
             "connections": len(self._server.connections),
+            **_memory(self._server.memory),
         }
 
     def topics(self):
@@ -78,6 +80,10 @@ class ControlApi:
         read(asked)
         self._stop()
         return {"stopping": True}
+
+
+def _memory(memory):
+    return {} if memory is None else {"memory_bytes": memory.used, "memory_max_bytes": memory.limit}
 
 
 def _topic(topic):

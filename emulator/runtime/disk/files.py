@@ -19,6 +19,7 @@ class DiskFiles:
     """The directory `path`, made when it is not there; its descriptors are among `descriptors`."""
 
     lasting = True
+    memory = None
 
     def __init__(self, path, descriptors):
         self.path = path

@@ -2,6 +2,8 @@
 
 from emulator.state.cluster.ids import new_uuid, uuid_text
 from emulator.state.log import Log
+from emulator.state.log.files import MemoryFiles
+from emulator.state.log.memory import UNBOUNDED
 from emulator.state.log_dirs import LogDirs
 from emulator.state.metadata import Metadata
 
@@ -13,7 +15,8 @@ INTERNAL_SEGMENT_BYTES = 1024 * 1024
 class MemoryLogs:
     """What `make_services` needs of a `manager.LogManager`."""
 
-    def __init__(self, time, random):
+    def __init__(self, time, random, memory=UNBOUNDED):
+        self.memory = memory
         self.cluster_id = uuid_text(new_uuid(random))
         self.metadata = Metadata()
         self._time = time
@@ -21,7 +24,7 @@ class MemoryLogs:
 
     def new_log(self, topic, index, config):
         largest = {"largest_segment": INTERNAL_SEGMENT_BYTES} if topic.internal else {}
-        log = Log(f"{topic.name}-{index}", config, self._time, self._random, **largest)
+        log = Log(f"{topic.name}-{index}", config, self._time, self._random, MemoryFiles(self.memory), **largest)
         log.begin_epoch(0)
         return log
 

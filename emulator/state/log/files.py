@@ -3,6 +3,7 @@
 The log knows no other place. The form on disk (emulator/runtime/disk) has the same methods:
 
     Files   lasting                whether what is written outlives the process: else side files are not written
+            memory                 the Memory that it takes, None on disk
             names()                of all files
             open(name)             a File, empty if there was none
             load(name)             all bytes of one, None when it is not there
@@ -22,6 +23,8 @@ a failed append leaves the file as it was.
 
 from bisect import bisect_right
 
+from emulator.state.log.memory import UNBOUNDED
+
 _SMALLEST_CHUNK = 4 * 1024
 _LARGEST_CHUNK = 256 * 1024
 _OWN_CHUNK = 32 * 1024  # from this size on a batch keeps the buffer that it arrived in
@@ -32,11 +35,14 @@ class MemoryFiles:
 
     lasting = False
 
+    def __init__(self, memory=UNBOUNDED):
+        self.memory = memory
+
     def names(self):
         return ()
 
     def open(self, name):
-        return MemoryFile()
+        return MemoryFile(self.memory)
 
     def load(self, name):
         return None
@@ -52,15 +58,20 @@ class MemoryFile:
     a large batch becomes a chunk by itself, uncopied.
     """
 
-    __slots__ = ("size", "_starts", "_chunks", "_room")
+    __slots__ = ("size", "_starts", "_chunks", "_room", "_memory")
 
     modified_ms = None
 
-    def __init__(self):
+    def __init__(self, memory=UNBOUNDED):
+        self._memory = memory
         self.size = 0
         self._starts = []  # position in the file of each chunk's first byte
         self._chunks = []  # bytearray or memoryview
         self._room = 0  # unused bytes at the end of the last chunk
+
+    def __del__(self):
+        # A file that nobody has any more: nothing else tells when readers have let go of it.
+        self._memory.give(sum(map(_weight, self._chunks)))
 
     def append(self, prefix, data):
         """Append `data` with its first len(prefix) bytes replaced by `prefix`.
@@ -76,6 +87,7 @@ class MemoryFile:
             size = max(size, length)
             self._starts.append(position)
             self._chunks.append(bytearray(size))
+            self._memory.take(size)
             self._room = size
         chunk = self._chunks[-1]
         at = len(chunk) - self._room
@@ -92,6 +104,7 @@ class MemoryFile:
         data[: len(prefix)] = prefix
         self._starts.append(self.size)
         self._chunks.append(data)
+        self._memory.take(_weight(data))
         self._room = 0
         self.size += len(data)
 
@@ -123,6 +136,7 @@ class MemoryFile:
 
     def truncate(self, size):
         """Forget everything from `size` on."""
+        before = sum(map(_weight, self._chunks))
         while self._starts and self._starts[-1] >= size:
             self._starts.pop()
             self._chunks.pop()
@@ -131,11 +145,17 @@ class MemoryFile:
             start = self._starts[-1]
             kept = bytearray(memoryview(self._chunks[-1])[: size - start])
             self._chunks[-1] = kept
+        self._memory.give(before - sum(map(_weight, self._chunks)))
         self._room = 0
         self.size = size
 
     def close(self):
         """Nothing to let go of."""
+
+
+def _weight(chunk):
+    """Bytes of memory that a chunk keeps: of a batch that kept the buffer in which it came, all of that."""
+    return len(chunk.obj) if isinstance(chunk, memoryview) else len(chunk)
 
 
 def _at_or_before(starts, position):

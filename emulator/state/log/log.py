@@ -17,6 +17,7 @@ from emulator.state.log.formats import (
     CLEANED, DELETED, LEADER_EPOCHS, PARTITION_METADATA, SEGMENT_FILES, SNAPSHOT, SWAP,
     file_name, pack_leader_epochs, pack_partition_metadata,
 )  # fmt: skip
+from emulator.state.log.memory import UNBOUNDED
 from emulator.state.log.producers import NO_PRODUCER_ID, Producers
 from emulator.state.log.recovery import Loader
 from emulator.state.log.segment import NO_TIMESTAMP, Segment
@@ -77,6 +78,7 @@ class Log:
         self.closed = False
         self.failed = None  # the KafkaError that closed it
         self.files = files = files or MemoryFiles()
+        self._memory = files.memory or UNBOUNDED
         self.last_flush_ms = time.now()
         self._flusher = (flusher or Flusher()) if files.lasting else None
         self._flushing = None  # (flushed_offset, recovery_point) that will be when what is on its way to disk is there
@@ -188,6 +190,8 @@ class Log:
         header, data = checked.header, checked.records
         if self.closed:
             self.check_open()
+        if self._memory.full:
+            raise KafkaError(errors.KAFKA_STORAGE_ERROR, "log.memory.max.bytes are taken")
         if len(data) > self.config.segment_bytes:
             raise KafkaError(
                 errors.RECORD_LIST_TOO_LARGE,

@@ -28,6 +28,7 @@ class SimulatedDisk:
     """The Files of one partition. `crash(random)` gives what a start finds afterwards."""
 
     lasting = True
+    memory = None
 
     def __init__(self, contents=()):
         self._names = {}

@@ -1,0 +1,41 @@
+"""How much memory the records of all partitions may take together (log.memory.max.bytes)."""
+
+import logging
+
+log_ = logging.getLogger(__name__)
+
+
+class Memory:
+    """Counts what files in memory take, in bytes. `full`: as much as `limit` allows, so that nobody may write more.
+
+    The log says so when it comes to that, and not again before a tenth has become free.
+    """
+
+    __slots__ = ("used", "limit", "full", "_told")
+
+    def __init__(self, limit=float("inf")):
+        self.used = 0
+        self.limit = limit
+        self.full = limit <= 0
+        self._told = False
+
+    def take(self, size):
+        self.used += size
+        if self.used >= self.limit and not self.full:
+            self.full = True
+            if not self._told:
+                self._told = True
+                log_.warning(
+                    "Records take %d bytes of memory, and log.memory.max.bytes is %d: producers get KAFKA_STORAGE_ERROR "
+                    "until retention, compaction or a deletion has freed some.", self.used, self.limit,
+                )  # fmt: skip
+
+    def give(self, size):
+        self.used -= size
+        if self.full and self.used < self.limit:
+            self.full = False
+        if self._told and self.used < self.limit * 0.9:
+            self._told = False
+
+
+UNBOUNDED = Memory()
