@@ -16,6 +16,8 @@ other commands (each has --help):
   status                one server's address, age, topics and connections
   topics                its topics: partitions, ids, start and end offsets
   clock                 its clock; clock advance 7d moves one that is virtual, and does what falls due on the way
+  cleaner run           compact now what is due
+  retention run         delete now what is no longer kept
   stop                  end it
 
 examples:
@@ -45,7 +47,7 @@ class Parser(argparse.ArgumentParser):
 
 def serve_parser():
     parser = Parser(
-        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|clock|stop [options]",
+        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|clock|cleaner|retention|stop [options]",
         description="A Kafka cluster in one small process, for whatever speaks Kafka's protocol (as of Apache Kafka 4.3.1).",
         epilog=EXAMPLES,
     )
@@ -90,6 +92,10 @@ def clock_arguments(parser):
                         help="let sessions of group members end that are connected, too; they survive otherwise")
 
 
+def run_arguments(parser):
+    parser.add_argument("action", choices=("run",), metavar="run", help="do it now")
+
+
 def run_client(command, description, add_arguments=None):
     def run(arguments):
         parser = client_parser(command, description)
@@ -110,6 +116,10 @@ COMMANDS = {
     "clock": run_client(
         "clock", "Shows one server's clock, or moves one that is virtual: all that would have happened by then happens.",
         clock_arguments,
+    ),
+    "cleaner": run_client("cleaner", "Compacts, in one server, all logs that are due.", run_arguments),
+    "retention": run_client(
+        "retention", "Deletes, in one server, the segments that retention.ms and retention.bytes no longer keep.", run_arguments
     ),
     "stop": run_client("stop", "Ends one server."),
 }

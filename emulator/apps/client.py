@@ -1,4 +1,4 @@
-"""`kafka-emulator status`, `topics`, `clock` and `stop`: one question to a running server, printed."""
+"""`kafka-emulator status`, `topics`, `clock`, `stop` and their like: one question to a running server, printed."""
 
 import time
 
@@ -40,12 +40,29 @@ def clock(options):
         parse_duration(by)  # which needs no server to be found wrong
         asked = {"by": by, "expire_sessions": options.expire_sessions}
         answer = ask_politely(choose(options), "POST", "/clock/advance", asked, timeout=None)
-    happened = answer.pop("happened", {})
+    happened = answer.pop("happened", None)
     for name, value in answer.items():
         print(f"{name}={value}")
-    for what, count in happened.items():
-        print(f"{count} {what}")
+    if happened is not None:
+        _print_counts(happened)
     return 0
+
+
+def cleaner(options):
+    _print_counts(ask_politely(choose(options), "POST", "/cleaner/run", {}, timeout=None)["done"])
+    return 0
+
+
+def retention(options):
+    _print_counts(ask_politely(choose(options), "POST", "/retention/run", {}, timeout=None)["done"])
+    return 0
+
+
+def _print_counts(counts):
+    for what, count in counts.items():
+        print(f"{count} {what}")
+    if not counts:
+        print("nothing was due")
 
 
 def stop(options):

@@ -6,6 +6,7 @@ import time
 from gevent import get_hub, sleep
 from gevent.lock import BoundedSemaphore
 
+from emulator.runtime.turns import Turns
 from emulator.state.clock import Clock, VirtualClock
 
 log = logging.getLogger(__name__)
@@ -13,7 +14,6 @@ log = logging.getLogger(__name__)
 _LONGEST_TIMER_S = 60.0  # wall time may be set while we sleep; look again at least this often
 _PAUSE_MS = 1  # between slices of longer work
 _GLANCE_S = 0.001  # long enough for the event loop to look at every socket
-_SLICE_S = 0.003  # of an advance, before clients are served again
 LATEST_MS = 253_402_300_799_999  # the last of the year 9999, where dates end in most languages
 
 
@@ -78,13 +78,11 @@ class ManualClock(VirtualClock):
                 raise ValueError("time ends with the year 9999")
             self._advancing, self.tally = True, {}
             try:
-                slice_ends = time.monotonic() + _SLICE_S
+                turns = Turns()
                 for _ in self.steps(ms, expire_sessions):
                     if self._closed:
                         break
-                    if time.monotonic() > slice_ends:
-                        sleep(0)
-                        slice_ends = time.monotonic() + _SLICE_S
+                    turns.over()
                 return self.tally
             finally:
                 self._advancing = False

@@ -11,7 +11,7 @@ DAY = 86_400_000
 
 def lines(finished):
     assert finished.returncode == 0, finished.stderr
-    return dict(line.split("=", 1) for line in finished.stdout.splitlines())
+    return dict(line.split("=", 1) for line in finished.stdout.splitlines() if "=" in line)
 
 
 def test_a_virtual_clock_stands_and_is_advanced(serve, run, home):
@@ -78,6 +78,13 @@ def test_over_http(serve, home):
         status, answer = post(body)
         assert (status, words in answer) == (400, True), (body[:40], answer)
     assert get(path, "/clock")[1]["now_ms"] == before + DAY
+
+
+@pytest.mark.parametrize("command", ["cleaner", "retention"])
+def test_upkeep_at_once(serve, run, command):
+    serve("--clock", "virtual")
+    assert run(command, "run").stdout == "nothing was due\n"
+    assert "arguments are required: run" in run(command).stderr
 
 
 @pytest.mark.parametrize("text, ms", [

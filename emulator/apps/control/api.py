@@ -3,7 +3,7 @@
 GET /status   version, pid, bootstrap, bound, uptime_ms, topics, connections; without a data directory also
               memory_bytes (of records) and memory_max_bytes
 GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset (the high watermark)
-GET /clock    see control/clock.py, as for POST /clock/advance
+GET /clock    see control/clock.py, as for POST /clock/advance; upkeep.py for POST /cleaner/run, /retention/run
 POST /stop    ends the server once the answer is out
 What a POST needs comes as a JSON object. An error is {"error": why} under its HTTP status.
 """
@@ -15,7 +15,7 @@ import time
 
 from emulator import __version__
 from emulator.apps.addresses import format_address
-from emulator.apps.control import clock
+from emulator.apps.control import clock, upkeep
 from emulator.apps.control.asked import body, read
 from emulator.apps.errors import UsageError
 from emulator.state.cluster.ids import uuid_text
@@ -36,6 +36,8 @@ class ControlApi:
             "/topics": {"GET": self.topics},
             "/stop": {"POST": self.stop},
             "/clock": {"GET": lambda: clock.show(server)},
+            "/cleaner/run": {"POST": lambda asked: upkeep.run_cleaner(server, asked)},
+            "/retention/run": {"POST": lambda asked: upkeep.run_retention(server, asked)},
             "/clock/advance": {"POST": lambda asked: clock.advance(server, asked)},
         }
 
