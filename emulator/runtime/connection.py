@@ -11,9 +11,10 @@ import mmap
 import socket
 from time import perf_counter_ns
 
-from gevent import get_hub, getcurrent, sleep
+from gevent import get_hub, getcurrent
 
 from emulator.pipeline.dispatch import Refused
+from emulator.runtime.turns import give_turn
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,8 @@ _READ_SIZE = 64 * 1024
 _JOIN_BELOW = 64 * 1024  # smaller answers are joined into one send; larger ones leave as pieces
 _FLUSH_ABOVE = 1024 * 1024  # answers of one read are gathered up to this size
 _FIRST_ALLOCATION = 1024 * 1024  # for a large frame, before more of it has really arrived
-_READS_BEFORE_YIELD = 32  # a client that always has more to say must let others speak
+_TURN_MS = 5  # a client that always has more to say must let others speak
+_READS_BEFORE_TURN = 32  # of a large frame
 _FRESH = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
 _MOST_PIECES = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
 
@@ -159,7 +161,7 @@ class Call:
     def breathe(self):
         """Let other clients be served in the middle of a large request."""
         since = perf_counter_ns()
-        sleep(0)
+        give_turn()
         self.waited += perf_counter_ns() - since
 
     def close(self, reason):
@@ -235,29 +237,30 @@ class Connection:
 
     def _receive(self, expecting):
         """The next bytes of the client; `expecting`: more of a frame is probably there already."""
-        hub, reads = get_hub(), self._reads
+        hub = get_hub()
         if not expecting:
             # The client most likely waits for our answer and has sent nothing yet: asking the
             # event loop first saves a failing system call, and lets other connections run.
             hub.wait(self._readable)
-            reads = 0
+            self._turn_began = None
+        elif self._turn_began is None:
+            self._turn_began = self.server.patience.now()
+        elif self.server.patience.now() - self._turn_began > _TURN_MS:
+            give_turn()
+            self._turn_began = None
         while True:
-            if reads >= _READS_BEFORE_YIELD:
-                sleep(0)
-                reads = 0
             try:
                 data = self.socket.recv(_READ_SIZE)
             except BlockingIOError:
                 hub.wait(self._readable)
-                reads = 0
+                self._turn_began = None
                 continue
             if not data:
                 raise Disconnected
-            self._reads = reads + 1
             self.last_active = self.server.patience.now()
             return data
 
-    _reads = 0
+    _turn_began = None  # since when (ms) requests of this client have been answered without a pause
 
     def _receive_large(self, beginning, size):
         """A whole frame in a buffer of its own, which the log may keep without another copy.
@@ -272,8 +275,8 @@ class Connection:
         while filled < size:
             if filled == len(frame):
                 frame = _longer(frame, min(size, 2 * filled))
-            if reads >= _READS_BEFORE_YIELD:
-                sleep(0)
+            if reads >= _READS_BEFORE_TURN:
+                give_turn()
                 reads = 0
             try:
                 with memoryview(frame) as view:
