@@ -3,17 +3,16 @@
 import logging
 import time
 
-from gevent import get_hub, sleep
+from gevent import get_hub
 from gevent.lock import BoundedSemaphore
 
-from emulator.runtime.turns import Turns
+from emulator.runtime.turns import Turns, give_turn
 from emulator.state.clock import Clock, VirtualClock
 
 log = logging.getLogger(__name__)
 
 _LONGEST_TIMER_S = 60.0  # wall time may be set while we sleep; look again at least this often
 _PAUSE_MS = 1  # between slices of longer work
-_GLANCE_S = 0.001  # long enough for the event loop to look at every socket
 LATEST_MS = 253_402_300_799_999  # the last of the year 9999, where dates end in most languages
 
 
@@ -73,7 +72,7 @@ class ManualClock(VirtualClock):
         if ms < 0:
             raise ValueError("time does not go back")
         with self._turn:
-            sleep(_GLANCE_S)  # who has just hung up is not connected any more
+            give_turn()  # who has just hung up is not connected any more
             if self._now + ms > LATEST_MS:
                 raise ValueError("time ends with the year 9999")
             self._advancing, self.tally = True, {}
