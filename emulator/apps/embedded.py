@@ -194,7 +194,7 @@ class Cleaner:
         self._emulator = emulator
 
     def run(self) -> dict[str, int]:
-        """Compact all that is due, now; gives what was done: {"logs compacted": 1, "bytes compacted away": 4711}."""
+        """Compact all that is due, now; gives what was done: {"rounds of compaction": 1}."""
         return self._emulator.call(run_cleaner, self._emulator.server)["done"]
 
 

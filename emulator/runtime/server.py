@@ -59,7 +59,7 @@ class Server:
             if settings.log_directories:
                 from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed
 
-                self.logs = LogManager(settings, self.time, choices, self._progress)
+                self.logs = LogManager(settings, self.time, self.patience, choices, self._progress)
             else:
                 self.memory = Memory(memory_bytes() // 2 if self._memory_max is None else self._memory_max)
             logs = self.logs or MemoryLogs(self.time, choices, self.memory)

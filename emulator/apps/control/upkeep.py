@@ -1,10 +1,8 @@
 """What a server does by itself from time to time, at once.
 
-POST /cleaner/run     compacts all that is due; answers done: {"logs compacted": n, "bytes compacted away": n}
+POST /cleaner/run     compacts all that is due; answers done: {"rounds of compaction": n}
 POST /retention/run   deletes all that is no longer kept; answers done: {"segments deleted": n}
 """
-
-from collections import Counter
 
 from emulator.apps.control.asked import read
 from emulator.runtime.turns import Turns
@@ -12,11 +10,11 @@ from emulator.runtime.turns import Turns
 
 def run_cleaner(server, asked=None):
     read(asked or {})
-    done, turns = Counter(), Turns()
-    while (more := server.services["cleaner"].step()) is not None:
-        done.update(more)
+    rounds, turns = 0, Turns()
+    for ended in server.services["cleaner"].steps():
+        rounds += ended
         turns.over()
-    return {"done": dict(done)}
+    return {"done": {"rounds of compaction": rounds} if rounds else {}}
 
 
 def run_retention(server, asked=None):

@@ -46,9 +46,10 @@ class LogManager:
     `progress(done, total, bytes_done, bytes_total)` is called as logs are recovered.
     """
 
-    def __init__(self, settings, time, random, progress=None):
+    def __init__(self, settings, time, patience, random, progress=None):
         self._settings = settings
         self._time = time
+        self._patience = patience  # by which checkpoints are written: a crash comes when it comes
         self._random = random
         self._progress = progress
         self._journal = self._configs = None
@@ -352,9 +353,9 @@ class LogManager:
         def due():
             spawn(action)
             self._timers[:] = [timer for timer in self._timers if timer.pending]
-            self._timers.append(self._time.after(interval, due))
+            self._timers.append(self._patience.after(interval, due))
 
-        self._timers.append(self._time.after(interval, due))
+        self._timers.append(self._patience.after(interval, due))
 
     def checkpoint(self, wanted=(RECOVERY_POINT, LOG_START_OFFSET, CLEANER_OFFSET)):
         """Write down how far each log is flushed, where it begins, how far it is compacted; others go on meanwhile."""
