@@ -87,16 +87,22 @@ def _levels(name, call, configs, keys):
 
 
 def _described(entry, request):
+    documentation = None
+    if request.include_documentation:
+        from emulator.state.configs.documentation import documentation_of  # texts that seldom anybody reads
+
+        documentation = documentation_of(entry.key)
     return _Config(
         name=entry.key.name,
         value=entry.value,
         read_only=entry.read_only,
+        is_sensitive=entry.key.sensitive,
         config_source=entry.source,
         synonyms=[_Config.Synonyms(name=name, value=value, source=source) for name, value, source in entry.synonyms]
         if request.include_synonyms
         else [],
         config_type=TYPE_IDS[entry.key.type],
-        documentation=entry.key.documentation if request.include_documentation else None,
+        documentation=documentation,
     )
 
 

@@ -58,6 +58,21 @@ def hash_order(elements, hash_of, copied=False, least=16):
     return sorted(elements, key=bucket)
 
 
+def scala_order(elements, hash_of):
+    """[element] in the order of a scala.collection.mutable.HashMap: it grows sooner, and keeps a bucket sorted by hash."""
+    elements = list(elements)
+    size = 16
+    while len(elements) >= size * 0.75:
+        size *= 2
+
+    def place(element):
+        value = hash_of(element) & 0xFFFFFFFF
+        value ^= value >> 16
+        return value & size - 1, value - (1 << 32) if value >> 31 else value
+
+    return sorted(elements, key=place)
+
+
 def timeline_order(elements, hash_of, most=0):
     """[element] in the order of a TimelineHashMap that had at the `most` so many; it never shrinks."""
     elements = list(elements)

@@ -5,9 +5,10 @@ topic's by the controller (ConfigurationControlManager, ControllerConfigurationV
 the same mistake has another error code for each.
 """
 
-from emulator.state.configs.broker import BROKER
+from emulator.state.configs.broker import key_of
 from emulator.state.configs.client_metrics import CLIENT_METRICS, parse_client_metrics
 from emulator.state.configs.definition import LIST, ConfigError
+from emulator.state.configs.dynamic import check_dynamic, check_threads
 from emulator.state.configs.group import GROUP
 from emulator.state.configs.topic import TOPIC
 from wire.errors import INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_SERVER_ERROR, KafkaError
@@ -40,7 +41,7 @@ def alter_topic(configs, name, operations, validate_only=False):
     for key, operation, _ in operations:
         if operation in (APPEND, SUBTRACT) and not _is_list(key, TOPIC):
             raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
-    overrides = _applied(current, operations, TOPIC)
+    overrides = _applied(current, operations, TOPIC.get)
     _check_lengths(overrides)
     configs.preview(overrides)
     if not validate_only and overrides != current:
@@ -55,7 +56,7 @@ def alter_group(configs, name, operations, validate_only=False):
     for key, operation, _ in operations:
         if operation in (APPEND, SUBTRACT):
             raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
-    overrides = _applied(current, operations, GROUP)
+    overrides = _applied(current, operations, GROUP.get)
     _check_lengths(overrides)
     configs.preview_group(overrides)
     if not validate_only:
@@ -83,14 +84,15 @@ def alter_broker(configs, per_broker, operations, validate_only=False):
         if operation not in _OPERATIONS:
             raise KafkaError(INVALID_REQUEST, f"Unknown operations type {operation}")
         if operation in (APPEND, SUBTRACT):
-            if key not in BROKER:
+            known = key_of(key)
+            if known is None:
                 raise KafkaError(INVALID_CONFIG, f"Unknown config name: {key}")
-            if not _is_list(key, BROKER):
+            if known.type != LIST:
                 raise KafkaError(INVALID_CONFIG, f"Config value {_OPERATIONS[operation].lower()} is not allowed for config key: {key}")
-    overrides = _applied(current, operations, BROKER)
+    overrides = _applied(current, operations, key_of)
     try:
-        _check_dynamic(overrides)
-        configs.check_dynamic(per_broker, overrides)
+        check_dynamic(overrides, per_broker)
+        check_threads(overrides, configs.check_dynamic(per_broker, overrides), configs.settings)
     except ConfigError as error:
         raise KafkaError(INVALID_REQUEST, str(error)) from None
     if configs.pinned and _PINNED in {name for name, _, _ in operations}:
@@ -110,7 +112,7 @@ def _is_list(name, keys):
     return name in keys and keys[name].type == LIST
 
 
-def _applied(current, operations, keys):
+def _applied(current, operations, key_of):
     after = dict(current)
     for name, operation, text in operations:
         if operation == SET:
@@ -118,7 +120,7 @@ def _applied(current, operations, keys):
         elif operation == DELETE:
             after.pop(name, None)
         else:
-            after[name] = ",".join(_merged(after.get(name, keys[name].default), operation, text))
+            after[name] = ",".join(_merged(after.get(name, key_of(name).default), operation, text))
     return after
 
 
@@ -130,15 +132,6 @@ def _merged(current, operation, text):
         elif operation == SUBTRACT and word in words:
             words.remove(word)
     return words
-
-
-def _check_dynamic(overrides):
-    unknown = [name for name in overrides if name not in BROKER]
-    if unknown:
-        raise ConfigError("Unknown broker configs, which would have no effect here: " + ", ".join(unknown))
-    fixed = [name for name in overrides if not BROKER[name].dynamic]
-    if fixed:
-        raise ConfigError(f"Cannot update these configs dynamically: [{', '.join(fixed)}]")
 
 
 def _check_pinned(per_broker, overrides):

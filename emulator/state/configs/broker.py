@@ -1,7 +1,7 @@
 """The broker configs that this emulator makes real, and the settings a server starts from.
 
 Names, types, defaults and checks are Kafka's (AbstractKafkaConfig, LogConfig, GroupCoordinatorConfig
-of 4.3.1). A name that is not in this table has no effect here, so it is refused rather than ignored.
+of 4.3.1). Those of Kafka's that have no effect here are in inert.py.
 """
 
 import re
@@ -9,9 +9,10 @@ from collections import namedtuple
 
 from emulator.state.configs.bounds import check_group_bounds
 from emulator.state.configs.definition import (
-    BOOLEAN, DOUBLE, INT, LIST, LONG, MAX_INT, MAX_LONG, SHORT, STRING, ConfigError, Key,
+    BOOLEAN, CLASS, DOUBLE, INT, LIST, LONG, MAX_INT, MAX_LONG, PASSWORD, SHORT, STRING, ConfigError, Key,
     at_least, between, gzip_level, list_of, one_of, one_of_any_case, text_of,
 )
+from emulator.state.configs.together import check_together
 from emulator.state.configs.topic import _CODECS
 
 # What metric.reporters may name: Kafka's own, which has nobody to report to here, and what keeps the metrics that
@@ -21,11 +22,11 @@ _JMX_REPORTER, TELEMETRY_REPORTER = "org.apache.kafka.common.metrics.JmxReporter
 _KEYS = (
     Key("node.id", INT, None, at_least(0)),
     Key("broker.rack", STRING, None),
-    Key("listeners", LIST, "PLAINTEXT://:9092", list_of(empty=False)),
+    Key("listeners", LIST, "PLAINTEXT://:9092", list_of(empty=False), dynamic=True, per_broker=True),
     Key("advertised.listeners", LIST, None),
     Key("authorizer.class.name", STRING, ""),
     Key("super.users", STRING, None),
-    Key("listener.security.protocol.map", STRING, "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"),
+    Key("listener.security.protocol.map", STRING, "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", dynamic=True, per_broker=True),
     Key("socket.request.max.bytes", INT, "104857600", at_least(1)),
     Key("connections.max.idle.ms", LONG, "600000"),
     Key("num.partitions", INT, "1", at_least(1)),
@@ -158,6 +159,11 @@ _KEYS = (
     Key("transaction.state.log.replication.factor", SHORT, "3", at_least(1)),
     Key("transaction.state.log.min.isr", INT, "2", at_least(1)),
     Key("transaction.state.log.segment.bytes", INT, "104857600", at_least(1)),
+    Key("unclean.leader.election.enable", BOOLEAN, "false", dynamic=True),
+    Key("log.preallocate", BOOLEAN, "false", dynamic=True),
+    Key("log.local.retention.ms", LONG, "-2", at_least(-2), dynamic=True),
+    Key("log.local.retention.bytes", LONG, "-2", at_least(-2), dynamic=True),
+    Key("group.coordinator.rebalance.protocols", LIST, "classic,consumer,streams", list_of("consumer", "classic", "share", "streams", empty=False)),
 )
 
 BROKER = {key.name: key for key in _KEYS}
@@ -168,6 +174,7 @@ SAME = {name: group for group in (
     ("log.roll.jitter.ms", "log.roll.jitter.hours"),
     ("log.retention.ms", "log.retention.minutes", "log.retention.hours"),
 ) for name in group}
+SAME["log.flush.interval.ms"] = ("log.flush.interval.ms", "log.flush.scheduler.interval.ms")  # not the other way round
 
 # Kafka's quick-start values: what one node needs so that its internal topics can exist.
 QUICK_START = {
@@ -184,46 +191,30 @@ QUICK_START = {
 # Read by the authorizer alone: Kafka's table of configs does not have them.
 OF_PLUGINS = ("super.users",)
 
-# DescribeConfigs answers in the order of a hash map; this is what Kafka 4.3.1's gives.
-DESCRIBED = (
-    "log.cleaner.min.compaction.lag.ms", "offsets.topic.num.partitions", "log.flush.interval.messages", "log.flush.interval.ms", "min.insync.replicas",
-    "group.consumer.max.session.timeout.ms", "num.recovery.threads.per.data.dir", "share.coordinator.state.topic.replication.factor",
-    "group.streams.num.standby.replicas", "group.share.record.lock.duration.ms", "message.max.bytes",
-    "share.coordinator.state.topic.segment.bytes", "group.share.session.timeout.ms", "share.coordinator.state.topic.min.isr",
-    "log.flush.offset.checkpoint.interval.ms", "quota.window.num", "group.share.min.assignment.interval.ms", "group.consumer.min.session.timeout.ms", "authorizer.class.name", "log.roll.jitter.hours",
-    "telemetry.max.bytes", "log.cleaner.delete.retention.ms", "log.cleaner.threads", "socket.request.max.bytes", "group.consumer.max.size", "group.consumer.assignors",
-    "log.message.timestamp.type", "connections.max.idle.ms", "transaction.state.log.num.partitions",
-    "listener.security.protocol.map", "log.retention.hours", "producer.id.expiration.ms", "log.roll.ms",
-    "group.consumer.assignment.interval.ms", "group.share.heartbeat.interval.ms", "group.streams.max.heartbeat.interval.ms",
-    "node.id", "share.coordinator.snapshot.update.records.per.snapshot", "transaction.partition.verification.enable",
-    "group.share.min.heartbeat.interval.ms", "group.streams.max.assignment.interval.ms", "add.partitions.to.txn.retry.backoff.ms", "log.dir", "log.segment.bytes",
-    "group.max.session.timeout.ms", "group.consumer.heartbeat.interval.ms", "log.message.timestamp.after.max.ms",
-    "log.retention.minutes", "log.segment.delete.delay.ms", "log.dirs", "log.message.timestamp.before.max.ms", "group.share.min.partition.max.record.locks",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms", "group.consumer.min.assignment.interval.ms", "log.cleaner.io.max.bytes.per.second",
-    "log.cleaner.min.cleanable.ratio", "group.share.min.record.lock.duration.ms", "group.share.min.session.timeout.ms",
-    "compression.gzip.level", "group.streams.initial.rebalance.delay.ms", "group.streams.max.session.timeout.ms",
-    "broker.rack", "offsets.retention.check.interval.ms", "group.share.min.delivery.count.limit", "group.share.assignors",
-    "log.retention.check.interval.ms", "group.consumer.session.timeout.ms", "group.share.max.assignment.interval.ms",
-    "controller.quota.window.num", "group.streams.session.timeout.ms", "metric.reporters", "auto.create.topics.enable", "group.share.partition.max.record.locks",
-    "group.consumer.min.heartbeat.interval.ms", "group.share.max.delivery.count.limit",
-    "group.streams.min.session.timeout.ms", "default.replication.factor", "group.share.assignment.interval.ms",
-    "transactional.id.expiration.ms", "transaction.state.log.replication.factor", "group.streams.max.size",
-    "group.share.max.heartbeat.interval.ms", "delete.topic.enable", "quota.window.size.seconds", "group.share.max.record.lock.duration.ms",
-    "log.cleaner.max.compaction.lag.ms", "log.retention.ms", "log.cleaner.enable", "offsets.topic.replication.factor",
-    "transaction.state.log.min.isr", "group.streams.assignment.interval.ms", "log.retention.bytes",
-    "controller.quota.window.size.seconds", "share.coordinator.state.topic.num.partitions", "offsets.retention.minutes", "group.share.delivery.count.limit",
-    "compression.zstd.level", "num.partitions", "listeners", "log.flush.scheduler.interval.ms", "group.consumer.max.assignment.interval.ms",
-    "log.index.size.max.bytes", "group.share.max.share.sessions", "log.cleaner.dedupe.buffer.size", "log.cleaner.io.buffer.size", "group.streams.max.standby.replicas",
-    "compression.lz4.level", "log.roll.hours", "log.cleanup.policy", "log.flush.start.offset.checkpoint.interval.ms", "log.roll.jitter.ms",
-    "transaction.state.log.segment.bytes", "offsets.topic.segment.bytes", "group.initial.rebalance.delay.ms",
-    "log.index.interval.bytes", "log.cleaner.backoff.ms", "offset.metadata.max.bytes", "fetch.max.bytes", "compression.type",
-    "group.streams.min.assignment.interval.ms", "group.consumer.max.heartbeat.interval.ms", "add.partitions.to.txn.retry.backoff.max.ms", "group.share.max.size",
-    "max.incremental.fetch.session.cache.slots", "group.share.max.partition.max.record.locks",
-    "transaction.remove.expired.transaction.cleanup.interval.ms", "group.consumer.migration.policy",
-    "group.share.max.session.timeout.ms", "group.min.session.timeout.ms", "log.cleaner.io.buffer.load.factor", "transaction.max.timeout.ms",
-    "group.streams.heartbeat.interval.ms", "group.max.size", "max.request.partition.size.limit",
-    "group.streams.min.heartbeat.interval.ms", "advertised.listeners",
-)
+_OF_LISTENER = re.compile(r"listener\.name\.[^.]*\.(.*)", re.DOTALL)
+
+
+def key_of(name):
+    """The Key of a broker config, one without effect too; None if there is none.
+
+    One with a listener's name before it has the type of what follows, and is never listed as changeable (DynamicBrokerConfig).
+    """
+    key = BROKER.get(name)
+    if key is None:
+        from emulator.state.configs.inert import DYNAMIC_ONLY, INERT
+
+        key = INERT.get(name) or DYNAMIC_ONLY.get(name)
+        if key is None and (match := _OF_LISTENER.fullmatch(name)) and (base := key_of(match[1])):
+            key = Key(name, base.type, None, base.check and (lambda _, value: base.check(base.name, value)), per_broker=True)
+    return key
+
+
+def all_names():
+    """Every broker config that Kafka lists, in the order in which it defines them."""
+    from emulator.state.configs.documentation import BROKER as documented
+
+    return list(documented)
+
 
 Endpoint = namedtuple("Endpoint", "name host port security_protocol")
 
@@ -245,6 +236,10 @@ class Settings:
         self.originals = originals = dict(originals)
         for key in _KEYS:
             setattr(self, key.field, key.parse(originals.get(key.name, key.default)))
+        for name in originals.keys() - BROKER.keys():
+            key = key_of(name)
+            if key is not None:
+                key.parse(originals[name])
         _check_together(self)
         self.log_directories = self.log_dirs or self.log_dir or ()
         self.endpoints = _endpoints(self, "listeners", self.listeners)
@@ -252,7 +247,11 @@ class Settings:
 
     def value(self, name):
         """The parsed value of the config called `name`."""
-        return getattr(self, BROKER[name].field)
+        key = BROKER.get(name)
+        if key is not None:
+            return getattr(self, key.field)
+        key = key_of(name)
+        return key.parse(self.originals.get(name, key.default))
 
 
 def parse_broker_settings(mapping, base=QUICK_START):
@@ -263,20 +262,22 @@ def parse_broker_settings(mapping, base=QUICK_START):
     """
     originals = dict(base)
     for name, value in mapping.items():
-        if name not in BROKER:
+        key = key_of(name) if isinstance(name, str) else None
+        if key is None or name not in BROKER and name not in all_names():
             raise ConfigError(_unknown(name))
-        originals[name] = _yaml_text(BROKER[name], value)
+        originals[name] = _yaml_text(key, value)
     return Settings({name: text for name, text in originals.items() if text is not None})
 
 
 def _unknown(name):
     from difflib import get_close_matches  # only when something is wrong: start-up is timed
 
-    close = get_close_matches(str(name), BROKER, 1, 0.7)
+    close = get_close_matches(str(name), {**BROKER, **dict.fromkeys(all_names())}, 1, 0.7)
     return f"Unknown configuration {name}" + (f", did you mean {close[0]}?" if close else "")
 
 
-_EXPECTED = {BOOLEAN: "true or false", STRING: "a text", INT: "an integer", SHORT: "an integer", LONG: "an integer", DOUBLE: "a number", LIST: "a list or a comma-separated text"}
+_EXPECTED = {BOOLEAN: "true or false", STRING: "a text", INT: "an integer", SHORT: "an integer", LONG: "an integer", DOUBLE: "a number",
+             LIST: "a list or a comma-separated text", CLASS: "a text", PASSWORD: "a text"}
 
 
 def _yaml_text(key, value):
@@ -288,27 +289,17 @@ def _yaml_text(key, value):
     if isinstance(value, bool):
         fits = key.type == BOOLEAN
     else:
-        fits = isinstance(value, int) and key.type in (INT, SHORT, LONG, DOUBLE, STRING) or isinstance(value, float) and key.type == DOUBLE
+        fits = isinstance(value, int) and key.type in (INT, SHORT, LONG, STRING, PASSWORD) or isinstance(value, (int, float)) and key.type == DOUBLE
     if not fits:
         raise ConfigError(f"Invalid value {value!r} for configuration {key.name}: Expected {_EXPECTED[key.type]}")
     return text_of(value)
 
 
 def _check_together(settings):
-    """The rules of AbstractKafkaConfig.validateValues that concern configs of the table."""
-    check_group_bounds(settings.value)
+    """What does not go together, or not with this broker."""
     _check_authorizer(settings)
-    if settings.log_roll_ms is not None and settings.log_roll_ms < 1:
-        raise ConfigError("requirement failed: log.roll.ms must be greater than or equal to 1")
-    if settings.log_roll_jitter_ms is not None and settings.log_roll_jitter_ms < 0:
-        raise ConfigError("requirement failed: log.roll.jitter.ms must be greater than or equal to 0")
-    if settings.log_cleaner_dedupe_buffer_size <= 1024 * 1024 * settings.log_cleaner_threads:
-        raise ConfigError("requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.")
-    for name in SAME["log.retention.ms"]:
-        if settings.value(name) == 0:
-            raise ConfigError("requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
-        if settings.value(name) is not None:
-            break
+    check_group_bounds(settings.value)
+    check_together(settings)
 
 
 _AUTHORIZER, _EVERYBODY = "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "User:ANONYMOUS"

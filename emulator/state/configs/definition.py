@@ -7,7 +7,8 @@ import re
 
 # DescribeConfigs carries the type as an int8 (ConfigEntry.ConfigType).
 BOOLEAN, STRING, INT, SHORT, LONG, DOUBLE, LIST = "BOOLEAN", "STRING", "INT", "SHORT", "LONG", "DOUBLE", "LIST"
-TYPE_IDS = {BOOLEAN: 1, STRING: 2, INT: 3, SHORT: 4, LONG: 5, DOUBLE: 6, LIST: 7}
+CLASS, PASSWORD, UNKNOWN = "CLASS", "PASSWORD", "UNKNOWN"
+TYPE_IDS = {UNKNOWN: 0, BOOLEAN: 1, STRING: 2, INT: 3, SHORT: 4, LONG: 5, DOUBLE: 6, LIST: 7, CLASS: 8, PASSWORD: 9}
 
 MAX_LONG = 2**63 - 1
 MAX_INT = 2**31 - 1
@@ -45,6 +46,11 @@ class Key:
         self.internal = internal
         self.field = name.replace(".", "_")
 
+    @property
+    def sensitive(self):
+        """Whether its value is shown to nobody; Kafka hides what it does not know, too."""
+        return self.type in (PASSWORD, UNKNOWN)
+
     def parse(self, text):
         """The value of `text`: int, float, bool, str or tuple of str; None stays None (checked too).
 
@@ -61,6 +67,12 @@ class Key:
         trimmed = text.strip(_JAVA_BLANKS)
         kind = self.type
         if kind == STRING:
+            return trimmed
+        if kind in (PASSWORD, UNKNOWN):
+            return text
+        if kind == CLASS:
+            if trimmed != self.default:  # no plug-in of Java can be loaded here
+                raise invalid(self.name, trimmed, f"Class {trimmed} could not be found.")
             return trimmed
         if kind == LIST:
             return tuple(_COMMA.split(trimmed)) if trimmed else ()
@@ -142,6 +154,11 @@ def between(lowest, highest):
     return check
 
 
+def non_empty(name, value):
+    if value == "":
+        raise invalid(name, value, "String must be non-empty")
+
+
 def one_of(*allowed):
     def check(name, value):
         if value not in allowed:
@@ -158,12 +175,14 @@ def one_of_any_case(*allowed):
     return check
 
 
-def list_of(*allowed, empty=True):
+def list_of(*allowed, empty=True, null=False):
     """ConfigDef.ValidList: no empty words, only `allowed` ones (any when none is named), each once."""
     known = one_of(*allowed)
 
     def check(name, value):
         if value is None:
+            if null:
+                return
             raise ConfigError(f"Configuration '{name}' values must not be null.")
         if not value and not empty:
             raise ConfigError(f"Configuration '{name}' must not be empty. Valid values include: " + (f"[{', '.join(allowed)}]" if allowed else "any non-empty value"))

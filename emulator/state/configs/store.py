@@ -6,13 +6,14 @@ config file, Kafka's default (KIP-226). Values are kept as the text that was set
 
 from collections import namedtuple
 
-from emulator.state.configs import broker, topic
-from emulator.state.configs.broker import BROKER, SAME, Settings
+from emulator.state.configs import topic
+from emulator.state.configs.broker import BROKER, OF_PLUGINS, SAME, Settings, all_names, key_of
 from emulator.state.configs.client_metrics import ClientMetricsConfigs
-from emulator.state.configs.definition import ConfigError, text_of
+from emulator.state.configs.definition import UNKNOWN, ConfigError, Key, text_of
 from emulator.state.configs.group import GROUP, parse_group
 from emulator.state.configs.topic import TOPIC, TopicConfig, parse_topic
 from emulator.state.features import ELIGIBLE_LEADER_REPLICAS, Features
+from emulator.state.java import hash_order, scala_order, string_hash
 from emulator.state.metadata import Metadata
 from wire.errors import INVALID_CONFIG, KafkaError
 
@@ -49,6 +50,7 @@ class Configs:
         self.client_metrics = ClientMetricsConfigs(self.metadata)
         self._brokers = self.metadata.table("broker_configs")  # node id as text, or _ALL -> {config: text}
         self.on_change = []
+        self._of_node = None
         self._resolved = {}
         self._resolved_groups = {}
         self.features = features or Features(self.metadata, settings.node_id)
@@ -214,12 +216,12 @@ class Configs:
         return Entry(key, value, synonyms[0].source, synonyms, False)
 
     def _topic_entry(self, key, value, own):
-        synonyms = self._synonyms(key.synonyms[0][0], key) if key.synonyms else []
+        synonyms = self._synonyms(key.synonyms[0][0]) if key.synonyms else []
         if own:
             synonyms.insert(0, Synonym(key.name, value, DYNAMIC_TOPIC_CONFIG))
         return Entry(key, value, synonyms[0].source if synonyms else DEFAULT_CONFIG, synonyms, False)
 
-    def _synonyms(self, name, topic_key=None):
+    def _synonyms(self, name):
         """What sets the broker config `name`, strongest first (ConfigHelper.configSynonyms).
 
         Kafka also lists the configs of the same meaning (log.retention.hours), but then drops what
@@ -230,34 +232,62 @@ class Configs:
         for texts, source in (
             (self.dynamic_broker, DYNAMIC_BROKER_CONFIG),
             (self.dynamic_default, DYNAMIC_DEFAULT_BROKER_CONFIG),
-            (self.static, STATIC_BROKER_CONFIG),
+            (self.static if name in self.static else self._node(), STATIC_BROKER_CONFIG),
         ):
             found += [Synonym(one, texts[one], source) for one in names if one in texts]
         for one in names:
-            default = _default_of(one, topic_key)
+            default = _default_of(one)
             if default is not None:
                 found.append(Synonym(one, default, DEFAULT_CONFIG))
         while found and found[0].name != name:
             del found[0]
         return found
 
+    def _node(self):
+        """{config: text} of what this node is, which needs no word in a config file, but has one in Kafka's."""
+        if self._of_node is None:
+            endpoint = self.settings.endpoints[0]
+            self._of_node = {
+                **self.static,
+                "broker.id": self.node,
+                "process.roles": "broker,controller",
+                "controller.listener.names": "CONTROLLER",
+                "controller.quorum.voters": f"{self.node}@{endpoint.host or 'localhost'}:{endpoint.port}",
+            }
+        return self._of_node
+
     def describe_broker(self):
-        """Entries of every broker config in the table, with this broker's effective values."""
-        entries = []
-        internal = [name for name in self.static if BROKER[name].internal]
-        for name in (*internal, *broker.DESCRIBED):
-            key = BROKER[name]
-            synonyms = self._synonyms(name)
-            source = synonyms[0].source if synonyms else DEFAULT_CONFIG
-            entries.append(Entry(key, text_of(self.settings.value(name)), source, synonyms, not key.dynamic))
-        return entries
+        """Entries of all broker configs, with this broker's effective values, in the order of Kafka's hash map.
+
+        What was set and is no config of Kafka's comes first, without a word of what it is.
+        """
+        known = hash_order(all_names(), string_hash)
+        there = set(known)
+        set_to = hash_order({**self._node(), **self.dynamic_default, **self.dynamic_broker}, string_hash)
+        return [self._broker_entry(name) for name in (*(name for name in set_to if name not in there), *known)]
+
+    def _broker_entry(self, name):
+        key = key_of(name)
+        if key is None or name in OF_PLUGINS:
+            key = Key(name, UNKNOWN, None)
+        synonyms = self._synonyms(name)
+        source = synonyms[0].source if synonyms else DEFAULT_CONFIG
+        if key.sensitive or key.type == UNKNOWN:
+            value = None
+        elif name in BROKER:
+            value = text_of(self.settings.value(name))
+        else:
+            value = text_of(key.parse(synonyms[0].value if synonyms else key.default))
+        return Entry(key, value, source, [one._replace(value=None) for one in synonyms] if key.sensitive else synonyms, not key.dynamic)
 
     def describe_default_broker(self):
         """Entries of the cluster-wide dynamic broker configs that are set."""
-        return [
-            Entry(BROKER[name], text, DYNAMIC_DEFAULT_BROKER_CONFIG, [Synonym(name, text, DYNAMIC_DEFAULT_BROKER_CONFIG)], False)
-            for name, text in self.dynamic_default.items()
-        ]
+        entries = []
+        for name in scala_order(self.dynamic_default, string_hash):
+            key = key_of(name) or Key(name, UNKNOWN, None)
+            text = None if key.sensitive else self.dynamic_default[name]
+            entries.append(Entry(key, text, DYNAMIC_DEFAULT_BROKER_CONFIG, [Synonym(name, text, DYNAMIC_DEFAULT_BROKER_CONFIG)], not key.dynamic))
+        return entries
 
     def describe_new_topic(self, overrides):
         """(name, text, source) by name, as CreateTopics v5+ answers (KafkaConfigSchema)."""
@@ -289,9 +319,6 @@ def _put(table, name, overrides):
         table.remove(name)
 
 
-def _default_of(name, topic_key):
-    if name in BROKER:
-        return BROKER[name].default
-    # A broker config outside the table keeps its default, which is the topic config's, save that of
-    # several synonyms (…ms, …hours) the first has none.
-    return topic_key.default if len(topic_key.synonyms) == 1 else None
+def _default_of(name):
+    key = key_of(name)
+    return None if key is None else key.default

@@ -3,7 +3,11 @@
 import pytest
 
 from emulator.state.configs import BROKER, ConfigError, parse_broker_settings
-from emulator.state.configs.broker import DESCRIBED, OF_PLUGINS, Endpoint
+from emulator.state.configs.broker import OF_PLUGINS, Endpoint, all_names
+from emulator.state.configs.documentation import BROKER as DOCUMENTED
+from emulator.state.configs.documentation import GROUP as DOCUMENTED_OF_GROUPS
+from emulator.state.configs.group import GROUP
+from emulator.state.configs.inert import INERT
 
 
 def test_quick_start_values_hold_unless_said_otherwise():
@@ -30,7 +34,7 @@ def test_values_may_be_yamls_or_text(key, value, expected):
 @pytest.mark.parametrize("mapping, message", [
     ({"num.partition": 3}, "Unknown configuration num.partition, did you mean num.partitions?"),
     ({"num_partitions": 3}, "Unknown configuration num_partitions, did you mean num.partitions?"),
-    ({"num.io.threads": 3}, "Unknown configuration num.io.threads"),
+    ({"num.io.thread": 3}, "Unknown configuration num.io.thread, did you mean num.io.threads?"),
     ({7: 3}, "Unknown configuration 7"),
     ({"num.partitions": "x"}, "Invalid value x for configuration num.partitions: Not a number of type INT"),
     ({"num.partitions": 0}, "Invalid value 0 for configuration num.partitions: Value must be at least 1"),
@@ -78,10 +82,6 @@ def test_listeners_and_authorizers_that_may_not_be(mapping, part):
         parse_broker_settings(mapping)
 
 
-def test_every_setting_is_described_once():
-    assert sorted((*DESCRIBED, *OF_PLUGINS, "log.initial.task.delay.ms")) == sorted(BROKER)
-
-
 @pytest.mark.parametrize("mapping, message", [
     ({"group.consumer.min.heartbeat.interval.ms": 16_000},
      "group.consumer.max.heartbeat.interval.ms must be greater than or equal to group.consumer.min.heartbeat.interval.ms"),
@@ -103,3 +103,65 @@ def test_bounds_of_groups_go_together(mapping, message):
     with pytest.raises(ConfigError) as refusal:
         parse_broker_settings(mapping)
     assert str(refusal.value) == message
+
+
+def test_every_config_is_described_once():
+    assert len(all_names()) == 340
+    assert set(all_names()) == {key.name for key in (*BROKER.values(), *INERT.values()) if not key.internal} - set(OF_PLUGINS)
+    assert not BROKER.keys() & INERT.keys()
+    assert DOCUMENTED_OF_GROUPS.keys() == GROUP.keys()
+    for importance, text in (*DOCUMENTED.values(), *DOCUMENTED_OF_GROUPS.values()):
+        assert importance in ("high", "medium", "low") and text.endswith(".")
+
+
+def test_defaults_are_values_that_may_be_set():
+    for key in (*BROKER.values(), *INERT.values()):
+        if key.default is not None:
+            assert key.parse(key.default) is not None
+
+
+def test_configs_without_effect_are_checked_and_kept():
+    settings = parse_broker_settings({"num.io.threads": 16, "ssl.keystore.password": "x", "sasl.login.refresh.window.factor": 0.75, "log.cleaner.min.cleanable.ratio": 1})
+    assert (settings.value("num.io.threads"), settings.value("ssl.keystore.password")) == (16, "x")
+    assert settings.value("background.threads") == 10
+    for mapping, message in (
+        ({"num.io.threads": 0}, "Invalid value 0 for configuration num.io.threads: Value must be at least 1"),
+        ({"process.roles": "broker"}, "Invalid value broker for configuration process.roles: this node is always broker,controller"),
+        ({"broker.id": 7}, "You must set `node.id` to the same value as `broker.id`."),
+        ({"sasl.login.class": "com.example.Login"}, "Invalid value com.example.Login for configuration sasl.login.class: Class com.example.Login could not be found."),
+        ({"remote.log.storage.system.enable": True}, "Invalid value true for configuration remote.log.storage.system.enable: there is no remote storage here"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_broker_settings(mapping)
+        assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("mapping, message", [
+    ({"log.roll.ms": 0}, "requirement failed: log.roll.ms must be greater than or equal to 1"),
+    ({"log.retention.hours": 0}, "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1"),
+    ({"group.consumer.session.timeout.ms": 1000},
+     "group.consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms"),
+    ({"group.share.heartbeat.interval.ms": 20000},
+     "group.share.heartbeat.interval.ms must be less than or equal to group.share.max.heartbeat.interval.ms"),
+    ({"group.streams.max.assignment.interval.ms": 5, "group.streams.assignment.interval.ms": 10},
+     "group.streams.assignment.interval.ms must be less than or equal to group.streams.max.assignment.interval.ms"),
+    ({"group.consumer.max.session.timeout.ms": 100},
+     "group.consumer.max.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms"),
+    ({"group.consumer.min.heartbeat.interval.ms": 1, "group.consumer.session.timeout.ms": 5000, "group.consumer.min.session.timeout.ms": 1},
+     "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms"),
+    ({"group.streams.num.standby.replicas": 3},
+     "group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas"),
+    ({"group.share.delivery.count.limit": 9, "group.share.max.delivery.count.limit": 8},
+     "group.share.max.delivery.count.limit must be greater than or equal to group.share.delivery.count.limit"),
+    ({"group.share.max.size": 3, "group.share.max.share.sessions": 2},
+     "group.share.max.share.sessions must be greater than or equal to group.share.max.size"),
+    ({"connections.max.idle.ms": 50},
+     "requirement failed: connection.failed.authentication.delay.ms=100 should always be less than connections.max.idle.ms=50"
+     " to prevent failed authentication responses from timing out"),
+    ({"log.cleaner.dedupe.buffer.size": 1024}, "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread."),
+    ({"queued.max.request.bytes": 1}, "requirement failed: queued.max.request.bytes must be larger or equal to socket.request.max.bytes"),
+])
+def test_configs_that_do_not_go_together(mapping, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_broker_settings(mapping)
+    assert str(caught.value) == message

@@ -91,7 +91,10 @@ def test_a_refused_change_changes_nothing():
     assert store.topic("t").max_message_bytes == store.settings.message_max_bytes == 1_048_588
 
 
-def test_a_broker_config_without_effect_is_refused():
+def test_a_broker_config_without_effect_is_kept_and_checked():
+    store = configs()
+    alter_broker(store, True, [("log.cleaner.threads", SET, "2")])
+    assert store.settings.value("log.cleaner.threads") == 2
     with pytest.raises(KafkaError) as refusal:
-        alter_broker(configs(), True, [("num.io.threads", SET, "2")])
-    assert refusal.value.error == errors.INVALID_REQUEST and "num.io.threads" in refusal.value.message
+        alter_broker(store, True, [("log.cleaner.threads", SET, "5")])
+    assert refusal.value.error == errors.INVALID_REQUEST and "double the current value 2" in refusal.value.message

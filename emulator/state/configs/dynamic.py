@@ -1,0 +1,89 @@
+"""Which broker configs may change while a broker runs, and how far at once (KIP-226).
+
+Source: DynamicBrokerConfig, DynamicThreadPool and LogCleaner of Kafka 4.3.1, with their words.
+"""
+
+import re
+
+from emulator.state.configs.broker import key_of
+from emulator.state.configs.definition import ConfigError
+from emulator.state.java import hash_order, string_hash
+
+_KEYSTORES = (
+    "ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.password", "ssl.key.password", "ssl.keystore.key",
+    "ssl.keystore.certificate.chain", "ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.password",
+    "ssl.truststore.certificates",
+)  # fmt: skip
+
+_POOLS = (
+    "num.io.threads", "num.network.threads", "num.replica.fetchers", "num.recovery.threads.per.data.dir", "background.threads",
+    "remote.log.reader.threads", "remote.log.manager.copier.thread.pool.size", "remote.log.manager.expiration.thread.pool.size",
+    "remote.log.manager.follower.thread.pool.size",
+)  # fmt: skip
+_CLEANERS = "log.cleaner.threads"
+_PLUGINS = "metric.reporters"
+
+# Kafka opens and closes listeners while it runs.
+_AT_START_ONLY = ("listeners", "listener.security.protocol.map")
+
+_OF_LISTENER = re.compile(r"listener\.name\.[^.]*\.(.*)", re.DOTALL)
+_OF_ALL_LISTENERS = ("max.connections", "max.connection.creation.rate", "num.network.threads")
+
+
+def check_dynamic(overrides, per_broker):
+    """Raise ConfigError unless all of `overrides` ({name: text}) may be set so: for one broker, or for all.
+
+    What is no config of Kafka's may.
+    """
+    keys = {name: key for name in overrides if (key := key_of(name))}
+    _refuse(
+        [name for name, key in keys.items() if not key.dynamic and not _OF_LISTENER.fullmatch(name)], "Cannot update these configs dynamically"
+    )
+    _refuse(
+        [name for name in overrides if name in _KEYSTORES],
+        "These security configs can be dynamically updated only per-listener using the listener prefix",
+    )
+    for name, key in keys.items():
+        key.parse(overrides[name])
+    if not per_broker:
+        _refuse(
+            [name for name, key in keys.items() if key.per_broker and not _shared(name)],
+            "Cannot update these configs at default cluster level, broker id must be specified",
+        )
+    _refuse([name for name in _AT_START_ONLY if name in overrides], "Listeners cannot change while this server runs")
+
+
+def _shared(name):
+    match = _OF_LISTENER.fullmatch(name)
+    return match is not None and match[1] in _OF_ALL_LISTENERS
+
+
+def _refuse(names, why):
+    if names:
+        raise ConfigError(f"{why}: [{', '.join(hash_order(names, string_hash))}]")
+
+
+def check_threads(overrides, after, before):
+    """Raise ConfigError when a pool would grow to more than double or shrink to less than half; both are Settings."""
+    for name in _POOLS:
+        if name in overrides:
+            new, old = after.value(name), before.value(name)
+            failed = f"Dynamic thread count update validation failed for {name}={new}"
+            if new < old // 2:
+                raise _invalid(f"{failed}, value should be at least half the current value {old}")
+            if new > old * 2:
+                raise _invalid(f"{failed}, value should not be greater than double the current value {old}")
+    if _CLEANERS in overrides:
+        new, old = after.value(_CLEANERS), before.value(_CLEANERS)
+        if new < 1:
+            raise _invalid("Log cleaner threads should be at least 1")
+        if new < old // 2:
+            raise _invalid(f"Log cleaner threads cannot be reduced to less than half the current value {old}")
+        if new > old * 2:
+            raise _invalid(f"Log cleaner threads cannot be increased to more than double the current value {old}")
+    if _PLUGINS in overrides and after.value(_PLUGINS) != before.value(_PLUGINS):
+        raise _invalid("Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters")
+
+
+def _invalid(reason):
+    return ConfigError(f"Invalid value org.apache.kafka.common.config.ConfigException: {reason} for configuration Invalid dynamic configuration")
