@@ -39,6 +39,9 @@ bench: ready
 record: ready
 	$(PY) $(COMPAT)/record.py
 
+docs/CONFIGS.md: emulator/state/configs/*.py
+	tools/configs
+
 clean:
 	rm -rf .venv .pytest_cache .hypothesis build dist *.egg-info $(COMPAT)/.cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

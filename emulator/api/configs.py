@@ -34,7 +34,7 @@ def describe_configs(request, call, configs, cluster):
             if kind == BROKER_LOGGER:
                 result.configs = _levels(name, call, configs, keys)
             else:
-                entries = _entries(kind, name, call, configs, cluster)
+                entries = _entries(kind, name, call, configs, cluster, keys)
                 result.configs = [_described(entry, request) for entry in entries if not keys or entry.key.name in keys]
         except KafkaError as error:
             result.error_code, result.error_message = error.error, error.message or ""
@@ -42,7 +42,7 @@ def describe_configs(request, call, configs, cluster):
     return DescribeConfigs.reply(results=results)
 
 
-def _entries(kind, name, call, configs, cluster):
+def _entries(kind, name, call, configs, cluster, keys):
     if kind == TOPIC:
         if not call.allowed("describe_configs", "topic", name):
             raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
@@ -65,7 +65,7 @@ def _entries(kind, name, call, configs, cluster):
             return configs.describe_default_broker()
         if _broker_id(name, "Broker") != int(configs.node):
             raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node} or empty string, but received {name}")
-        return configs.describe_broker()
+        return configs.describe_broker(keys)
     if not name:
         raise KafkaError(errors.INVALID_REQUEST, "Client metrics subscription name must not be empty")
     return configs.describe_client_metrics(name)

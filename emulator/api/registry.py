@@ -36,7 +36,12 @@ class Handler:
         if missing:
             raise LookupError(f"{self.api.name} asks for {', '.join(missing)}: no such service")
         bound = partial(self.function, **{name: services[name] for name in named}) if named else self.function
-        return bound if self.feature is None else self._gated(bound, services["features"])
+        if self.feature is None:
+            return bound
+        protocol = _PROTOCOLS.get(self.feature)
+        if protocol and protocol not in services["settings"].group_coordinator_rebalance_protocols:
+            return lambda request, call: _unsupported(self.api, request)
+        return self._gated(bound, services["features"])
 
     def _gated(self, function, features):
         levels, feature, api = features.levels, self.feature, self.api
@@ -45,6 +50,9 @@ class Handler:
             return function(request, call) if levels[feature] else _unsupported(api, request)
 
         return handle
+
+
+_PROTOCOLS = {"group.version": "consumer", "streams.version": "streams"}  # in group.coordinator.rebalance.protocols
 
 
 def _unsupported(api, request):

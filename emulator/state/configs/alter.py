@@ -70,7 +70,7 @@ def alter_client_metrics(configs, name, operations, validate_only=False):
     for key, operation, _ in operations:
         if operation in (APPEND, SUBTRACT):  # the table that Kafka looks into does not have these lists
             raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
-    overrides = _applied(configs.client_metrics.get(name), operations, CLIENT_METRICS)
+    overrides = _applied(configs.client_metrics.get(name), operations, CLIENT_METRICS.get)
     _check_lengths(overrides)
     parse_client_metrics(name, overrides)
     if not validate_only:
@@ -91,7 +91,7 @@ def alter_broker(configs, per_broker, operations, validate_only=False):
                 raise KafkaError(INVALID_CONFIG, f"Config value {_OPERATIONS[operation].lower()} is not allowed for config key: {key}")
     overrides = _applied(current, operations, key_of)
     try:
-        check_dynamic(overrides, per_broker)
+        check_dynamic(overrides, per_broker, configs.settings)
         check_threads(overrides, configs.check_dynamic(per_broker, overrides), configs.settings)
     except ConfigError as error:
         raise KafkaError(INVALID_REQUEST, str(error)) from None

@@ -136,6 +136,12 @@ def _java_double(value):
 # Checks ---------------------------------------------------------------------------------------
 
 
+def told(check, words):
+    """`check`, which documentation tells about as `words`."""
+    check.words = words
+    return check
+
+
 def at_least(lowest):
     return between(lowest, None)
 
@@ -151,7 +157,7 @@ def between(lowest, highest):
         if highest is not None and value > highest:
             raise invalid(name, value, f"Value must be no more than {highest}")
 
-    return check
+    return told(check, f"from {lowest}" if highest is None else f"{lowest} to {highest}")
 
 
 def non_empty(name, value):
@@ -164,7 +170,7 @@ def one_of(*allowed):
         if value not in allowed:
             raise invalid(name, value, "String must be one of: " + ", ".join(allowed))
 
-    return check
+    return told(check, ", ".join(allowed))
 
 
 def one_of_any_case(*allowed):
@@ -172,7 +178,7 @@ def one_of_any_case(*allowed):
         if value is None or value.upper() not in map(str.upper, allowed):
             raise invalid(name, value, "String must be one of (case insensitive): " + ", ".join(map(str.upper, allowed)))
 
-    return check
+    return told(check, ", ".join(allowed))
 
 
 def list_of(*allowed, empty=True, null=False):
@@ -193,7 +199,7 @@ def list_of(*allowed, empty=True, null=False):
                 known(name, word)
 
     check.distinct = True
-    return check
+    return told(check, " ".join(filter(None, [", ".join(allowed), "" if empty else "(not empty)"])))
 
 
 def gzip_level(name, value):

@@ -30,8 +30,8 @@ _OF_LISTENER = re.compile(r"listener\.name\.[^.]*\.(.*)", re.DOTALL)
 _OF_ALL_LISTENERS = ("max.connections", "max.connection.creation.rate", "num.network.threads")
 
 
-def check_dynamic(overrides, per_broker):
-    """Raise ConfigError unless all of `overrides` ({name: text}) may be set so: for one broker, or for all.
+def check_dynamic(overrides, per_broker, settings):
+    """Raise ConfigError unless all of `overrides` ({name: text}) may be set so: for one broker, or for all; `settings` are what is.
 
     What is no config of Kafka's may.
     """
@@ -43,6 +43,8 @@ def check_dynamic(overrides, per_broker):
         [name for name in overrides if name in _KEYSTORES],
         "These security configs can be dynamically updated only per-listener using the listener prefix",
     )
+    if _PLUGINS in overrides and tuple(filter(None, overrides[_PLUGINS].split(","))) != settings.value(_PLUGINS):
+        raise _invalid("Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters")
     for name, key in keys.items():
         key.parse(overrides[name])
     if not per_broker:
@@ -81,8 +83,6 @@ def check_threads(overrides, after, before):
             raise _invalid(f"Log cleaner threads cannot be reduced to less than half the current value {old}")
         if new > old * 2:
             raise _invalid(f"Log cleaner threads cannot be increased to more than double the current value {old}")
-    if _PLUGINS in overrides and after.value(_PLUGINS) != before.value(_PLUGINS):
-        raise _invalid("Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters")
 
 
 def _invalid(reason):

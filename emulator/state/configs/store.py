@@ -5,8 +5,8 @@ config file, Kafka's default (KIP-226). Values are kept as the text that was set
 """
 
 from collections import namedtuple
+from functools import cache
 
-from emulator.state.configs import topic
 from emulator.state.configs.broker import BROKER, OF_PLUGINS, SAME, Settings, all_names, key_of
 from emulator.state.configs.client_metrics import ClientMetricsConfigs
 from emulator.state.configs.definition import UNKNOWN, ConfigError, Key, text_of
@@ -194,7 +194,7 @@ class Configs:
         overrides = self.topics.get(name, {})
         resolved = parse_topic(self._defaults, overrides)
         listed = [own for own in overrides if TOPIC[own].internal]
-        listed += topic.DESCRIBED
+        listed += _topic_order()
         return [self._topic_entry(TOPIC[one], text_of(resolved[one]), one in overrides) for one in listed]
 
     def describe_group(self, name):
@@ -256,15 +256,16 @@ class Configs:
             }
         return self._of_node
 
-    def describe_broker(self):
-        """Entries of all broker configs, with this broker's effective values, in the order of Kafka's hash map.
+    def describe_broker(self, asked=None):
+        """Entries of all broker configs, or those `asked` for, with this broker's effective values, in the order of Kafka's hash map.
 
         What was set and is no config of Kafka's comes first, without a word of what it is.
         """
-        known = hash_order(all_names(), string_hash)
+        known = _broker_order()
         there = set(known)
         set_to = hash_order({**self._node(), **self.dynamic_default, **self.dynamic_broker}, string_hash)
-        return [self._broker_entry(name) for name in (*(name for name in set_to if name not in there), *known)]
+        listed = (*(name for name in set_to if name not in there), *known)
+        return [self._broker_entry(name) for name in listed if not asked or name in asked]
 
     def _broker_entry(self, name):
         key = key_of(name)
@@ -310,6 +311,18 @@ class Configs:
                     text = texts[synonym]
                     return (text if factor == 1 else str(int(text) * factor)), source
         return key.default, DEFAULT_CONFIG
+
+
+@cache
+def _broker_order():
+    """The broker configs as Kafka's hash map has them."""
+    return hash_order(all_names(), string_hash)
+
+
+@cache
+def _topic_order():
+    """The topic configs as Kafka's hash map has them."""
+    return hash_order((name for name, key in TOPIC.items() if not key.internal), string_hash)
 
 
 def _put(table, name, overrides):

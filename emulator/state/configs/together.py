@@ -47,7 +47,7 @@ def _check_rare(settings):
     if value("remote.log.storage.system.enable"):
         raise ConfigError("Invalid value true for configuration remote.log.storage.system.enable: there is no remote storage here")
     cordoned = value("cordoned.log.dirs")
-    missing = [path for path in cordoned or () if path not in (value("log.dirs") or value("log.dir"))]
+    missing = [path for path in cordoned or () if path not in (value("log.dirs") or value("log.dir") or ())]
     if missing and cordoned != ("*",):
         raise _required(f"All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing entries : {', '.join(missing)}")
     threads = value("log.cleaner.threads")

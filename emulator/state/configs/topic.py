@@ -54,18 +54,6 @@ _KEYS = (
 
 TOPIC = {key.name: key for key in _KEYS}
 
-# DescribeConfigs answers in the order of a hash map with fixed keys; tools print it as it comes.
-DESCRIBED = (
-    "compression.type", "remote.log.delete.on.disable", "leader.replication.throttled.replicas", "remote.storage.enable",
-    "min.insync.replicas", "segment.jitter.ms", "remote.log.copy.disable", "local.retention.ms", "cleanup.policy", "flush.ms",
-    "follower.replication.throttled.replicas", "compression.lz4.level", "segment.bytes", "retention.ms", "compression.gzip.level",
-    "flush.messages", "compression.zstd.level", "max.compaction.lag.ms", "file.delete.delay.ms", "max.message.bytes",
-    "min.compaction.lag.ms", "message.timestamp.type", "local.retention.bytes", "preallocate", "index.interval.bytes",
-    "min.cleanable.dirty.ratio", "unclean.leader.election.enable", "retention.bytes", "delete.retention.ms",
-    "message.timestamp.after.max.ms", "message.timestamp.before.max.ms", "segment.ms", "segment.index.bytes",
-)
-
-
 class TopicConfig:
     """The resolved configs of one topic: an attribute per config, dots as underscores.
 

@@ -1,0 +1,11 @@
+"""Documents that are written from the code say what the code does."""
+
+from pathlib import Path
+
+from emulator.state.configs.table import table
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_table_of_configs_is_up_to_date():
+    assert (ROOT / "docs" / "CONFIGS.md").read_text(encoding="utf-8") == table(), "run tools/configs"
