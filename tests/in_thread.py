@@ -7,7 +7,7 @@ from emulator.state.configs.broker import parse_broker_settings
 
 
 @contextmanager
-def serving(seed=1, **settings):
+def serving(seed=1, release=None, **settings):
     """A started Server on a free loopback port; settings by Kafka's names, dots as underscores.
 
     The server's `bootstrap` attribute is where it listens.
@@ -22,7 +22,7 @@ def serving(seed=1, **settings):
 
     def run():
         try:
-            server = Server(parse_broker_settings(mapping), seed=seed)
+            server = Server(parse_broker_settings(mapping), seed=seed, release=release)
             server.start()
             _, host, port = server.bound[0]
             server.bootstrap = f"{host}:{port}"

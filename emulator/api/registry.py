@@ -25,6 +25,13 @@ class Handler:
         self.min_version, self.max_version = versions or (api.versions.min, api.versions.max)
         self.advertised = advertised or (self.min_version, self.max_version)
 
+    def up_to(self, highest):
+        """This handler, of versions up to `highest` only."""
+        if highest >= self.max_version and highest >= self.advertised[1]:
+            return self
+        advertised = self.advertised[0], min(highest, self.advertised[1])
+        return Handler(self.api, self.function, (self.min_version, min(highest, self.max_version)), advertised, self.feature)
+
     def serves(self, version):
         return self.min_version <= version <= self.max_version
 

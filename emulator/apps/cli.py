@@ -61,6 +61,8 @@ def serve_parser():
     option("--clock", choices=("real", "virtual"), metavar="CLOCK",
            help="virtual: time stands still until `kafka-emulator clock advance` moves it (default real)")
     option("--seed", metavar="NUMBER", help="of every id and choice, so that they come again (default: another each time)")
+    option("--as-version", metavar="RELEASE",
+           help="pass for an earlier Kafka, 3.0 to 4.2: no later API, version or feature (default 4.3)")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL",
            help=f"what is logged to stderr: {', '.join(LOG_LEVELS)} (default info)")
     option("--control", metavar="PATH",

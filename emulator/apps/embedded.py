@@ -40,7 +40,8 @@ class Emulator:
     `config`: names of Kafka's server.properties, and of config.yaml, with their values; `data_dir`: where to keep all,
     None for memory (or what `config` says of log.dirs). `topics`: NAME or
     NAME:PARTITIONS. `clock`: "virtual" stands still until `clock.advance`, from `clock_start` on (now; UTC where it has
-    no zone). `seed` fixes every id and choice. Raises ValueError for what cannot be, OSError for an address that is taken.
+    no zone). `seed` fixes every id and choice. `as_version`: pass for an
+    earlier release of Kafka ("3.7"). Raises ValueError for what cannot be, OSError for an address that is taken.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Emulator:
         topics: Iterable[str] = (),
         seed: int | None = None,
         data_dir: str | os.PathLike | None = None,
+        as_version: str | None = None,
     ) -> None:
         values = {"listeners": "PLAINTEXT://127.0.0.1:0"}
         values.update((name, str(value) if name in KEYS else value) for name, value in (config or {}).items())
@@ -60,7 +62,7 @@ class Emulator:
         if clock_start is not None:
             values["clock.start"] = clock_start.isoformat()
         try:
-            self._own, defaults = take_own(values, clock, None if seed is None else str(seed))
+            self._own, defaults = take_own(values, clock, None if seed is None else str(seed), as_version)
             self._settings: Settings = parse_broker_settings({**defaults, **values})
             self._topics = parse_topics([topics] if isinstance(topics, str) else list(topics), "topic")
         except (ConfigError, UsageError) as error:
@@ -93,7 +95,7 @@ class Emulator:
         return self
 
     def _serve(self) -> Server:
-        server = Server(self._settings, self._own.seed, self._own.time(), memory_max=self._own.memory_max)
+        server = Server(self._settings, self._own.seed, self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
         try:
             server.start()
         except (StorageError, ConfigError) as error:

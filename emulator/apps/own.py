@@ -11,12 +11,15 @@ _UNLIMITED = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
 
 
 class Own(NamedTuple):
-    """`clock_start`: ms, None for now; `seed`: None for one that is drawn; `memory_max`: bytes, None for half of the machine's."""
+    """`clock_start`: ms, None for now; `seed`: None for one that is drawn; `memory_max`: bytes, None for half of the machine's;
+    `release`: None for what this is.
+    """
 
     clock: str = "real"
     clock_start: int | None = None
     seed: int | None = None
     memory_max: int | None = None
+    release: str | None = None
 
     def time(self):
         """The clock that stamps and expires, None for wall time."""
@@ -28,11 +31,11 @@ class Own(NamedTuple):
 
 
 _MEMORY = "log.memory.max.bytes"
-KEYS = ("clock", "clock.start", "seed", _MEMORY)
+KEYS = ("clock", "clock.start", "seed", _MEMORY, "as.version")
 
 
-def take_own(values, clock=None, seed=None):
-    """Take our keys out of `values`, {key: text}; `clock` and `seed` (texts, None where not said) go before them.
+def take_own(values, clock=None, seed=None, release=None):
+    """Take our keys out of `values`, {key: text}; `clock`, `seed` and `release` (texts, None where not said) go before them.
 
     Gives (Own, defaults), the latter of Kafka's keys, that go with it. Raises UsageError that begins with the key.
     """
@@ -57,4 +60,10 @@ def take_own(values, clock=None, seed=None):
         if not (memory.isascii() and memory.isdigit() and len(memory) <= 18):
             raise UsageError(f"{_MEMORY} {memory}: expected a number of bytes")
         memory = int(memory)
-    return Own(clock, start, seed, memory), _UNLIMITED if clock == "virtual" else {}
+    release = release or found.get("as.version")
+    if release is not None:
+        from emulator.api.releases import RELEASES
+
+        if release not in RELEASES:
+            raise UsageError(f"as.version {release}: expected one of {', '.join(RELEASES)}")
+    return Own(clock, start, seed, memory, release), _UNLIMITED if clock == "virtual" else {}

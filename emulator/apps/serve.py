@@ -74,7 +74,7 @@ def serve(options):
 
 def start(settings, topics, own=Own()):
     """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
-    server = Server(settings, own.seed, own.time(), memory_max=own.memory_max)
+    server = Server(settings, own.seed, own.time(), memory_max=own.memory_max, release=own.release)
     try:
         server.start()
     except (StorageError, ConfigError) as error:

@@ -32,7 +32,7 @@ def make_settings(options):
         values.pop("log.dir", None)
         values["log.dirs"] = options.data_dir
     try:
-        own, defaults = take_own(values, options.clock, options.seed)
+        own, defaults = take_own(values, options.clock, options.seed, options.as_version)
         settings = parse_broker_settings({**defaults, **values})
         _check_advertised(settings)
     except (ConfigError, UsageError) as error:

@@ -9,6 +9,7 @@ from gevent import killall, spawn
 from gevent.event import Event
 
 from emulator.api import HANDLERS
+from emulator.api.api_versions import Served
 from emulator.pipeline.dispatch import Dispatcher
 from emulator.pipeline.throttle import Throttle
 from emulator.runtime.clock import monotonic_clock, wall_clock
@@ -17,6 +18,7 @@ from emulator.runtime.listener import Listener, bind
 from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.runtime.machine import memory_bytes
 from emulator.runtime.services import make_services
+from emulator.state.features import SUPPORTED
 from emulator.state.log.memory import Memory
 
 log = logging.getLogger(__name__)
@@ -29,9 +31,10 @@ class Server:
     stamps and expires, wall time when None.
     `bound` lists (listener name, host, port) as really bound once `start()` has returned. `progress`: see LogManager.
     `memory_max`: bytes that records may take without a data directory, half of what there is when None.
+    `release`: of Kafka, that this is to pass for ("3.7").
     """
 
-    def __init__(self, settings, seed=None, time=None, progress=None, memory_max=None):
+    def __init__(self, settings, seed=None, time=None, progress=None, memory_max=None, release=None):
         self.settings = settings
         self.seed = secrets.randbits(32) if seed is None else seed
         self.time = wall_clock() if time is None else time
@@ -42,6 +45,7 @@ class Server:
         self.memory = None
         self._memory_max = memory_max
         self._progress = progress
+        self._release = release
         self._listeners = []
         self._turned_away = set()
         self._stopped = Event()
@@ -63,7 +67,9 @@ class Server:
             else:
                 self.memory = Memory(memory_bytes() // 2 if self._memory_max is None else self._memory_max)
             logs = self.logs or MemoryLogs(self.time, choices, self.memory)
-            services = make_services(settings, self.bound, self.time, self.patience, choices, logs)
+            handlers, supported = self._limits()
+            services = make_services(settings, self.bound, self.time, self.patience, choices, logs, supported)
+            services["served"] = Served(handlers)
         except BaseException:
             self._close_listeners()
             if self.logs is not None:
@@ -71,7 +77,7 @@ class Server:
             raise
         self.cluster = services["cluster"]
         self.services = services
-        self.dispatcher = Dispatcher(HANDLERS, services, self.logs)
+        self.dispatcher = Dispatcher(handlers, services, self.logs)
         self._quotas = services["quotas"]
         self._quotas.on_change.append(self._quotas_changed)
         self._quotas_changed()
@@ -79,6 +85,14 @@ class Server:
             listener.start()
         self._watch_idle()
         return self
+
+    def _limits(self):
+        """(handlers, supported features) of the release that this is to pass for."""
+        if self._release is None:
+            return HANDLERS, SUPPORTED
+        from emulator.api import releases
+
+        return releases.limited(HANDLERS, self._release), releases.supported(self._release)
 
     def _accepted_by(self, listener_name):
         def accepted(sock, peer):

@@ -10,7 +10,7 @@ from emulator.runtime.telemetry_log import report_telemetry
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
-from emulator.state.features import Features
+from emulator.state.features import SUPPORTED, Features
 from emulator.state.fetch_sessions import FetchSessions
 from emulator.state.groups.coordinator import GroupCoordinator
 from emulator.state.groups.streams.internal_topics import InternalTopics
@@ -32,13 +32,13 @@ from wire import errors
 from wire.errors import KafkaError
 
 
-def make_services(settings, bound, time, patience, random, logs):
+def make_services(settings, bound, time, patience, random, logs, supported=SUPPORTED):
     """All services by name; `bound` is where the listeners really are: (name, host, port).
 
     `logs`: a LogManager, or MemoryLogs. Raises ConfigError when what was set earlier does not go with `settings`.
     """
     metadata = logs.metadata
-    features = Features(metadata, settings.node_id)
+    features = Features(metadata, settings.node_id, supported)
     configs = Configs(settings, metadata, features)
     logs.open(configs)
     broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)

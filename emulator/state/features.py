@@ -30,14 +30,17 @@ UPGRADE, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE = 1, 2, 3
 class Features:
     """Finalized levels by feature name, kept in the table "features" of `metadata`; what is not there is as SUPPORTED says.
 
-    `node_id` is named in refusals.
+    `node_id` is named in refusals; `supported` is what another release than 4.3 supports, which may lack some.
     """
 
-    def __init__(self, metadata, node_id):
+    def __init__(self, metadata, node_id, supported=SUPPORTED):
         self._metadata = metadata
         self._table = metadata.table("features")
         self._node_id = node_id
-        self.levels = {name: self._table.get(name, level) for name, (_, _, level) in SUPPORTED.items()}
+        self.supported = supported
+        self.levels = dict.fromkeys(SUPPORTED, 0)
+        for name, (_, highest, level) in supported.items():
+            self.levels[name] = min(self._table.get(name, level), highest)
 
     def level(self, name):
         return self.levels[name]
@@ -45,13 +48,13 @@ class Features:
     def finalized(self):
         """[(name, level)] of those above 0, in the order in which Kafka's hash maps give them."""
         levels = {name: level for name, level in self.levels.items() if level > 0}
-        slots = _slots(len(levels) - 1)
+        slots = _slots(max(len(levels) - 1, 0))
 
         def slot(name):
             value = string_hash(name)
             return (value ^ (value & 0xFFFFFFFF) >> 16) & slots - 1
 
-        came = [*(name for name in levels if name != METADATA), METADATA]
+        came = [*(name for name in levels if name != METADATA), *(name for name in levels if name == METADATA)]
         return [(name, levels[name]) for name in sorted(came, key=slot)]
 
     def update(self, updates, validate_only=False):
@@ -73,7 +76,7 @@ class Features:
         current = self.levels.get(name, 0)
         if level < 0:
             raise _invalid(name, level, "A feature version cannot be less than 0.")
-        lowest, highest, _ = SUPPORTED.get(name, (0, 0, 0))
+        lowest, highest, _ = self.supported.get(name, (0, 0, 0))
         if level and not highest:
             raise _invalid(name, level, f"Local controller {self._node_id} does not support this feature.")
         if not lowest <= level <= highest:
@@ -89,9 +92,9 @@ class Features:
         elif name == KRAFT:
             if level < current:
                 raise _invalid(name, level, "Can't downgrade the version of this feature.")
-        elif name not in SUPPORTED:
+        elif name not in self.supported:
             raise _invalid(name, level, f"Feature {name} not found.")
-        elif level and proposed[METADATA] < SUPPORTED[METADATA][0]:
+        elif level and proposed[METADATA] < self.supported[METADATA][0]:
             raise _invalid(name, level, f"{name} could not be set to {level} because it depends on metadata.version=7 (3.3-IV3)")
 
 
