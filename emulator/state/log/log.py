@@ -7,20 +7,18 @@ What the disk refuses is KafkaError KAFKA_STORAGE_ERROR of this log alone.
 
 import struct
 from bisect import bisect_right
-from functools import partial
 from operator import is_
 
 from emulator.state.log.aborted import AbortedTransactions
+from emulator.state.log.directory import Directory
 from emulator.state.log.files import MemoryFiles
 from emulator.state.log.flush import Flusher
-from emulator.state.log.formats import (
-    CLEANED, DELETED, LEADER_EPOCHS, PARTITION_METADATA, SEGMENT_FILES, SNAPSHOT, SWAP,
-    file_name, pack_leader_epochs, pack_partition_metadata,
-)  # fmt: skip
+from emulator.state.log.formats import SNAPSHOT, file_name
+from emulator.state.log.leader_epochs import LeaderEpochs
 from emulator.state.log.memory import UNBOUNDED
 from emulator.state.log.producers import NO_PRODUCER_ID, Producers
 from emulator.state.log.recovery import Loader
-from emulator.state.log.segment import NO_TIMESTAMP, Segment
+from emulator.state.log.segment import NO_TIMESTAMP
 from wire import errors
 from wire.errors import KafkaError
 from wire.records import (
@@ -82,15 +80,13 @@ class Log:
         self.last_flush_ms = time.now()
         self._flusher = (flusher or Flusher()) if files.lasting else None
         self._flushing = None  # (flushed_offset, recovery_point) that will be when what is on its way to disk is there
-        self._new_names = False  # whether there are files that the directory on disk does not know yet
-        self._new_epochs = False
+        self._directory = Directory(files, time)
         self._time = time
         self._random = random
         self._largest_segment = largest_segment
         self._waiters = set()
-        self._removals = {}  # segment that is no longer part of the log -> Deadline of the end of its files
         self.first_dirty_offset = 0  # what comes before it has been compacted
-        self.leader_epochs = []  # (epoch, first offset of it), oldest first
+        self.leader_epochs = LeaderEpochs()
         self.aborted = AbortedTransactions()
         self.producers = Producers(name)
         self.log_start_offset = self.end_offset = log_start_offset
@@ -102,32 +98,22 @@ class Log:
             except KafkaError as error:
                 self._fail(error)
         else:
-            self.segments.append(self._make_segment(log_start_offset))
+            self.segments.append(self._directory.new_segment(log_start_offset))
         self.high_watermark = self.end_offset
 
     def _load(self, clean, recovery_point, topic_id):
-        files = self.files
-        if topic_id is not None and files.load(PARTITION_METADATA) is None:
-            files.replace(PARTITION_METADATA, pack_partition_metadata(topic_id))
-        found = Loader(self.name, files, self.config, clean, recovery_point, self.log_start_offset, self._time.now()).load()
+        self._directory.identify(topic_id)
+        found = Loader(self.name, self.files, self.config, clean, recovery_point, self.log_start_offset, self._time.now()).load()
         self.segments, self.producers, self.leader_epochs = found.segments, found.producers, found.leader_epochs
         for aborted in found.aborted:
             self.aborted.add(*aborted)
         self.log_start_offset, self.end_offset = found.log_start_offset, found.end_offset
         self.flushed_offset = self.recovery_point = found.recovery_point
-        self._new_names = True
         self._trim()
-
-    def _make_segment(self, base_offset):
-        self._new_names = True
-        return Segment(self.files, base_offset, self._time.now())
 
     def new_segment(self, base_offset, created_ms):
         """An empty one to compact into, which is not part of the log until `replace_segments`."""
-        if self.files.lasting:
-            for kind in SEGMENT_FILES:
-                self.files.remove(file_name(base_offset, kind, CLEANED))  # of a round that came to nothing
-        return Segment(self.files, base_offset, created_ms, CLEANED)
+        return self._directory.new_cleaned(base_offset, created_ms)
 
     @property
     def segment_bytes(self):
@@ -148,7 +134,7 @@ class Log:
     @property
     def unflushed(self):
         """How many offsets are not known to be on disk."""
-        return self.end_offset - self.flushed_offset if self._flusher else 0
+        return self.end_offset - self.flushed_offset if self._flusher and not self.closed else 0
 
     def check_open(self):
         """Raise KafkaError for a log that is closed: why it failed, or UNKNOWN_TOPIC_OR_PARTITION when it was deleted."""
@@ -165,9 +151,9 @@ class Log:
 
     def begin_epoch(self, epoch):
         """This replica leads from now on, in `epoch`."""
-        if not self.leader_epochs or self.leader_epochs[-1][0] < epoch:
+        if self.leader_epochs.latest < epoch:
             self.leader_epochs.append((epoch, self.end_offset))
-            self._new_epochs = True
+            self._directory.new_epochs = True
 
     def check(self, records, now, version=13):
         """What a client's batch, the whole `records` field of its Produce request, will be stored as.
@@ -298,10 +284,10 @@ class Log:
         return waited > longest - segment.roll_jitter_ms
 
     def _roll(self):
-        before, segment = self.segments[-1], self._make_segment(self.end_offset)
+        before, segment = self.segments[-1], self._directory.new_segment(self.end_offset)
         if self._flusher is not None:
             try:
-                self._write_snapshot()
+                self._directory.write_snapshot(self.end_offset, self.producers)
                 before.seal(self.aborted)
             except KafkaError:
                 segment.remove()
@@ -312,13 +298,6 @@ class Log:
         if self._flusher is not None:
             self._flusher.flush(self)
         return segment
-
-    def _write_snapshot(self):
-        """What is known of producers at the log's end, from which it can be rebuilt."""
-        file = self.files.open(file_name(self.end_offset, SNAPSHOT))
-        file.truncate(0)
-        file.append(b"", self.producers.pack())
-        file.close()
 
     # -- growth -------------------------------------------------------------------------------
 
@@ -344,18 +323,7 @@ class Log:
         end = self.end_offset
         self._flushing = end, end - 1 if end > self.segments[-1].base_offset else end
         self.last_flush_ms = self._time.now()
-        files, point, syncs = self.files, self.recovery_point, []
-        for segment in reversed(self.segments):
-            if segment.next_offset <= point and syncs:
-                break
-            syncs += segment.syncs(sealed=segment is not self.segments[-1])
-            if segment.base_offset > point:
-                syncs.append(partial(files.sync, file_name(segment.base_offset, SNAPSHOT)))
-        if self._new_epochs:
-            syncs.append(partial(files.replace, LEADER_EPOCHS, pack_leader_epochs(self.leader_epochs)))
-        if self._new_names:
-            syncs.append(files.sync)
-        self._new_epochs = self._new_names = False
+        syncs = self._directory.syncs(self.segments, self.recovery_point, self.leader_epochs)
 
         def flush():
             for sync in syncs:
@@ -385,15 +353,14 @@ class Log:
     def close(self):
         """A clean stop: all is on disk, and nothing need be recovered. Blocks; raises KafkaError KAFKA_STORAGE_ERROR."""
         if self._flusher is not None and not self.closed:
-            active = self.segments[-1]
+            active, directory = self.segments[-1], self._directory
             active.seal(self.aborted)
-            self._write_snapshot()
-            self._new_epochs = True
+            directory.write_snapshot(self.end_offset, self.producers)
+            directory.new_epochs = directory.new_names = True
             self.begin_flush()()
             for sync in active.syncs(sealed=True):
                 sync()
             self.files.sync(file_name(self.end_offset, SNAPSHOT))
-            self.files.sync()
             self.flushed_offset = self.recovery_point = self.end_offset
         self._end()
 
@@ -413,8 +380,7 @@ class Log:
         self.closed = True
         for segment in self.segments:
             segment.close()
-        for removal in self._removals.values():
-            removal.cancel()  # the files go with the directory, or when it is opened again
+        self._directory.close()
         self.segments = []
         self._notify()
         self._waiters.clear()
@@ -509,24 +475,11 @@ class Log:
 
     def leader_epoch_at(self, offset):
         """The leader epoch that `offset` was (or would be) written in, or -1."""
-        index = bisect_right(self.leader_epochs, offset, key=lambda entry: entry[1]) - 1
-        return self.leader_epochs[index][0] if index >= 0 else -1
+        return self.leader_epochs.at(offset)
 
     def end_offset_of_epoch(self, epoch):
-        """(epoch, end offset) of the largest epoch not above `epoch`; (-1, -1) when there is none.
-
-        Source: LeaderEpochFileCache.endOffsetFor (KIP-101, KIP-279).
-        """
-        entries = self.leader_epochs
-        index = bisect_right(entries, epoch, key=lambda entry: entry[0])
-        if epoch == -1 or not entries:
-            return -1, -1
-        if index == len(entries):
-            return (epoch, self.end_offset) if entries[-1][0] == epoch else (-1, -1)
-        if index == 0:
-            # Older than all that is known: nothing of it is left.
-            return epoch, entries[0][1]
-        return entries[index - 1][0], entries[index][1]
+        """(epoch, end offset) of the largest epoch not above `epoch`; (-1, -1) when there is none."""
+        return self.leader_epochs.end_of(epoch, self.end_offset)
 
     def replace_segments(self, old, new):
         """Put the segment `new`, sealed and synced, in the place of `old`, adjacent ones.
@@ -537,23 +490,12 @@ class Log:
             if segment is old[0]:
                 there = self.segments[index : index + len(old)]
                 if len(there) == len(old) and all(map(is_, there, old)):
-                    self._swap_in(there, new)
+                    self._directory.swap_in(there, new, self.config.file_delete_delay_ms)
                     self.segments[index : index + len(old)] = [new]
                     return True
         if self.files.lasting:
             new.remove()
         return False
-
-    def _swap_in(self, old, new):
-        """Kafka's order of renames: at every moment a start finds either what was there or what is to be."""
-        if not self.files.lasting:
-            return
-        new.rename(SWAP)
-        for segment in old:
-            if segment.base_offset != new.base_offset:
-                self.files.remove(file_name(segment.base_offset, SNAPSHOT))
-            self._delete_files(segment)
-        new.rename("")
 
     # -- shorten ------------------------------------------------------------------------------
 
@@ -567,7 +509,7 @@ class Log:
         if offset > self.log_start_offset:
             self.log_start_offset = offset
             while len(self.segments) > 1 and self.segments[0].next_offset <= offset:
-                self._drop_first()
+                self._directory.drop(self.segments.pop(0), self.config.file_delete_delay_ms)
             self._trim()
         return self.log_start_offset
 
@@ -596,35 +538,18 @@ class Log:
             if not condition(self.segments[0]):
                 break
             if len(self.segments) == 1:
-                self._roll()
-            self._drop_first()
+                try:
+                    self._roll()
+                except KafkaError:
+                    break  # who looks after the disk has been told
+            self._directory.drop(self.segments.pop(0), self.config.file_delete_delay_ms)
             deleted += 1
         if self.segments[0].base_offset > self.log_start_offset:
             self.log_start_offset = self.segments[0].base_offset
             self._trim()
         return deleted
 
-    def _drop_first(self):
-        segment = self.segments.pop(0)
-        if self.files.lasting:
-            self.files.remove(file_name(segment.base_offset, SNAPSHOT))
-            self._delete_files(segment)
-
-    def _delete_files(self, segment):
-        """Out of the way at once; gone after file.delete.delay.ms."""
-        segment.rename(DELETED)
-        segment.close()
-        self._removals[segment] = self._time.after(self.config.file_delete_delay_ms, lambda: self._remove(segment))
-
-    def _remove(self, segment):
-        del self._removals[segment]
-        segment.remove()
-
     def _trim(self):
         """Forget what lies wholly before the log's start."""
         self.aborted.trim(self.log_start_offset)
-        entries = self.leader_epochs
-        while len(entries) > 1 and entries[1][1] <= self.log_start_offset:
-            del entries[0]
-        if entries and entries[0][1] < self.log_start_offset:
-            entries[0] = (entries[0][0], self.log_start_offset)
+        self.leader_epochs.begin_at(self.log_start_offset)

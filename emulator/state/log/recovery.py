@@ -14,6 +14,7 @@ from emulator.state.log.formats import (
     CLEANED, DELETED, INDEX, LEADER_EPOCHS, LOG, SNAPSHOT, SWAP, TIME_INDEX,
     Corrupt, file_name, parse_leader_epochs, parse_name, parse_snapshot,
 )  # fmt: skip
+from emulator.state.log.leader_epochs import LeaderEpochs
 from emulator.state.log.producers import Producers
 from emulator.state.log.recall import recall
 from emulator.state.log.segment import Segment
@@ -42,7 +43,7 @@ class Loader:
         self._config = config
         self._now = now
         self._segments = []
-        self._epochs = []
+        self._epochs = LeaderEpochs()
 
     def load(self):
         """The Loaded; raises KafkaError."""
@@ -62,19 +63,19 @@ class Loader:
         if end < self._log_start_offset:
             log_.warning("%s ends at %d, before its start %d: all its segments are deleted", self._name, end, self._log_start_offset)
             self._drop(self._segments)
-            self._segments, self._epochs = [], []
+            self._segments, self._epochs = [], LeaderEpochs()
             self._open_last()
             end = self._log_start_offset
         start = max(self._log_start_offset, self._segments[0].base_offset)
         aborted = []
         for segment in self._segments:
             aborted += self._aborted_of(segment)
-        epochs = [entry for entry in self._epochs if entry[1] < end]
+        self._epochs.end_at(end)
         self._remove_strays()
         producers = self._producers_at(end, save=True)
         recall(producers, self._segments)
         point = end if self._clean else min(self._recovery_point, end)
-        return Loaded(self._segments, producers, aborted, epochs, start, end, point)
+        return Loaded(self._segments, producers, aborted, self._epochs, start, end, point)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -178,14 +179,14 @@ class Loader:
         aborted, epochs = AbortedTransactions(), self._epochs
 
         def seen(header, batch):
-            if header.partition_leader_epoch > (epochs[-1][0] if epochs else -1):
+            if header.partition_leader_epoch > epochs.latest:
                 epochs.append((header.partition_leader_epoch, header.base_offset))
             if header.has_producer_id:
                 found = replay(producers, header, batch)
                 if found is not None:
                     aborted.add(*found)
 
-        end = segment.recover(self._config.index_interval_bytes, epochs[-1][0] if epochs else -1, seen)
+        end = segment.recover(self._config.index_interval_bytes, epochs.latest, seen)
         cut = segment.size - end
         if cut:
             segment.file.truncate(end)
@@ -207,10 +208,10 @@ class Loader:
 
     def _load_epochs(self):
         try:
-            return parse_leader_epochs(self._files.load(LEADER_EPOCHS) or b"0\n0\n")
+            return LeaderEpochs(parse_leader_epochs(self._files.load(LEADER_EPOCHS) or b"0\n0\n"))
         except Corrupt as reason:
             log_.warning("%s: %s", self._name, reason)
-            return []
+            return LeaderEpochs()
 
     def _snapshots(self):
         return sorted(parsed[0] for name in self._files.names() if (parsed := parse_name(name)) and parsed[1:] == (SNAPSHOT, ""))
