@@ -13,6 +13,7 @@ from emulator.apps.control.places import PlaceError
 from emulator.apps.control.server import ControlSocket
 from emulator.apps.errors import UsageError
 from emulator.apps.own import Own
+from emulator.apps.progress import Recovery
 from emulator.apps.settings import make_settings, parse_topics
 from emulator.runtime.log_manager import StorageError
 from emulator.runtime.server import Server
@@ -74,7 +75,7 @@ def serve(options):
 
 def start(settings, topics, own=Own()):
     """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
-    server = Server(settings, own.seed, own.time(), memory_max=own.memory_max, release=own.release)
+    server = Server(settings, own.seed, own.time(), Recovery(), own.memory_max, own.release)
     try:
         server.start()
     except (StorageError, ConfigError) as error:

@@ -27,7 +27,7 @@ from emulator.state.cluster import names
 from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.configs import ConfigError
 from emulator.state.log import Log
-from emulator.state.log.formats import PARTITION_METADATA, Corrupt, parse_partition_metadata
+from emulator.state.log.formats import PARTITION_METADATA, Corrupt, pack_partition_metadata, parse_partition_metadata
 from emulator.state.producer_ids import ProducerIds
 from emulator.state.log_dirs import LogDirs
 from emulator.state.log.flush import Flusher
@@ -35,6 +35,7 @@ from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
 
 log_ = logging.getLogger(__name__)
 
+_CLOSERS = 16  # threads that wait for the disk
 _METADATA_LOG = names.CLUSTER_METADATA
 _LONGEST_SYNC = 30  # seconds; who waits longer is not answered
 
@@ -203,6 +204,8 @@ class LogManager:
         if topic in names.INTERNAL:
             options["largest_segment"] = INTERNAL_SEGMENT_BYTES
         files = PartitionFiles(self, directory, topic, index, self._descriptors)
+        if options.get("topic_id") is not None:
+            files.write_topic_id(options["topic_id"])
         return Log(name, config, self._time, self._random, files, flusher=self._flusher, **options)
 
     # -- the cluster's questions -------------------------------------------------------------------
@@ -385,11 +388,11 @@ class LogManager:
             timer.cancel()
         failed = set()
         written = self._checkpoints()
+        pool = ThreadPool(_CLOSERS)
+        for _ in pool.imap_unordered(_close, self._logs.values()):
+            pass
+        pool.kill()
         for key, log in self._logs.items():
-            try:
-                log.close()
-            except KafkaError as error:
-                log.failed = error
             if log.failed is not None:
                 failed.add(self._home[key])
                 log_.error("%s: %s", log.name, log.failed)
@@ -424,9 +427,25 @@ class PartitionFiles(DiskFiles):
         self._directory = directory
         self._partition = topic, index
 
+    def write_topic_id(self, topic_id):
+        """Not synced: the journal knows it as well, and who makes a thousand partitions should not wait a thousand times."""
+        if not os.path.exists(self.at(PARTITION_METADATA)):
+            try:
+                with open(self.at(PARTITION_METADATA), "wb") as file:
+                    file.write(pack_partition_metadata(topic_id))
+            except OSError:
+                pass  # the log will say so
+
     def delete(self):
         with self.trying("cannot put away"):
             self._manager.remove_later(self._directory, *self._partition, self.path)
+
+
+def _close(log):
+    try:
+        log.close()
+    except KafkaError as error:
+        log.failed = error
 
 
 def _size_of(path):

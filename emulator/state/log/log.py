@@ -355,7 +355,8 @@ class Log:
         if self._flusher is not None and not self.closed:
             active, directory = self.segments[-1], self._directory
             active.seal(self.aborted)
-            directory.write_snapshot(self.end_offset, self.producers)
+            if self.end_offset > self.log_start_offset:
+                directory.write_snapshot(self.end_offset, self.producers)
             directory.new_epochs = directory.new_names = True
             self.begin_flush()()
             for sync in active.syncs(sealed=True):
