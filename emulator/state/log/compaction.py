@@ -16,7 +16,7 @@ from wire.records import (
     BatchHeader, invalid, payload_of, read_header, recut, skim, skim_singles,
 )  # fmt: skip
 
-_WORK_A_SLICE = 1_500  # a record is 1, a batch some more: 2 ms or so
+_WORK_A_SLICE = 1_000  # a record is 1, a batch some more: 1 ms or so
 _OF_A_BATCH = 4
 _RECORDS_AT_ONCE = 500
 _SMALLEST_WINDOW = 64 * 1024  # of what is read at once
