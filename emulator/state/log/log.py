@@ -5,6 +5,7 @@ leader epoch) are written anew. Nothing here waits: who wants to know of growth 
 What the disk refuses is KafkaError KAFKA_STORAGE_ERROR of this log alone.
 """
 
+import logging
 import struct
 from bisect import bisect_right
 from operator import is_
@@ -24,6 +25,8 @@ from wire.errors import KafkaError
 from wire.records import (
     ABORT, COMMIT, build_end_marker, check_batch, check_shape, find_max_timestamp, find_timestamp,
 )  # fmt: skip
+
+log_ = logging.getLogger(__name__)
 
 _PREFIX = struct.Struct(">qii")  # base_offset, batch_length, partition_leader_epoch
 _MOST_RELATIVE = 2**31 - 1  # offsets in a segment are stored relative to its base
@@ -96,7 +99,9 @@ class Log:
             try:
                 self._load(clean, recovery_point, topic_id)
             except KafkaError as error:
-                self._fail(error)
+                if error.error != errors.KAFKA_STORAGE_ERROR:  # of those the disk has told
+                    log_.error("%s cannot be opened: %s", name, error)
+                self._fail(KafkaError(errors.KAFKA_STORAGE_ERROR, str(error)))
         else:
             self.segments.append(self._directory.new_segment(log_start_offset))
         self.high_watermark = self.end_offset

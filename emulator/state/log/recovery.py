@@ -18,10 +18,14 @@ from emulator.state.log.leader_epochs import LeaderEpochs
 from emulator.state.log.producers import Producers
 from emulator.state.log.recall import recall
 from emulator.state.log.segment import Segment
+from wire import errors
 from wire.errors import KafkaError
-from wire.records import ABORT, iter_batch, parse_control, payload_of
+from wire.records import ABORT, iter_batch, iter_records, parse_control, payload_of
+from wire.records.batch import MAGIC_AT
 
 log_ = logging.getLogger(__name__)
+
+_LONGEST_OLD = 1024 * 1024  # bytes looked at of what may be of an older format
 
 # What was found: `segments` (at least one, the last is ready to be appended to), the Producers, [(epoch, offset)].
 Loaded = namedtuple("Loaded", "segments producers aborted leader_epochs log_start_offset end_offset recovery_point")
@@ -82,7 +86,10 @@ class Loader:
     def _finish_swaps(self):
         """Throw away what was not finished, and put in place what compaction had finished but not put there."""
         files, cleaned, swaps = self._files, [], []
-        for name in files.names():
+        names = files.names()
+        if not any(name.endswith((CLEANED, SWAP, DELETED, ".tmp")) for name in names):
+            return
+        for name in names:
             parsed = parse_name(name)
             if name.endswith((DELETED, ".tmp")):
                 files.remove(name)
@@ -189,10 +196,23 @@ class Loader:
         end = segment.recover(self._config.index_interval_bytes, epochs.latest, seen)
         cut = segment.size - end
         if cut:
+            self._spare_old_format(segment, end)
             segment.file.truncate(end)
         segment.seal(aborted)
         self._files.replace(file_name(segment.next_offset, SNAPSHOT), producers.pack())
         return cut
+
+    def _spare_old_format(self, segment, position):
+        """What was written before Kafka 0.11 is not read here; it is no reason to cut it off."""
+        start = b"".join(segment.file.read(position, _LONGEST_OLD))
+        if len(start) > MAGIC_AT and start[MAGIC_AT] < 2:
+            try:
+                found = next(iter_records(start), None)
+            except KafkaError:
+                return
+            if found is not None:
+                reason = f"segment {segment.base_offset} of {self._name} holds records in a format older than Kafka 0.11's"
+                raise KafkaError(errors.UNSUPPORTED_FOR_MESSAGE_FORMAT, reason)
 
     def _aborted_of(self, segment):
         try:

@@ -283,14 +283,17 @@ class Segment:
     def _side_file(self, kind):
         return self._files.open(file_name(self.base_offset, kind, self._suffix))
 
+    def _load(self, kind):
+        return self._files.load(file_name(self.base_offset, kind, self._suffix)) or b""
+
     def _side_kinds(self):
         there = set(self._files.names())
         return [kind for kind in SEGMENT_FILES[1:] if file_name(self.base_offset, kind, self._suffix) in there]
 
     def activate(self):
         """Make ready to be appended to: the indexes come into memory. Raises Corrupt."""
-        offsets, positions = parse_offset_index(_all_of(self._side_file(INDEX)))
-        times, time_offsets = parse_time_index(_all_of(self._side_file(TIME_INDEX)))
+        offsets, positions = parse_offset_index(self._load(INDEX))
+        times, time_offsets = parse_time_index(self._load(TIME_INDEX))
         self._offsets, self._positions, self._times, self._time_offsets = offsets, positions, times, time_offsets
         self.index_bytes = max((len(offsets) + 1) * OFFSET_ENTRY.size, (len(times) + 2) * TIME_ENTRY.size)
         self._since_entry = 0  # as in Kafka, which does not know either
@@ -314,7 +317,7 @@ class Segment:
 
     def aborted(self):
         """[(producer id, first offset, marker's offset, last stable offset)] of its transaction index; raises Corrupt."""
-        return parse_aborted(self._files.load(file_name(self.base_offset, TXN_INDEX, self._suffix)) or b"")
+        return parse_aborted(self._load(TXN_INDEX))
 
     def syncs(self, sealed):
         """Functions that bring its files to disk, which block and may run in another thread."""
@@ -370,10 +373,6 @@ class _Column:
     def __getitem__(self, index):
         entry = self._entry
         return entry.unpack_from(*self._file.view(index * entry.size, entry.size))[self._field]
-
-
-def _all_of(file):
-    return b"".join(file.read(0, file.size))
 
 
 def _write_all(file, data):

@@ -1,11 +1,18 @@
 """One segment's recovery: what stays of a file that is spoilt in one place, whatever the place."""
 
 import random
+import struct
+import zlib
 
 import pytest
 
+from emulator.state.clock import VirtualClock
+from emulator.state.configs import Configs
+from emulator.state.configs.broker import parse_broker_settings
+from emulator.state.log import Log
 from emulator.state.log.segment import Segment
 from tests.state.log.simulated_disk import SimulatedDisk
+from wire import errors
 from wire.records import Record, build_batch
 
 
@@ -62,3 +69,15 @@ def test_what_is_no_batch_goes(tail):
     segment, good = recovered(b"".join(made) + tail)
     assert (good, segment.next_offset) == (len(made[0]) * 2, 2)
     assert recovered(tail)[1] == 0
+
+
+def test_what_kafka_wrote_before_0_11_is_not_cut_off(caplog):
+    value = b"old"
+    body = struct.pack(">bbqii", 1, 0, 1_000, -1, len(value)) + value  # magic 1, no key
+    message = struct.pack(">qiI", 0, len(body) + 4, zlib.crc32(body)) + body
+    disk = SimulatedDisk({"00000000000000000000.log": message})
+    config = Configs(parse_broker_settings({})).preview({})
+    log = Log("t-0", config, VirtualClock(), random.Random(1), disk, clean=False)
+    assert log.failed.error == errors.KAFKA_STORAGE_ERROR and "older than Kafka 0.11" in str(log.failed)
+    assert disk.load("00000000000000000000.log") == message
+    assert [record.getMessage() for record in caplog.records] == [f"t-0 cannot be opened: {log.failed}"]
