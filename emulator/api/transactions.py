@@ -72,24 +72,27 @@ def add_partitions_to_txn(request, call, cluster, transactions):
 
 def _added(one, Topic, call, cluster, transactions):
     """The results of one transaction's partitions, all or none of which are added."""
-    partitions = [(topic.name, index) for topic in one.topics for index in topic.partitions]
-    codes = _codes(one, partitions, call, cluster, transactions)
+    asked = {}
+    for topic in one.topics:
+        asked.setdefault(topic.name, {}).update(dict.fromkeys(topic.partitions))
+    partitions = [(name, index) for name, indexes in asked.items() for index in indexes]
+    codes, by_coordinator = _codes(one, partitions, call, cluster, transactions)
     Partition = Topic.ResultsByPartition
     return [
         Topic(
-            name=topic.name,
-            results_by_partition=[
-                Partition(partition_index=index, partition_error_code=codes[topic.name, index]) for index in topic.partitions
-            ],
+            name=name,
+            results_by_partition=[Partition(partition_index=index, partition_error_code=codes[name, index]) for index in indexes],
         )
-        for topic in one.topics
+        for name, indexes in asked.items()
+        if indexes or by_coordinator  # whose refusal names all that was asked
     ]
 
 
 def _codes(one, partitions, call, cluster, transactions):
+    """({(topic, index): error code}, whether all of it was refused at once)."""
     from_client = call.version < 4
     if from_client and not may_write(call, one.transactional_id):
-        return dict.fromkeys(partitions, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        return dict.fromkeys(partitions, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), True
     wrong = {}
     for topic, index in partitions:
         if from_client and (topic in names.INTERNAL or not call.allowed("write", "topic", topic)):
@@ -97,15 +100,15 @@ def _codes(one, partitions, call, cluster, transactions):
         elif cluster.partition(topic, index) is None:
             wrong[topic, index] = errors.UNKNOWN_TOPIC_OR_PARTITION
     if wrong:
-        return {each: wrong.get(each, errors.OPERATION_NOT_ATTEMPTED) for each in partitions}
+        return {each: wrong.get(each, errors.OPERATION_NOT_ATTEMPTED) for each in partitions}, False
     producer = one.transactional_id, one.producer_id, one.producer_epoch
     try:
         if one.verify_only:
-            return transactions.verify_partitions(*producer, partitions)
+            return transactions.verify_partitions(*producer, partitions), False
         transactions.add_partitions(*producer, partitions, version=2 if call.version >= 5 else 0)
     except KafkaError as refusal:
-        return dict.fromkeys(partitions, _told(refusal.error, call, 2))
-    return dict.fromkeys(partitions, errors.NONE)
+        return dict.fromkeys(partitions, _told(refusal.error, call, 2)), not one.verify_only
+    return dict.fromkeys(partitions, errors.NONE), False
 
 
 @handles(AddOffsetsToTxn)
@@ -150,6 +153,8 @@ def write_txn_markers(request, call, markers):
                     topic.name, index, marker.producer_id, marker.producer_epoch, marker.coordinator_epoch,
                     marker.transaction_result, marker.transaction_version,
                 )  # fmt: skip
+    if any(code == errors.UNKNOWN_SERVER_ERROR for topics in results.values() for codes in topics.values() for code in codes.values()):
+        results = _stumbled(request)
     return WriteTxnMarkers.reply(
         markers=[
             Marker(
@@ -162,11 +167,23 @@ def write_txn_markers(request, call, markers):
                         ],
                     )
                     for name, codes in topics.items()
+                    if codes
                 ],
             )
             for producer_id, topics in results.items()
+            if any(topics.values())
         ]
     )
+
+
+def _stumbled(request):
+    """Nobody's marker, without a producer or an epoch: Kafka stumbles over it, and over the request with it."""
+    results = {}
+    for marker in request.markers:
+        topics = results.setdefault(marker.producer_id, {})
+        for topic in marker.topics:
+            topics.setdefault(topic.name, {}).update(dict.fromkeys(topic.partition_indexes, errors.UNKNOWN_SERVER_ERROR))
+    return results
 
 
 # -- tools ---------------------------------------------------------------------------------------

@@ -465,3 +465,25 @@ def test_markers_written_from_outside(client, txn):
     assert txn.producers() == [(5, -1, -1)]
     assert txn.describe().transaction_state == "Ongoing"  # the coordinator knows nothing of it
     assert txn.produce(b"b", sequence=1) == (errors.INVALID_PRODUCER_EPOCH, -1, -1, None)
+
+
+def test_markers_of_nobody_end_nothing(client, topic):
+    """Kafka stumbles over a marker without a producer or an epoch, and over its whole request, where a partition is there."""
+    Markers = WriteTxnMarkers.Request.Markers
+
+    def write(*producers, index=0):
+        topics = [Markers.Topics(name=topic, partition_indexes=[index]), Markers.Topics(name="nobodys", partition_indexes=[])]
+        answer = client.call(WriteTxnMarkers, 1, markers=[
+            Markers(producer_id=producer_id, producer_epoch=epoch, transaction_result=True, topics=topics) for producer_id, epoch in producers
+        ])  # fmt: skip
+        return {
+            marker.producer_id: [(found.name, each.partition_index, each.error_code) for found in marker.topics for each in found.partitions]
+            for marker in answer.markers
+        }
+
+    assert write((-1, 1)) == {-1: [(topic, 0, errors.UNKNOWN_SERVER_ERROR)]}
+    assert write((77, -1)) == {77: [(topic, 0, errors.UNKNOWN_SERVER_ERROR)]}
+    assert write((-1, 1), (78, 0)) == {-1: [(topic, 0, -1)], 78: [(topic, 0, -1)]}
+    assert write((-1, 1), index=9) == {-1: [(topic, 9, errors.UNKNOWN_TOPIC_OR_PARTITION)]}
+    assert write((79, 0)) == {79: [(topic, 0, errors.NONE)]}
+    assert client.call(WriteTxnMarkers, 1, markers=[Markers(producer_id=80, producer_epoch=0)]).markers == []

@@ -122,6 +122,8 @@ def txn_offset_commit(request, call, cluster, configs, groups, transactions):
         error = refused
         if not error and not call.allowed("read", "topic", asked.name):
             error = errors.TOPIC_AUTHORIZATION_FAILED
+        if error or topic is None:
+            answer.topic(asked)
         partitions = []
         for partition in asked.partitions:
             if error or topic is None or not _has_partition(topic, partition.partition_index):

@@ -23,6 +23,8 @@ class Markers:
             return errors.UNKNOWN_TOPIC_OR_PARTITION
         if partition.leader < 0:
             return errors.NOT_LEADER_OR_FOLLOWER
+        if -1 in (producer_id, producer_epoch):
+            return errors.UNKNOWN_SERVER_ERROR  # nobody's; so answers Kafka
         try:
             partition.log.append_marker(
                 commit, producer_id, producer_epoch, coordinator_epoch, partition.leader_epoch, self._time.now(), version
