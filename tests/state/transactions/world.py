@@ -2,6 +2,7 @@
 
 from random import Random
 
+from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.runtime.services import make_services
 from emulator.state.clock import VirtualClock
 from emulator.state.cluster.names import CONSUMER_OFFSETS, TRANSACTION_STATE
@@ -18,7 +19,9 @@ class World:
         self.time, self.patience = VirtualClock(), VirtualClock()
         few = {"offsets.topic.num.partitions": 3, "transaction.state.log.num.partitions": 3}
         mapping = {**few, **{name.replace("_", "."): value for name, value in settings.items()}}
-        services = make_services(parse_broker_settings(mapping), [], self.time, self.patience, Random(seed))
+        choices = Random(seed)
+        logs = MemoryLogs(self.time, choices)
+        services = make_services(parse_broker_settings(mapping), [], self.time, self.patience, choices, logs)
         self.cluster, self.groups, self.transactions = services["cluster"], services["groups"], services["transactions"]
         for name in (CONSUMER_OFFSETS, TRANSACTION_STATE):
             self.cluster.ensure_internal_topic(name)
