@@ -98,7 +98,7 @@ class Emulator:
         server = Server(self._settings, self._own.seed, self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
         try:
             server.start()
-        except (StorageError, ConfigError) as error:
+        except (StorageError, ConfigError, KafkaError) as error:
             raise ValueError(str(error)) from None
         except OSError as error:
             wanted = ", ".join(self._settings.listeners)

@@ -78,7 +78,7 @@ def start(settings, topics, own=Own()):
     server = Server(settings, own.seed, own.time(), Recovery(), own.memory_max, own.release)
     try:
         server.start()
-    except (StorageError, ConfigError) as error:
+    except (StorageError, ConfigError, KafkaError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         wanted = ", ".join(format_address(endpoint.host, endpoint.port) for endpoint in settings.endpoints)

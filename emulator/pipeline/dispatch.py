@@ -131,12 +131,12 @@ def _settled(handle, disk):
 
     def handle_and_settle(request, call):
         before = disk.changes()
-        response = handle(request, call)
-        if disk.changes() != before:
-            try:
+        try:
+            response = handle(request, call)
+            if disk.changes() != before:
                 disk.settle()
-            except KafkaError as error:
-                raise Refused(str(error)) from None
+        except KafkaError as error:  # a change that the disk does not take, and that the answer has no place for
+            raise Refused(str(error)) from None
         return response
 
     return handle_and_settle

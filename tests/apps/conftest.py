@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import select
 import shutil
 import subprocess
@@ -67,13 +68,17 @@ class Running:
 
 @pytest.fixture
 def serve(environment, home):
-    """serve("--topic", "a") -> Running, on a free loopback port unless told otherwise."""
+    """serve("--topic", "a") -> Running, on a free loopback port unless told otherwise; no file of it grows above `largest`."""
     started = []
 
-    def serve(*arguments, listen="127.0.0.1:0", **changes):
+    def serve(*arguments, listen="127.0.0.1:0", largest=None, **changes):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
         where = [] if listen is None else ["--listen", listen]
         process = subprocess.Popen([*COMMAND, *where, *map(str, arguments)], env={**environment, **changes}, cwd=home,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=None if largest is None else limit)
         started.append(process)
         return Running(process)
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.storage_client import Client
 from wire import errors
+from wire.apis.topics import CreateTopics, DeleteTopics
 from wire.internal.cluster_metadata import ConfigRecord, ProducerIdsRecord, TopicRecord
 from wire.records import Record, build_batch
 
@@ -26,8 +27,8 @@ def start(serve, data):
     """start() -> (Running, Client) on the directory; extra options follow."""
     clients = []
 
-    def start(*arguments):
-        server = serve("--data-dir", data, *arguments)
+    def start(*arguments, **options):
+        server = serve("--data-dir", data, *arguments, **options)
         clients.append(Client(server.bootstrap))
         return server, clients[-1]
 
@@ -315,6 +316,40 @@ def test_a_partition_that_cannot_be_opened_is_offline_and_no_other(start, data):
     assert client.values("t", 1) == [b"b"]
     assert client.produce("t", b"c", partition=1).base_offset == 1
     assert "t-0" in stop(server)
+
+
+def test_what_the_disk_does_not_take_is_refused_and_all_else_goes_on(start):
+    """A file that may not grow is to its partition what a full disk is to all."""
+    server, client = start(largest=60_000)
+    topic_id = client.create("t", 2)
+    while not (answer := client.produce("t", bytes(9_000))).error_code:
+        assert answer.base_offset < 10
+    assert answer.error_code == errors.KAFKA_STORAGE_ERROR
+    assert client.produce("t", b"x", partition=1).base_offset == 0
+    kept = client.values("t")
+    assert len(kept) == 6
+    number, refused = 0, None
+    while refused is None:  # the journal is such a file, too
+        number += 1
+        asked = CreateTopics.Request.Topics(name=f"n{number}", num_partitions=100, replication_factor=1)
+        (made,) = client.call(CreateTopics, 7, topics=[asked], timeout_ms=1000).topics
+        assert number < 100
+        refused = made if made.error_code else None
+    assert refused.error_code == errors.KAFKA_STORAGE_ERROR and "metadata cannot be written" in refused.error_message
+    (gone,) = client.call(DeleteTopics, 5, topic_names=["t"], timeout_ms=1000).responses
+    assert gone.error_code in (errors.NONE, errors.KAFKA_STORAGE_ERROR)
+    left = {f"n{one}" for one in range(1, number)} | ({"t"} if gone.error_code else set())
+    assert set(client.topics()) == left
+    if gone.error_code:
+        assert client.values("t") == kept and client.values("t", 1) == [b"x"]
+    kill(server)
+    server, client = start()
+    assert set(client.topics()) == left
+    if gone.error_code:
+        assert client.topics()["t"].topic_id == topic_id
+        assert client.values("t") == kept and client.values("t", 1) == [b"x"]
+        assert client.produce("t", b"y").base_offset == len(kept)
+    stop(server)
 
 
 def until(condition, seconds=20):

@@ -93,12 +93,15 @@ class Cluster:
             records += 1 + len(overrides) + len(plan)
             topic = Topic(new.name, new_uuid(self.random), new.name in names.INTERNAL)
             topic.partitions = [Partition(topic, index, *placed) for index, placed in enumerate(plan)]
+            made.append((len(results), topic, overrides))
             results.append(topic)
-            made.append((topic, overrides))
         creation.check_records(records)
         if not validate_only:
-            for topic, overrides in made:
-                self._install(topic, overrides)
+            for position, topic, overrides in made:
+                try:
+                    self._install(topic, overrides)
+                except KafkaError as error:
+                    results[position] = error  # the disk takes no more of the metadata
         return results
 
     def create_topic(self, name, num_partitions=None, replication_factor=None, configs=(), charge=None):

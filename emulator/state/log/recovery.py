@@ -165,7 +165,7 @@ class Loader:
             if segment in missing or index + 1 == len(self._segments) or self._segments[index + 1].base_offset > self._recovery_point
         ]
         for segment in unflushed:
-            log_.info("%s: recovering segment %d, %d bytes", self._name, segment.base_offset, segment.size)
+            log_.debug("%s: recovering segment %d, %d bytes", self._name, segment.base_offset, segment.size)
             cut = self._recover_segment(segment)
             after = self._segments[self._segments.index(segment) + 1 :]
             # The end of a file may be lost as if it never was. Where compaction removed records, Kafka's may have gaps.
