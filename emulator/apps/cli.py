@@ -60,7 +60,7 @@ def serve_parser():
     option("--data-dir", metavar="DIR", help="keep all in this directory, in Kafka's own files, and go on with what is there (default: in memory)")
     option("--clock", choices=("real", "virtual"), metavar="CLOCK",
            help="virtual: time stands still until `kafka-emulator clock advance` moves it (default real)")
-    option("--seed", metavar="NUMBER", help="of every id and choice, so that they come again (default: another each time)")
+    option("--seed", metavar="NUMBER", help="of every id and choice, so that they come again (default: another each time, printed)")
     option("--as-version", metavar="RELEASE",
            help="pass for an earlier Kafka, 3.0 to 4.2: no later API, version or feature (default 4.3)")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL",

@@ -66,7 +66,7 @@ def serve(options):
         bootstrap = bootstrap_of(server)
         control = open_control(server, bootstrap, ending, options.control)
         warn_of_strangers(server)
-        print(f"bootstrap.servers={bootstrap}", flush=True)
+        print(f"bootstrap.servers={bootstrap}\nseed={server.seed}", flush=True)
         spare_the_collector()
         status = ending.wait()
     finally:

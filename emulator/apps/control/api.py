@@ -1,6 +1,6 @@
 """What the control socket answers: a JSON object per method and path.
 
-GET /status   version, pid, bootstrap, bound, uptime_ms, topics, connections; without a data directory also
+GET /status   version, pid, bootstrap, bound, seed, uptime_ms, topics, connections; without a data directory also
               memory_bytes (of records) and memory_max_bytes
 GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset (the high watermark)
 GET /clock    see control/clock.py, as for POST /clock/advance; upkeep.py for POST /cleaner/run, /retention/run
@@ -69,6 +69,7 @@ class ControlApi:
             "pid": os.getpid(),
             "bootstrap": self._bootstrap,
             "bound": [format_address(host, port) for _, host, port in self._server.bound],
+            "seed": self._server.seed,
             "uptime_ms": int((time.monotonic() - self._started) * 1000),
             "topics": len(self._server.cluster.topics),
             "connections": len(self._server.connections),
