@@ -269,7 +269,8 @@ class Log:
     def _grow(self, next_offset):
         self.end_offset = next_offset
         if self._flusher is not None and next_offset - self.flushed_offset >= self.config.flush_messages:
-            self._flusher.flush(self)
+            if self._flushing is None:  # else `end_flush` sees what is left
+                self._flusher.flush(self)
             return
         self.high_watermark = next_offset
         if self._waiters:
