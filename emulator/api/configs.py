@@ -4,14 +4,15 @@ from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
 from emulator.state import loggers
 from emulator.state.cluster import names
-from emulator.state.configs.alter import alter_broker, alter_client_metrics, alter_group, alter_topic, check_operations, replacing
+from emulator.state.configs.alter import alter_broker, alter_client_metrics, alter_group, alter_topic, check_kinds, check_operations, replacing
 from emulator.state.configs.definition import TYPE_IDS
+from emulator.state.configs.topic import TOPIC as TOPIC_KEYS
 from wire import errors
 from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs, ListConfigResources
 from wire.errors import KafkaError
 
 # ConfigResource.Type
-TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
+_KINDS = TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
 
 _DYNAMIC_BROKER_LOGGER_CONFIG = 6  # where a level comes from
 
@@ -25,6 +26,11 @@ _MALFORMED = (
 
 @handles(DescribeConfigs)
 def describe_configs(request, call, configs, cluster):
+    if not all(resource.resource_type in _KINDS for resource in request.resources):
+        return DescribeConfigs.reply(results=[
+            _Result(error_code=errors.INVALID_REQUEST, error_message=_MALFORMED, resource_type=one.resource_type, resource_name=one.resource_name)
+            for one in request.resources
+        ])  # fmt: skip
     results = []
     for resource in request.resources:
         kind, name = resource.resource_type, resource.resource_name
@@ -56,8 +62,6 @@ def _entries(kind, name, call, configs, cluster, keys):
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Group name must not be empty")
         return configs.describe_group(name)
-    if kind not in (BROKER, CLIENT_METRICS):
-        raise KafkaError(errors.INVALID_REQUEST, _MALFORMED)
     if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
         raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
     if kind == BROKER:
@@ -171,6 +175,7 @@ def _alter(kind, name, operations, validate_only, call, configs, cluster):
     if kind == TOPIC:
         if not call.allowed("alter_configs", "topic", name):
             raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
+        check_kinds(operations, TOPIC_KEYS)
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Default topic resources are not allowed.")
         names.check(name)
@@ -188,12 +193,14 @@ def _alter(kind, name, operations, validate_only, call, configs, cluster):
     elif kind == GROUP:
         if not call.allowed("alter_configs", "group", name):
             raise KafkaError(errors.GROUP_AUTHORIZATION_FAILED)
+        check_kinds(operations)
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Default group resources are not allowed.")
         alter_group(configs, name, operations, validate_only)
     elif kind == CLIENT_METRICS:
         if not call.allowed("alter_configs", "cluster", CLUSTER_NAME):
             raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
+        check_kinds(operations)
         alter_client_metrics(configs, name, operations, validate_only)
     else:
         raise KafkaError(errors.INVALID_REQUEST, f"Unknown resource type {kind}")

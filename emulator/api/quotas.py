@@ -2,7 +2,7 @@
 
 from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
-from emulator.state.quotas.entities import entity_of, in_order
+from emulator.state.quotas.entities import as_requested, entity_of, in_order
 from wire import errors
 from wire.apis.quotas import AlterClientQuotas, DescribeClientQuotas
 from wire.errors import KafkaError
@@ -22,7 +22,7 @@ def describe_client_quotas(request, call, client_quotas):
     except KafkaError as error:
         return DescribeClientQuotas.reply(error_code=error.error, error_message=error.message, entries=None)
     entries = [
-        _Entry(entity=_named(_Entry, entity), values=[_Entry.Values(key=key, value=value) for key, value in values]) for entity, values in found
+        _Entry(entity=_named(_Entry, in_order(entity)), values=[_Entry.Values(key=key, value=value) for key, value in values]) for entity, values in found
     ]
     return DescribeClientQuotas.reply(error_message="", entries=entries)
 
@@ -43,11 +43,12 @@ def alter_client_quotas(request, call, client_quotas):
     return AlterClientQuotas.reply(entries=[_result(entity, error) for entity, error in results])
 
 
-def _named(Entry, entity):
-    return [Entry.Entity(entity_type=kind, entity_name=name) for kind, name in in_order(entity)]
+def _named(Entry, pairs):
+    return [Entry.Entity(entity_type=kind, entity_name=name) for kind, name in pairs]
 
 
 def _result(entity, error):
-    if error is None:
-        return _Altered(error_message=None, entity=_named(_Altered, entity))
-    return _Altered(error_code=error.error, error_message=error.message, entity=_named(_Altered, entity))
+    result = _Altered(error_message=None, entity=_named(_Altered, as_requested(entity)))
+    if error is not None:
+        result.error_code, result.error_message = error.error, error.message
+    return result

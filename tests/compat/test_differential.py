@@ -16,7 +16,14 @@ FAMILIES = {
     "topics": ("Metadata", "CreateTopics", "DeleteTopics", "CreatePartitions", "DescribeTopicPartitions", "DescribeCluster", "ListOffsets"),
     "groups": ("OffsetCommit", "OffsetFetch", "OffsetDelete", "ListGroups", "DescribeGroups", "DeleteGroups", "FindCoordinator",
                "JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "ConsumerGroupDescribe", "ShareGroupDescribe", "StreamsGroupDescribe"),
+    "admin": ("DescribeClientQuotas", "AlterClientQuotas", "DescribeUserScramCredentials", "AlterUserScramCredentials", "SaslHandshake",
+              "SaslAuthenticate", "CreateDelegationToken", "RenewDelegationToken", "ExpireDelegationToken", "DescribeDelegationToken",
+              "GetTelemetrySubscriptions", "PushTelemetry", "DescribeAcls", "CreateAcls", "DeleteAcls"),
+    "acls": ("DescribeAcls", "CreateAcls", "CreateAcls", "DeleteAcls"),
 }  # fmt: skip
+SETTINGS = {
+    "acls": {"authorizer_class_name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super_users": "User:ANONYMOUS"},
+}
 
 
 @pytest.mark.soak
@@ -26,7 +33,8 @@ def test_the_same_answers(family, tmp_path_factory):
     print(f"seed {seed}")
     apis = {handler.api.name: handler.api for handler in HANDLERS.values()}
     real, ours = (tmp_path_factory.mktemp(name) for name in ("kafka", "emulator"))
-    with servers.real_kafka(real) as theirs, servers.emulator(ours) as here:
+    settings = SETTINGS.get(family, {})
+    with servers.real_kafka(real, **settings) as theirs, servers.emulator(ours, **settings) as here:
         duel = Duel(theirs, here, [apis[name] for name in FAMILIES[family]], seed)
         duel.prepare()
         duel.play(ROUNDS)

@@ -11,6 +11,7 @@ from emulator.state.configs.definition import LIST, ConfigError
 from emulator.state.configs.dynamic import check_dynamic, check_threads
 from emulator.state.configs.group import GROUP
 from emulator.state.configs.topic import TOPIC
+from emulator.state.java import hash_order, string_hash
 from wire.errors import INVALID_CONFIG, INVALID_REQUEST, UNKNOWN_SERVER_ERROR, KafkaError
 
 # IncrementalAlterConfigs' operations (AlterConfigOp.OpType).
@@ -33,14 +34,24 @@ def check_operations(operations):
         raise KafkaError(INVALID_REQUEST, "Null value not supported for : " + ", ".join(nulls))
 
 
+def check_kinds(operations, keys=()):
+    """Raise KafkaError for the first operation, in the order of Java's hash map, that is unknown or not for its key.
+
+    Kafka's controller checks so first what it is to alter, its name comes later. `keys`: of the resource, where the
+    table that it looks into knows them.
+    """
+    kinds = {key: operation for key, operation, _ in operations}
+    for key in hash_order(kinds, string_hash):
+        operation = kinds[key]
+        if operation not in _OPERATIONS:
+            raise KafkaError(UNKNOWN_SERVER_ERROR)  # Kafka's controller stumbles over it
+        if operation in (APPEND, SUBTRACT) and not _is_list(key, keys):
+            raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
+
+
 def alter_topic(configs, name, operations, validate_only=False):
     """Apply `operations` to the overrides of an existing topic; raises KafkaError."""
     current = configs.topics.get(name, {})
-    if any(operation not in _OPERATIONS for _, operation, _ in operations):
-        raise KafkaError(UNKNOWN_SERVER_ERROR)  # Kafka's controller stumbles over it
-    for key, operation, _ in operations:
-        if operation in (APPEND, SUBTRACT) and not _is_list(key, TOPIC):
-            raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
     overrides = _applied(current, operations, TOPIC.get)
     _check_lengths(overrides)
     configs.preview(overrides)
@@ -51,11 +62,6 @@ def alter_topic(configs, name, operations, validate_only=False):
 def alter_group(configs, name, operations, validate_only=False):
     """Apply `operations` to the overrides of a group, which need not exist; raises KafkaError."""
     current = configs.groups.get(name, {})
-    if any(operation not in _OPERATIONS for _, operation, _ in operations):
-        raise KafkaError(UNKNOWN_SERVER_ERROR)
-    for key, operation, _ in operations:
-        if operation in (APPEND, SUBTRACT):
-            raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
     overrides = _applied(current, operations, GROUP.get)
     _check_lengths(overrides)
     configs.preview_group(overrides)
@@ -65,11 +71,6 @@ def alter_group(configs, name, operations, validate_only=False):
 
 def alter_client_metrics(configs, name, operations, validate_only=False):
     """Apply `operations` to what is set for a client metrics subscription; nothing left ends it. Raises KafkaError."""
-    if any(operation not in _OPERATIONS for _, operation, _ in operations):
-        raise KafkaError(UNKNOWN_SERVER_ERROR)
-    for key, operation, _ in operations:
-        if operation in (APPEND, SUBTRACT):  # the table that Kafka looks into does not have these lists
-            raise KafkaError(INVALID_CONFIG, f"Can't {_OPERATIONS[operation]} to key {key} because its type is not LIST.")
     overrides = _applied(configs.client_metrics.get(name), operations, CLIENT_METRICS.get)
     _check_lengths(overrides)
     parse_client_metrics(name, overrides)

@@ -25,13 +25,18 @@ def _entity_hash(entity):
     return 31 + sum(string_hash(kind) ^ (0 if name is None else string_hash(name)) for kind, name in entity)
 
 
-def in_order(entity):
-    """Its (type, name) pairs in the order of Java's hash map."""
-    return hash_order(entity, lambda pair: string_hash(pair[0]))
+def in_order(entity, least=16):
+    """Its (type, name) pairs in the order of Java's hash map; `least`: how many buckets that had to begin with."""
+    return hash_order(entity, lambda pair: string_hash(pair[0]), least=least)
+
+
+def as_requested(entity):
+    """Its pairs in the order of the map that Kafka makes of a request."""
+    return in_order(entity, 1 << max(len(entity) - 1, 0).bit_length())
 
 
 def _shown(entity):
-    pairs = ", ".join(f"{kind}={'null' if name is None else name}" for kind, name in in_order(entity))
+    pairs = ", ".join(f"{kind}={'null' if name is None else name}" for kind, name in as_requested(entity))
     return f"ClientQuotaEntity(entries={{{pairs}}})"
 
 
@@ -99,7 +104,7 @@ class ClientQuotas:
         """The keys that an entity of these types may have."""
         if not entity:
             raise KafkaError(INVALID_REQUEST, "Invalid empty client quota entity")
-        for kind, name in in_order(entity):
+        for kind, name in as_requested(entity):
             if kind not in (USER, CLIENT_ID, IP):
                 raise KafkaError(INVALID_REQUEST, f"Unhandled client quota entity type: {kind}")
             if name == "":

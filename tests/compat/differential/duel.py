@@ -11,6 +11,7 @@ from wire import errors
 from wire.apis.metadata import FindCoordinator
 from wire.apis.metadata import ApiVersions
 from wire.apis.quorum import DescribeQuorum
+from wire.apis.sasl import AlterUserScramCredentials
 from wire.apis.topics import CreateTopics
 from wire.record import Record
 
@@ -84,6 +85,13 @@ class Duel:
         topics = [CreateTopics.Request.Topics(name=name, num_partitions=3 - index, replication_factor=1) for index, name in enumerate(TOPICS)]
         made = [side.call(CreateTopics, 7, topics=topics, timeout_ms=5000) for side in self.sides]
         compare(*made, self.pairs)
+        # Kafka's broker loses a user that comes in the request that takes the last one of its mechanism away (ScramDelta.apply):
+        # one stays.
+        Upsertion = AlterUserScramCredentials.Request.Upsertions
+        stays = [Upsertion(name="stays", mechanism=mechanism, iterations=4096, salt=b"salt", salted_password=b"x") for mechanism in (1, 2)]
+        for side in self.sides:
+            for one in stays:
+                side.call(AlterUserScramCredentials, 0, upsertions=[one], deletions=[])
         self._settle()
         for kind, keys in ((0, GROUPS.values()), (1, TRANSACTIONAL_IDS), (2, ())):
             for key in keys:
