@@ -55,10 +55,15 @@ class SystemClock(Clock):
 
 
 class ManualClock(VirtualClock):
-    """Time in the user's hand, while real clients are served: it stands until `advance` is called (by a greenlet)."""
+    """Time in the user's hand, while real clients are served: it stands until `advance` is called (by a greenlet).
+
+    `on_advance` is called with the time that was reached.
+    """
 
     def __init__(self, now=None):
         super().__init__(wall_ms() if now is None else now)
+        self.on_advance = []
+        self._is_told = now is not None
         self._turn = BoundedSemaphore(1)
         self._advancing = False
         self._waking = None
@@ -85,7 +90,13 @@ class ManualClock(VirtualClock):
                 return self.tally
             finally:
                 self._advancing = False
+                for reached in self.on_advance:
+                    reached(self._now)
                 self._wake_if_due()
+
+    def go_on_from(self, now):
+        """Stand where the clock stood before a restart, or later if it was told to start later; nothing hangs on it yet."""
+        self._now = max(self._now, now) if self._is_told else now
 
     def _earliest_changed(self, when):
         """What is due at once need not wait for an advance."""

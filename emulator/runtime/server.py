@@ -12,7 +12,7 @@ from emulator.api import HANDLERS
 from emulator.api.api_versions import Served
 from emulator.pipeline.dispatch import Dispatcher
 from emulator.pipeline.throttle import Throttle
-from emulator.runtime.clock import monotonic_clock, wall_clock
+from emulator.runtime.clock import ManualClock, monotonic_clock, wall_clock
 from emulator.runtime.connection import Connection
 from emulator.runtime.listener import Listener, bind
 from emulator.runtime.log_manager.memory import MemoryLogs
@@ -64,6 +64,8 @@ class Server:
                 from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed
 
                 self.logs = LogManager(settings, self.time, self.patience, choices, self._progress)
+                if isinstance(self.time, ManualClock):
+                    _keep_time(self.time, self.logs.metadata)
             else:
                 self.memory = Memory(memory_bytes() // 2 if self._memory_max is None else self._memory_max)
             logs = self.logs or MemoryLogs(self.time, choices, self.memory)
@@ -157,3 +159,12 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+
+
+def _keep_time(time, metadata):
+    """A virtual clock goes on after a restart where it stood: nothing on disk is of a time to come."""
+    table = metadata.table("clock")
+    if (stood := table.get("now")) is not None:
+        time.go_on_from(stood)
+    table.put("now", time.now())
+    time.on_advance.append(lambda now: table.put("now", now))

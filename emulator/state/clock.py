@@ -5,7 +5,7 @@ State modules never know which clock they run on. Two are injected:
 `time`      stamps and expires: timestamps, retention, compaction lag and its rounds, sessions of members, transactions,
             transactional and producer ids, offsets, locks of share groups. It may stand still, and be advanced.
 `patience`  serves: long polls, joins and syncs in progress, rebalance delays and intervals, revocations, markers sent
-            again, idle connections, what a client is told to wait. It goes on, so that nobody hangs on a clock that stands.
+            again, idle connections, throttles, checkpoints on disk. It goes on, so that nobody hangs on a clock that stands.
 """
 
 from heapq import heapify, heappop, heappush

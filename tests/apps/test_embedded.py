@@ -178,6 +178,20 @@ def test_keys_of_ours_may_be_in_the_config():
         assert (kafka.clock.now_ms(), kafka.seed) == (1_893_456_000_000, 7)
 
 
+def test_a_virtual_clock_goes_on_after_a_restart_where_it_stood(tmp_path):
+    start = datetime(2030, 1, 1, tzinfo=timezone.utc)
+    with Emulator(clock="virtual", clock_start=start, data_dir=tmp_path) as kafka:
+        kafka.clock.advance(days=7)
+    with Emulator(clock="virtual", data_dir=tmp_path) as kafka:
+        assert kafka.clock.now() == start + timedelta(days=7)
+    with Emulator(clock="virtual", clock_start=start, data_dir=tmp_path) as kafka:
+        assert kafka.clock.now() == start + timedelta(days=7)
+        kafka.clock.advance(days=1)
+    later = datetime(2031, 1, 1, tzinfo=timezone.utc)
+    with Emulator(clock="virtual", clock_start=later, data_dir=tmp_path) as kafka:
+        assert kafka.clock.now() == later
+
+
 def test_a_real_clock_is_not_advanced():
     with Emulator() as kafka:
         assert abs(kafka.clock.now() - datetime.now(timezone.utc)) < timedelta(minutes=1)
