@@ -6,24 +6,10 @@ import pytest
 import servers
 from differential.answers import brief
 from differential.duel import Duel
+from differential.families import FAMILIES, LEFT_OUT, SETTINGS
 from emulator.api import HANDLERS
 
 ROUNDS = 3000
-
-# What is drawn together: state that these share is what their answers are about.
-FAMILIES = {
-    "data": ("Produce", "Fetch", "ListOffsets", "OffsetForLeaderEpoch", "DeleteRecords", "DescribeProducers", "InitProducerId", "Metadata"),
-    "topics": ("Metadata", "CreateTopics", "DeleteTopics", "CreatePartitions", "DescribeTopicPartitions", "DescribeCluster", "ListOffsets"),
-    "groups": ("OffsetCommit", "OffsetFetch", "OffsetDelete", "ListGroups", "DescribeGroups", "DeleteGroups", "FindCoordinator",
-               "JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "ConsumerGroupDescribe", "ShareGroupDescribe", "StreamsGroupDescribe"),
-    "admin": ("DescribeClientQuotas", "AlterClientQuotas", "DescribeUserScramCredentials", "AlterUserScramCredentials", "SaslHandshake",
-              "SaslAuthenticate", "CreateDelegationToken", "RenewDelegationToken", "ExpireDelegationToken", "DescribeDelegationToken",
-              "GetTelemetrySubscriptions", "PushTelemetry", "DescribeAcls", "CreateAcls", "DeleteAcls"),
-    "acls": ("DescribeAcls", "CreateAcls", "CreateAcls", "DeleteAcls"),
-}  # fmt: skip
-SETTINGS = {
-    "acls": {"authorizer_class_name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super_users": "User:ANONYMOUS"},
-}
 
 
 @pytest.mark.soak
@@ -45,3 +31,9 @@ def test_the_same_answers(family, tmp_path_factory):
         for path, theirs, here in found[:2]
     ]
     assert not told, "\n".join(told[:20])
+
+
+def test_every_api_is_drawn_or_it_is_said_why_not():
+    drawn = set().union(*FAMILIES.values())
+    assert drawn | set(LEFT_OUT) == {handler.api.name for handler in HANDLERS.values()}
+    assert not drawn & set(LEFT_OUT)
