@@ -25,6 +25,8 @@ def arguments():
     parser.add_argument("--rows", metavar="SCENARIOS", default=",".join(scenarios),
                         help="comma-separated, of: " + ", ".join(scenarios))
     parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
+    parser.add_argument("--curves", action="store_true",
+                        help="instead: what requests cost as a log grows and partitions become many, and compaction")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
     options = parser.parse_args()
     options.only, options.rows = options.only.split(","), options.rows.split(",")
@@ -177,6 +179,10 @@ def compare_servers(options):
 
 def main():
     options = arguments()
+    if options.curves:
+        from benchmarks import curves
+
+        return curves.main(available([name for name in options.only if name != "kfake"]), options.quick)
     measured = compare_servers(options) if options.rows else True
     if options.codec:
         from benchmarks import codec  # here, for it imports another client's codec
