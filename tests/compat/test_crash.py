@@ -200,3 +200,41 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice(server):
 @pytest.mark.soak
 def test_nothing_is_lost_through_very_many_crashes(server):
     crash(server, rounds=60, seed=random.randrange(1 << 32))
+
+
+@pytest.mark.parametrize("protocol", ("classic", "consumer"))
+def test_members_of_a_group_outlive_their_coordinator(server, protocol):
+    """They keep their ids and partitions: their sessions begin anew when the group has been loaded."""
+    admin = AdminClient({"bootstrap.servers": server.address, "log_level": 0})
+    admin.create_topics([NewTopic("orders", 2, 1)])["orders"].result(TIMEOUT)
+    producer = Producer({"bootstrap.servers": server.address, "reconnect.backoff.max.ms": 100, "log_level": 0})
+    consumer = Consumer({"bootstrap.servers": server.address, "group.id": "group", "group.protocol": protocol, "auto.offset.reset": "earliest",
+                         "reconnect.backoff.max.ms": 100, "enable.auto.commit": False, "log_level": 0})
+    changes = []
+    consumer.subscribe(["orders"], on_assign=lambda _, assigned: changes.append(len(assigned)), on_lost=lambda *_: changes.append("lost"))
+
+    def exchange(value):
+        for partition in range(2):
+            producer.produce("orders", value, partition=partition)
+        assert producer.flush(TIMEOUT) == 0
+        found = []
+
+        def poll():
+            message = consumer.poll(0.1)
+            if message is not None and message.error() is None:
+                found.append(message.value())
+            return len(found) == 2
+
+        eventually(poll)
+        assert found == [value] * 2
+        consumer.commit(asynchronous=False)
+
+    exchange(b"before")
+    member = consumer.memberid()
+    for number, ending in enumerate((signal.SIGKILL, signal.SIGTERM)):
+        server.end(ending)
+        server.start()
+        exchange(b"after %d" % number)
+    assert (consumer.memberid(), changes) == (member, [2])
+    consumer.close()
+    assert server.complaints() == []
