@@ -2,10 +2,11 @@
 
 from copy import copy
 
-from gevent import get_hub, socket
+from gevent import get_hub
 
 from emulator.runtime import coordinators
 from emulator.runtime.clock import SystemClock
+from emulator.runtime.resolver import Resolver
 from emulator.runtime.telemetry_log import report_telemetry
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
@@ -56,7 +57,7 @@ def make_services(settings, bound, time, patience, random, logs, supported=SUPPO
     )
     retention = _make_retention(configs, cluster, time)
     retention.start()
-    client_quotas = ClientQuotas(metadata, _resolve)
+    client_quotas = ClientQuotas(metadata, Resolver().resolve)
     cleaner = _make_cleaner(configs, cluster, time)
     cleaner.start()
     configs.on_change.append(lambda name: cleaner.reconfigure() if name is None else None)
@@ -86,14 +87,6 @@ def make_services(settings, bound, time, patience, random, logs, supported=SUPPO
         "patience": patience,
         "random": random,
     }
-
-
-def _resolve(host):
-    """An IP address of `host`, or None."""
-    try:
-        return socket.getaddrinfo(host, None)[0][4][0]
-    except (OSError, UnicodeError):
-        return None
 
 
 def _as_it_is(settings, cluster):

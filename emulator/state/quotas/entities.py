@@ -79,8 +79,10 @@ class ClientQuotas:
                 changes.append((entity, wanted))
         if not validate_only:
             with self._metadata:
-                for entity, wanted in changes:
-                    self._apply(entity, wanted)
+                changed = [entity for entity, wanted in changes if self._apply(entity, wanted)]
+            for entity in changed:  # which may take a while: a host is looked up
+                for hook in self.on_change:
+                    hook(entity, self.values.get(entity, {}))
         return [(entity, results[entity]) for entity in hash_order(results, _entity_hash)]
 
     def _check(self, entity, wanted):
@@ -119,6 +121,7 @@ class ClientQuotas:
         return _OF_IPS
 
     def _apply(self, entity, wanted):
+        """Whether that changed anything."""
         values = dict(self.values.get(entity, {}))
         for key, value in wanted.items():
             if value is None:
@@ -126,7 +129,7 @@ class ClientQuotas:
             else:
                 values[key] = value
         if values == self.values.get(entity, {}):
-            return
+            return False
         text = repr(entity)
         if values:
             self.values[entity] = values
@@ -134,8 +137,7 @@ class ClientQuotas:
         else:
             del self.values[entity]
             self._table.remove(text)
-        for changed in self.on_change:
-            changed(entity, values)
+        return True
 
 
 def _check_filter(components):
