@@ -1,7 +1,7 @@
 PY = .venv/bin/python
 COMPAT = tests/compat
 
-.PHONY: help run ready test test-fast test-compat soak bench record clean
+.PHONY: help run ready test test-fast test-compat soak bench record differential clean
 
 help:
 	@echo 'make run     serve a Kafka cluster of one broker on localhost:9092, with config.yaml'
@@ -9,6 +9,7 @@ help:
 	@echo 'make soak    the tests that take minutes'
 	@echo 'make bench   one table: this emulator, Apache Kafka and kfake on the same work'
 	@echo 'make record  record anew what $(COMPAT) expects, from a real Kafka'
+	@echo 'make differential  random requests to a real Kafka and to this: docs/differential.md'
 	@echo 'make clean   remove .venv and what tests left'
 
 run:
@@ -41,6 +42,9 @@ record: ready
 
 docs/CONFIGS.md: emulator/state/configs/*.py
 	tools/configs
+
+differential: ready
+	$(PY) $(COMPAT)/differential/report.py
 
 clean:
 	rm -rf .venv .pytest_cache .hypothesis build dist *.egg-info $(COMPAT)/.cache
