@@ -392,7 +392,6 @@ def configs_of_topics(sh):
     sh.run(f"{configs} --alter --delete-config segment.bytes")
     sh.run(f"kafka-configs.sh --topic {unknown} --describe")
     sh.run(f"kafka-configs.sh --topic {unknown} --alter --add-config retention.ms=1")
-    sh.run("kafka-configs.sh --entity-type brokers --entity-name 1 --describe")
 
 
 @session
@@ -503,8 +502,113 @@ def acls(sh):
 
 
 @session
+def replicas_reassigned(sh):
+    topic, unknown = sh.name("moves"), sh.name("unknown")
+    sh.run(f"kafka-topics.sh --create --partitions 2 --topic {topic}")
+    sh.run(f"kafka-topics.sh --describe --topic {topic}", until="Partition: 1\tLeader: 1")
+    reassign = "kafka-reassign-partitions.sh --reassignment-json-file /dev/stdin"
+
+    def plan(name, *replicas):
+        partitions = ",".join(f'{{"topic":"{name}","partition":{index},"replicas":{each}}}' for index, each in replicas)
+        return f'{{"version":1,"partitions":[{partitions}]}}\n'
+
+    sh.run("kafka-reassign-partitions.sh --generate --broker-list 1 --topics-to-move-json-file /dev/stdin",
+           stdin=f'{{"topics":[{{"topic":"{topic}"}}],"version":1}}\n')
+    sh.run(f"{reassign} --execute", stdin=plan(topic, (0, [1]), (1, [1])))
+    sh.run(f"{reassign} --verify", stdin=plan(topic, (0, [1]), (1, [1])))
+    sh.run(f"{reassign} --execute", stdin=plan(topic, (0, [2])))
+    sh.run(f"{reassign} --execute", stdin=plan(unknown, (0, [1])))
+    sh.run(f"{reassign} --execute", stdin=plan(topic, (9, [1])))
+    sh.run(f"{reassign} --cancel", stdin=plan(topic, (0, [1])))
+    sh.run("kafka-reassign-partitions.sh --list")
+    sh.run(f"kafka-topics.sh --describe --topic {topic} --at-min-isr-partitions")
+
+
+@session
+def leaders_elected(sh):
+    topic, unknown = sh.name("led"), sh.name("unknown")
+    sh.run(f"kafka-topics.sh --create --partitions 2 --topic {topic}")
+    sh.run(f"kafka-topics.sh --describe --topic {topic}", until="Partition: 1\tLeader: 1")
+    elect = "kafka-leader-election.sh --election-type"
+    sh.run(f"{elect} preferred --topic {topic} --partition 0")
+    sh.run(f"{elect} unclean --topic {topic} --partition 1")
+    sh.run(f"{elect} preferred --topic {unknown} --partition 0")
+    sh.run(f"{elect} preferred --path-to-json-file /dev/stdin",
+           stdin=f'{{"partitions":[{{"topic":"{topic}","partition":0}},{{"topic":"{topic}","partition":9}}]}}\n')
+    sh.run(f"{elect} preferred --all-topic-partitions")
+
+
+@session
+def log_directories(sh):
+    topic = filled(sh, "kept", [f"k:{i}" for i in range(10)])
+    sh.run(f"kafka-log-dirs.sh --describe --topic-list {topic}")
+    sh.run(f"kafka-log-dirs.sh --describe --topic-list {topic} --broker-list 1")
+    sh.run(f"kafka-log-dirs.sh --describe --topic-list {sh.name('unknown')}")
+    sh.run(f"kafka-log-dirs.sh --describe --topic-list {topic} --broker-list 7")
+
+
+@session
+def the_quorum(sh):
+    sh.run("kafka-metadata-quorum.sh describe --status")
+    sh.run("kafka-metadata-quorum.sh describe --replication")
+    sh.run("kafka-metadata-quorum.sh describe --replication --human-readable")
+    sh.run("kafka-metadata-quorum.sh remove-controller --controller-id 1 --controller-directory-id AAECAwQFBgcICQoLDA0ODw")
+
+
+@session
+def features_of_the_cluster(sh):
+    sh.run("kafka-features.sh describe")
+    sh.run("kafka-features.sh upgrade --feature group.version=1 --dry-run")
+    sh.run("kafka-features.sh upgrade --feature group.version=7")
+    sh.run("kafka-features.sh upgrade --feature no.such.version=1")
+    sh.run("kafka-features.sh upgrade --release-version 4.3 --dry-run")
+    sh.run("kafka-features.sh upgrade --metadata 4.0")
+    sh.run("kafka-features.sh downgrade --feature transaction.version=1 --dry-run")
+    sh.run("kafka-features.sh downgrade --metadata 4.2 --dry-run")
+    sh.run("kafka-features.sh downgrade --metadata 4.2 --unsafe")
+    sh.run("kafka-features.sh disable --feature kraft.version --dry-run")
+    sh.run("kafka-features.sh version-mapping --release-version 4.1")
+    sh.run("kafka-features.sh feature-dependencies --feature transaction.version=2")
+
+
+@session
+def configs_of_brokers(sh):
+    configs, one = "kafka-configs.sh --entity-type brokers", "kafka-configs.sh --entity-type brokers --entity-name 1"
+    sh.run(f"{one} --describe --all")
+    sh.run(f"{configs} --entity-default --describe")
+    sh.run(f"{one} --alter --add-config background.threads=12,log.cleaner.threads=2")
+    sh.run(f"{one} --describe", until="log.cleaner.threads=2.*DYNAMIC_BROKER")
+    sh.run(f"{configs} --entity-default --alter --add-config max.connections.per.ip=1000")
+    sh.run(f"{configs} --entity-default --describe", until="per.ip=1000")
+    sh.run(f"{one} --alter --add-config no.such.config=1")
+    sh.run(f"{one} --describe", until="no.such.config")
+    sh.run(f"{one} --alter --delete-config background.threads,log.cleaner.threads,no.such.config")
+    sh.run(f"{configs} --entity-default --alter --delete-config max.connections.per.ip")
+    sh.run(f"{one} --alter --delete-config background.threads")
+    sh.run(f"{one} --alter --add-config num.partitions=3")
+    sh.run(f"{one} --alter --add-config background.threads=0")
+    sh.run(f"{one} --alter --add-config log.cleanup.policy=burn")
+    sh.run(f"{configs} --entity-default --alter --delete-config min.insync.replicas")
+    sh.run("kafka-configs.sh --entity-type brokers --entity-name 7 --describe")
+
+
+@session
+def levels_of_loggers(sh):
+    loggers = "kafka-configs.sh --entity-type broker-loggers --entity-name 1"
+    sh.run(f"{loggers} --alter --add-config root=WARN")
+    sh.run(f"{loggers} --describe", only="root=")
+    sh.run(f"{loggers} --alter --add-config root=LOUD")
+    sh.run(f"{loggers} --alter --add-config no.such.logger=INFO")
+    sh.run(f"{loggers} --alter --delete-config root")
+    sh.run(f"{loggers} --alter --add-config root=INFO")
+
+
+@session
 def the_cluster(sh):
     sh.run("kafka-cluster.sh cluster-id")
+    sh.run("kafka-cluster.sh list-endpoints")
+    sh.run("kafka-cluster.sh list-endpoints --include-fenced-brokers")
+    sh.run("kafka-cluster.sh unregister --id 7")
 
 
 @session

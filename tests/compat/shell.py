@@ -13,12 +13,22 @@ import uuid
 from helpers import TIMEOUT
 from servers import BIN
 
+SUBCOMMAND_LAST = ("kafka-features.sh", "kafka-metadata-quorum.sh")  # they have the server's address before it
+
 MASKS = [
     (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[TIME]"),  # in log lines
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", lambda m: "u" * 36),
     (r"(?<= )[\w-]{22}(?= (?:streams +\d+ +)?u{36})", "m" * 22),  # members of streams groups
     (r"(TopicId: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(Cluster ID: )[\w-]{22}", r"\1" + "i" * 22),
+    (r"(ClusterId: +)[\w-]{22}", r"\1" + "i" * 22),
+    (r"((?:Epoch|HighWatermark): +)\d+", r"\1N"),
+    (r"CONTROLLER://127\.0\.0\.1:\d+", "CONTROLLER://127.0.0.1:9093"),  # the controller has no listener of its own here
+    (r"(?m)^(\d+ +\t[\w-]{22}\t)\d+ *\t(\d+ +\t)(?:\d+|\d+ ms ago) *\t(?:\d+|\d+ ms ago) *\t", r"\1N\t\2T\tT\t"),
+    (r'("size":)[1-9]\d*', r"\1N"),  # of records whose times lie apart as they happen to
+    (r'("logDir":|"log_dirs":\[)"[^"]*"', r'\1"d"'),
+    (r"(?m)^(  (?:listeners|advertised\.listeners|controller\.quorum\.voters|log\.dirs?)=).*$", r"\1(of this node)"),
+    (r"(127\.0\.0\.1) +\d{4,5} +(?=null)", r"\1 9092 "),
     (r"(127\.0\.0\.1:9092) +\(1\)", r"\1 (1)"),  # padded by the length of the port
     (r"(CreateTime:|LogAppendTime:)\d{13}", r"\1" + "T" * 13),
     (r'\}(?=\{"key":\{"type")', "}\n"),  # the formatters of internal topics end no line
@@ -52,7 +62,7 @@ class Shell:
         """Run a tool to its end and write down what it printed; returns its standard output.
 
         `until` (a pattern) runs it anew until it prints that: only the last run is written down. `only` keeps the lines
-        with a name of this transcript; `sort` is for output (but its first line, or "all" of it) whose order nobody promises; `interrupt_after` presses
+        with a name of this transcript, or with this text; `sort` is for output (but its first line, or "all" of it) whose order nobody promises; `interrupt_after` presses
         Ctrl-C once that many lines came.
         """
         deadline = time.monotonic() + TIMEOUT
@@ -93,7 +103,7 @@ class Shell:
 
     def _start(self, command):
         tool, *arguments = shlex.split(command)
-        subcommand = bool(arguments) and not arguments[0].startswith("-")
+        subcommand = bool(arguments) and not arguments[0].startswith("-") and tool not in SUBCOMMAND_LAST
         arguments[subcommand:subcommand] = ["--bootstrap-server", self.bootstrap]
         return subprocess.Popen([BIN / tool, *arguments], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -106,7 +116,8 @@ class Shell:
             if lines[-1] == "":
                 del lines[-1]
             if only:
-                lines = [re.sub(" +", " ", line) for line in lines if "x" * 8 in line]  # others' names set the widths
+                wanted = "x" * 8 if only is True else only
+                lines = [re.sub(" +", " ", line) for line in lines if wanted in line]  # others' names set the widths
             if sort:
                 kept = 0 if sort == "all" else 1
                 lines[kept:] = sorted(lines[kept:])
