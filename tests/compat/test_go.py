@@ -1,6 +1,7 @@
 """The Go clients franz-go (with kadm) and sarama, driven through go/: one process of each for the whole file.
 
-Neither may warn of anything: a warning here is one that Apache Kafka does not cause.
+franz-go may warn of nothing: a warning here is one that Apache Kafka does not cause. sarama's log has no levels; what
+went wrong for it is among a consumer's errors, of which there may be none.
 """
 import base64
 import json
