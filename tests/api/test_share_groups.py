@@ -329,6 +329,25 @@ def test_offsets_are_altered_and_deleted_while_nobody_is_there(group):
     assert [topic.error_code for topic in delete().responses] == [errors.UNKNOWN_TOPIC_OR_PARTITION]
 
 
+@pytest.mark.parametrize("index, error, is_made", [
+    (None, errors.NONE, True), (7, errors.NONE, True), (-1, errors.UNKNOWN_SERVER_ERROR, True), ("nowhere", errors.NONE, False),
+])  # fmt: skip
+def test_altering_offsets_of_nothing_may_still_make_the_group(client, group, fresh, index, error, is_made):
+    name, Topic = fresh("altered"), AlterShareGroupOffsets.Request.Topics
+    known = index != "nowhere"
+    partitions = [Topic.Partitions(partition_index=index if known else 0, start_offset=1)] if index is not None else []
+    answer = client.call(
+        AlterShareGroupOffsets, 0, group_id=name, topics=[Topic(topic_name=group.topic if known else "nowhere", partitions=partitions)]
+    )
+    assert answer.error_code == error
+    assert name in [each.group_id for each in client.call(ListGroups, 5).groups] or not is_made
+    if error:
+        assert answer.error_message.startswith(f"Initialize share group parameters has invalid partitionId - {name} ")
+    elif index is not None:
+        [[partition]] = [topic.partitions for topic in answer.responses]
+        assert partition.error_code == errors.UNKNOWN_TOPIC_OR_PARTITION
+
+
 def test_administrators_see_and_delete_it(group):
     client, name = group.client, group.name
     [described] = client.call(ShareGroupDescribe, 1, group_ids=[name]).groups

@@ -89,17 +89,18 @@ def alter_share_group_offsets(request, call, groups, cluster):
         else:
             refusal = errors.UNKNOWN_TOPIC_OR_PARTITION, _NO_TOPIC
         answer = Topic(topic_name=asked.topic_name, topic_id=topic.topic_id if topic else bytes(16), partitions=[])
-        answers.append(answer)
         allowed = topic is not None and refusal[0] == errors.UNKNOWN_TOPIC_OR_PARTITION
+        if allowed:
+            offsets.setdefault(topic.topic_id, {})
+        if allowed or asked.partitions:
+            answers.append(answer)
         for partition in asked.partitions:
             index, error, message = partition.partition_index, *refusal
-            if allowed and 0 <= index < len(topic.partitions):
+            if allowed and index < len(topic.partitions):
                 error, message = errors.NONE, None
-                offsets.setdefault(topic.topic_id, {})[index] = partition.start_offset
+                offsets[topic.topic_id][index] = partition.start_offset
             answer.partitions.append(Topic.Partitions(partition_index=index, error_code=error, error_message=message))
     try:
-        if any(partition.partition_index < 0 for asked in request.topics for partition in asked.partitions):
-            raise KafkaError(errors.UNKNOWN_SERVER_ERROR, "Initialize share group parameters has invalid partitionId")
         groups.share.alter_offsets(group_id, offsets)
     except KafkaError as refusal:
         return AlterShareGroupOffsets.reply(error_code=refusal.error, error_message=refusal.message)

@@ -6,6 +6,7 @@ deleteShareGroupOffsets of Kafka 4.3.1.
 
 from typing import NamedTuple
 
+from emulator.state.cluster import uuid_text
 from emulator.state.groups.consumer.messages import HeartbeatAnswer
 from emulator.state.groups.protocol import TopicsProtocol
 from emulator.state.groups.share.group import ShareGroup
@@ -17,6 +18,7 @@ from wire.errors import KafkaError
 
 
 _NO_GROUP_ID = "The group id is invalid."
+_NO_SUCH_PARTITION = "Initialize share group parameters has invalid partitionId"
 
 
 class ShareOffset(NamedTuple):
@@ -79,7 +81,10 @@ class ShareGroups(TopicsProtocol):
         return ShareOffset(state.start_offset, state.leader_epoch, state.delivery_complete_count)
 
     def alter_offsets(self, group_id, offsets):
-        """Begin anew at {topic_id: {partition: offset}}, for a group that may not be there yet. KafkaError."""
+        """Begin anew at {topic_id: {partition: offset}}, for a group that may not be there yet. KafkaError.
+
+        A topic without partitions begins nothing, but makes the group.
+        """
         if not group_id:
             raise KafkaError(errors.INVALID_GROUP_ID, _NO_GROUP_ID)
         group = self.table.get(group_id)
@@ -90,9 +95,14 @@ class ShareGroups(TopicsProtocol):
         elif group.type != self.type:
             raise self.not_ours(group_id)
         group.check_delete()
-        if offsets:
-            group.announce(offsets)
-            group.initialize(offsets)
+        if not offsets:
+            return
+        group.announce({topic_id: [index for index in partitions if index >= 0] for topic_id, partitions in offsets.items()})
+        for topic_id, partitions in offsets.items():
+            for index in partitions:
+                if index < 0:  # Kafka finds out this late, and leaves what it has begun
+                    raise KafkaError(errors.UNKNOWN_SERVER_ERROR, f"{_NO_SUCH_PARTITION} - {group_id} {uuid_text(topic_id)} {index}")
+        group.initialize({topic_id: partitions for topic_id, partitions in offsets.items() if partitions})
 
     def check_delete_offsets(self, group_id):
         """KafkaError unless the offsets of this group may be deleted."""
