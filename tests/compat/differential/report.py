@@ -67,6 +67,7 @@ def write(rounds):
         lines.append("\n## What differs\n\n" + "\n".join(examples[:40]) + "\n")
     lines.append("\n## What is not compared, and why\n\n")
     lines += [f"- `{name}`: {why}\n" for name, why in VOLATILE.items()]
+    lines.append("- the configs that say where a server is\n")
     lines.append("- times that a server's own clock gave; ids that a server made up are matched with the other's\n")
     lines.append("- the order of lists: Kafka gives many in that of a hash map\n")
     lines.append("\n## APIs that are not drawn, and why\n\n")
