@@ -97,12 +97,12 @@ def test_a_transaction_of_librdkafka_times_out_when_told(kafka):
     producer.produce("t", b"never", partition=0)
     assert producer.flush(TIMEOUT) == 0
     assert kafka.clock.advance(minutes=2) == {"transactions aborted": 1}
-    with pytest.raises(KafkaException) as refusal:
+    with pytest.raises(KafkaException, match="fenced"):
         producer.commit_transaction(TIMEOUT)
-    assert refusal.value.args[0].fatal() or refusal.value.args[0].txn_requires_abort()
     again = begin()
     again.produce("t", b"committed", partition=0)
     again.commit_transaction(TIMEOUT)
+    del producer, again  # they would look for a server that is gone
     reader = Reader(kafka)
     eventually(lambda: reader.poll().values)
     assert reader.values == [b"committed"]
