@@ -3,9 +3,11 @@
 import errno
 import os
 import random
+import resource
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -175,36 +177,69 @@ def test_a_failed_sync_closes_one_partition_and_no_other(server, tmp_path, caplo
     assert [record.getMessage() for record in caplog.records] == [f"cannot sync {tmp_path}/d-0: Input/output error"]
 
 
-def test_a_write_that_fails_leaves_the_log_as_it_was(tmp_path, monkeypatch, caplog):
-    """As when the disk is full for a while: half of a batch is written, and taken back."""
-    log = Log("t-0", config(), VirtualClock(), random.Random(1), DiskFiles(str(tmp_path / "t-0"), Descriptors(16)))
+@contextmanager
+def files_of_at_most(size):
+    """The kernel writes what fits of a write beyond it, and refuses the rest: as a disk that is full does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_write_that_fails_leaves_the_log_as_it_was(tmp_path, caplog):
+    path = tmp_path / "t-0"
+    log = Log("t-0", config(), VirtualClock(), random.Random(1), DiskFiles(str(path), Descriptors(16)))
     log.begin_epoch(0)
 
     def append(value):
         return log.append(log.check(batch(value), NOW), 0, NOW).base_offset
 
-    append(b"before")
-    real = os.pwritev
+    large = bytes(900_000)
+    append(large)
+    size = log.size
+    with files_of_at_most(1_000_000):
+        for _ in range(3):
+            with pytest.raises(errors.KafkaError) as refused:
+                append(large)
+            assert refused.value.error == errors.KAFKA_STORAGE_ERROR
+        assert (path / "00000000000000000000.log").stat().st_size == size
+        assert append(b"small") == 1
+    assert append(large) == 2
+    log.close()
+    again = Log("t-0", config(), VirtualClock(), random.Random(1), DiskFiles(str(path), Descriptors(16)))
+    assert [bytes(record.value) for _, one in again.batches() for record in iter_records(one)] == [large, b"small", large]
+    assert [record.getMessage() for record in caplog.records] == [f"cannot write 00000000000000000000.log in {path}: File too large"]
 
-    def full(descriptor, pieces, position):
-        os.write(descriptor, b"")
-        return real(descriptor, [b"".join(pieces)[:30]], position)
 
-    def no_space(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def test_a_roll_that_fails_is_tried_again(tmp_path, monkeypatch):
+    path = tmp_path / "t-0"
+    log = Log("t-0", config(internal_segment_bytes=300), VirtualClock(), random.Random(1), DiskFiles(str(path), Descriptors(16)))
+    log.begin_epoch(0)
 
-    monkeypatch.setattr(os, "pwritev", full)
-    monkeypatch.setattr(os, "pwrite", no_space)
-    for _ in range(3):
+    def append():
+        return log.append(log.check(batch(b"x" * 60), NOW), 0, NOW).base_offset
+
+    append(), append()
+    real = os.open
+
+    def no_space(name, *arguments):
+        if name.endswith(".snapshot"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(name, *arguments)
+
+    monkeypatch.setattr(os, "open", no_space)
+    for _ in range(2):
         with pytest.raises(errors.KafkaError) as refused:
-            append(b"lost")
+            append()
         assert refused.value.error == errors.KAFKA_STORAGE_ERROR
     monkeypatch.undo()
-    assert append(b"after") == 1
+    assert [append() for _ in range(3)] == [2, 3, 4]
+    assert [segment.base_offset for segment in log.segments] == [0, 2, 4]
     log.close()
-    again = Log("t-0", config(), VirtualClock(), random.Random(1), DiskFiles(str(tmp_path / "t-0"), Descriptors(16)))
-    assert [bytes(record.value) for _, one in again.batches() for record in iter_records(one)] == [b"before", b"after"]
-    assert len(caplog.records) == 1 and "No space left on device" in caplog.text
+    again = Log("t-0", config(), VirtualClock(), random.Random(1), DiskFiles(str(path), Descriptors(16)))
+    assert again.end_offset == 5 and len(list(again.batches())) == 5
 
 
 def test_descriptors_are_bounded(tmp_path):
