@@ -83,6 +83,11 @@ class Round:
         """Read and written so far."""
         return self._compaction.bytes
 
+    @property
+    def removed(self):
+        """Records that have gone so far."""
+        return self._compaction.removed
+
 
 class LogCleaner:
     """`logs()` gives those with cleanup.policy compact; `settings()` the broker's, of which log.cleaner.* are read.
@@ -95,6 +100,7 @@ class LogCleaner:
         self._settings = settings
         self._time = time
         self._elsewhere = elsewhere
+        self.removed = 0  # records, by all rounds that have ended
         self._rounds = []  # on their way
         self._spoilt = set()  # logs that cannot be read, left alone from then on
         self._failed = set()  # logs that the disk would not have written, left alone for a while
@@ -161,6 +167,8 @@ class LogCleaner:
             if round.step():
                 return True
             self._time.happened("rounds of compaction")
+            self._time.happened("records compacted away", round.removed)
+            self.removed += round.removed
         except KafkaError as reason:
             self._spoilt.add(round.log)
             log_.error("%s cannot be compacted and is left as it is: %s", round.log.name, reason)

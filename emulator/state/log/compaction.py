@@ -37,6 +37,7 @@ class Compaction:
         self.log = log
         self.end_offset = first_dirty  # up to here the log is clean once the round is over
         self.bytes = 0  # read and written so far
+        self.removed = 0  # records that have gone
         self._segments = segments
         self._last_offset = segments[-1].next_offset - 1
         self._first_dirty = first_dirty
@@ -188,6 +189,7 @@ class Compaction:
                         batch = self._rewrite_marker(header, data, at, decided.marker(header, data, at))
                     elif flags & TRANSACTIONAL_FLAG and decided.batch(header) or not count:
                         batch = self._emptied(header)
+                        self.removed += count
                     elif count == 1 and (singles := skim_singles(data, at, _RECORDS_AT_ONCE))[1]:
                         following = self._rewrite_singles(data, singles, output)
                         batch = None
@@ -227,6 +229,7 @@ class Compaction:
         starts, offsets, keys, nulls = singles
         self._work += 2 * len(keys)
         kept = self._staying(offsets, keys)
+        self.removed += len(keys) - len(kept)
         candidates = kept
         if nulls or len(self.log.producers) or offsets[-1] >= self._last_offset:
             kept, nulls, candidates = set(kept), set(nulls), range(len(keys))  # some may have to be made anew
@@ -238,7 +241,9 @@ class Compaction:
                 batch = self._emptied(header)
             elif index in nulls:
                 part = [at + HEADER_SIZE], [offsets[index]], [keys[index]], [0], following
-                batch = _done(self._rebuilding(header, data, *self._sift(header, part)))
+                spans, tombstones = self._sift(header, part)
+                self.removed += not spans
+                batch = _done(self._rebuilding(header, data, spans, tombstones))
             if batch is _AS_IT_IS:
                 output.add(header, data[at:following])
             elif batch is not None:
@@ -256,6 +261,7 @@ class Compaction:
             if self._work >= _WORK_A_SLICE:
                 self._work = 0
                 yield
+        self.removed += header.record_count - len(spans)
         work = self._rebuilding(header, payload, spans, tombstones)
         return (yield from self._elsewhere(work, end - position)) if callable(work) and header.compression else _done(work)
 

@@ -388,3 +388,15 @@ def test_empty_batches_are_whole(log):
     log.put_each("a2").roll().clean()
     _, batch = next(iter(log.log.batches()))
     assert read_header(batch).size == len(batch) == 61 and list(iter_records(batch)) == []
+
+
+def test_the_records_that_go_are_counted(log):
+    log.put((b"a", b"1"), (b"b", b"1"), (b"a", b"2"))
+    log.put_each("a3 b2 c-").roll()
+    log.clean()
+    assert log.cleaner.removed == 3
+    log.time.advance(2 * DAY)
+    log.put_each("d1").roll()
+    before = len(log.records())
+    log.clean()
+    assert log.cleaner.removed == 3 + before - len(log.records()) == 4
