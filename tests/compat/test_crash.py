@@ -3,6 +3,7 @@
 What was acknowledged is there once, in order, whatever the policy of flushing: `kill -9` takes the process, and not
 what it has handed to the kernel. Transactions are whole or not at all, and offsets go with them.
 """
+import itertools
 import random
 import signal
 import socket
@@ -92,12 +93,18 @@ class Writer(threading.Thread):
 
 
 class Committer(threading.Thread):
-    """Transactions: the same number to two topics, and as the offset of a group."""
+    """Transactions: the same number to two topics, and as the offset of a group.
 
-    def __init__(self, address, topics, group):
+    Who comes `after` another fences it: librdkafka's send_offsets_to_transaction may wait for ever, without asking
+    anything, when it loses its connection at the wrong moment.
+    """
+
+    def __init__(self, address, topics, group, after=None):
         super().__init__(daemon=True)
         self._address, self._topics, self._group = address, topics, group
-        self.committed, self.in_doubt, self.error = [], [], None
+        self.numbers = after.numbers if after else itertools.count()
+        self.committed, self.in_doubt = (after.committed, after.in_doubt) if after else ([], [])
+        self.error = None
         self._over = threading.Event()
 
     def run(self):
@@ -107,13 +114,14 @@ class Committer(threading.Thread):
             self.error = error
 
     def _run(self):
-        number, producer = 0, None
+        producer = None
         group = Consumer({"bootstrap.servers": self._address, "group.id": self._group, "log_level": 0}).consumer_group_metadata()
         while not self._over.is_set():
             if producer is None:
                 producer = Producer({"bootstrap.servers": self._address, "transactional.id": self._group, "log_level": 0,
                                      "reconnect.backoff.max.ms": 100, "transaction.timeout.ms": 60_000})
                 producer.init_transactions(TIMEOUT)
+            number = next(self.numbers)
             try:
                 producer.begin_transaction()
                 for topic in self._topics:
@@ -128,11 +136,11 @@ class Committer(threading.Thread):
                     producer.abort_transaction(TIMEOUT)
                 elif not error.retriable() or error.fatal():
                     producer = None
-            number += 1
 
-    def finish(self):
+    def stop(self):
+        """From now on another may take its place."""
         self._over.set()
-        self.join(4 * TIMEOUT)
+        self.join(1)
         assert self.error is None, self.error
 
 
@@ -175,10 +183,15 @@ def crash(server, rounds, seed):
         topic = f"made-{number}"
         admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(TIMEOUT)
         server.end(signal.SIGKILL if choose.random() < 0.9 else signal.SIGTERM)
+        committer.stop()
         server.start()
+        committer = Committer(server.address, ("left", "right"), "group", committer)
+        committer.start()
         assert {f"made-{one}" for one in range(number + 1)} < set(admin.list_topics(timeout=TIMEOUT).topics)
-    for thread in (*writers, committer):
-        thread.finish()
+    eventually(lambda: len(committer.committed) > 3)
+    for writer in writers:
+        writer.finish()
+    committer.stop()
     server.end(signal.SIGKILL)
     server.start()
     for writer in writers:
