@@ -25,7 +25,7 @@ def join_group(request, call, groups):
             # v0 has but one time-out
             request.rebalance_timeout_ms if call.version >= 1 else request.session_timeout_ms,
             request.protocol_type,
-            tuple((protocol.name, bytes(protocol.metadata)) for protocol in request.protocols),
+            tuple([(protocol.name, bytes(protocol.metadata)) for protocol in request.protocols]),
             request.reason,
             call.version >= 4,  # KIP-394
             call.version >= 9,  # KIP-814

@@ -333,7 +333,8 @@ class ClassicGroup:
         if self.state == STABLE:
             respond(SyncResult(errors.NONE, self.protocol_type, self.protocol_name, member.assignment))
             return
-        self.members.answer_sync(member, SyncResult(errors.REBALANCE_IN_PROGRESS))  # superseded, see _supersede
+        if member.syncing is not None:
+            self.members.answer_sync(member, SyncResult(errors.REBALANCE_IN_PROGRESS))  # superseded, see _supersede
         member.syncing = respond
         if member_id == self.members.leader:
             for other in self.members:
@@ -369,7 +370,8 @@ class ClassicGroup:
     def _answer_syncs(self, error):
         known = (self.protocol_type, self.protocol_name) if error == errors.NONE else (None, None)
         for member in self.members:
-            if self.members.answer_sync(member, SyncResult(error, *known, member.assignment)):
+            if member.syncing is not None:
+                self.members.answer_sync(member, SyncResult(error, *known, member.assignment))
                 self._sessions.extend(member, member.session_timeout_ms)
 
     def _syncs_expired(self):
@@ -554,7 +556,8 @@ class ClassicGroup:
     def _supersede(self, member):
         # Kafka forgets a request whose member asks again (its connection is gone); we answer it, so that
         # nothing waits for ever.
-        self.members.answer_join(member, JoinResult(errors.REBALANCE_IN_PROGRESS, member.member_id))
+        if member.joining is not None:
+            self.members.answer_join(member, JoinResult(errors.REBALANCE_IN_PROGRESS, member.member_id))
 
     def _stop(self, member, error):
         self.members.answer_join(member, JoinResult(error))
@@ -575,9 +578,9 @@ class ClassicGroup:
         if self.protocol_type != CONSUMER:
             return None
         topics = set()
-        for member in self.members:
+        for metadata in {member.metadata(self.protocol_name) for member in self.members}:  # most are alike
             try:
-                topics.update(internal.subscribed_topics(member.metadata(self.protocol_name)))
+                topics.update(internal.subscribed_topics(metadata))
             except ValueError as reason:
                 log.warning("group %s: the topics of its subscription are unknown: %s", self.group_id, reason)
                 return None

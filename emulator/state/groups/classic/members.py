@@ -107,9 +107,10 @@ class Members:
 
     def update(self, member, join):
         member.client = join.client
-        self._count(member.protocols, -1)
-        member.protocols = join.protocols
-        self._count(member.protocols, 1)
+        if member.protocols != join.protocols:
+            self._count(member.protocols, -1)
+            member.protocols = join.protocols
+            self._count(member.protocols, 1)
         member.session_timeout_ms = join.session_timeout_ms
         member.rebalance_timeout_ms = join.rebalance_timeout_ms
 
@@ -126,11 +127,9 @@ class Members:
 
     @staticmethod
     def answer_sync(member, result):
-        """Whether a SyncGroup request of the member was waiting."""
         respond, member.syncing = member.syncing, None
         if respond is not None:
             respond(result)
-        return respond is not None
 
     def all_joined(self):
         return self.joining == len(self.by_id) and not self.pending
@@ -152,7 +151,11 @@ class Members:
 
     def supports(self, protocols):
         """Whether every member supports one of these protocols."""
-        return any(self._supporters.get(name, 0) == len(self.by_id) for name, _ in protocols)
+        everybody = len(self.by_id)
+        for name, _ in protocols:
+            if self._supporters.get(name, 0) == everybody:
+                return True
+        return False
 
     def select_protocol(self):
         """The protocol with the most votes among those that all support; the first one voted for wins a tie."""
