@@ -18,6 +18,7 @@ from wire.record import Record
 _BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR,
                    errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE, errors.NOT_LEADER_OR_FOLLOWER})  # fmt: skip
 _PATIENCE = 20  # seconds
+_ANY_SHARE_PARTITION = f"any:{'A' * 22}:0"
 
 
 SILENT = "no answer"
@@ -96,10 +97,10 @@ class Duel:
             for one in stays:
                 side.call(AlterUserScramCredentials, 0, upsertions=[one], deletions=[])
         self._settle()
-        for kind, keys in ((0, GROUPS.values()), (1, TRANSACTIONAL_IDS), (2, ())):
+        for kind, keys in ((0, GROUPS.values()), (1, TRANSACTIONAL_IDS), (2, (_ANY_SHARE_PARTITION,))):
             for key in keys:
                 for side in self.sides:
-                    _until(lambda: _is_found(side.call(FindCoordinator, 4, key_type=kind, coordinator_keys=[key])))
+                    _until(lambda: _is_found(side.call(FindCoordinator, 6, key_type=kind, coordinator_keys=[key])))
 
     def play(self, rounds, api=None):
         for _ in range(rounds):

@@ -16,6 +16,15 @@ FAMILIES = {
         "InitProducerId", "AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn", "Produce", "ListTransactions",
         "DescribeTransactions", "DescribeProducers", "OffsetFetch", "ListOffsets", "WriteTxnMarkers",
     ),
+    "members": (
+        "ConsumerGroupHeartbeat", "ShareGroupHeartbeat", "StreamsGroupHeartbeat", "ConsumerGroupDescribe", "ShareGroupDescribe",
+        "StreamsGroupDescribe", "OffsetCommit", "OffsetFetch", "JoinGroup", "Heartbeat", "LeaveGroup", "ListGroups",
+    ),
+    "share": (
+        "ShareGroupHeartbeat", "ShareFetch", "ShareAcknowledge", "DescribeShareGroupOffsets", "AlterShareGroupOffsets",
+        "DeleteShareGroupOffsets", "Produce", "InitializeShareGroupState", "ReadShareGroupState", "WriteShareGroupState",
+        "DeleteShareGroupState", "ReadShareGroupStateSummary",
+    ),
     "administration": (
         "DescribeQuorum", "UnregisterBroker", "RemoveRaftVoter", "DescribeClientQuotas", "AlterClientQuotas", "DescribeAcls", "CreateAcls",
         "DeleteAcls", "DescribeUserScramCredentials", "AlterUserScramCredentials", "CreateDelegationToken", "DescribeDelegationToken",
@@ -36,18 +45,5 @@ SETTINGS = {
 # APIs that no family has, and why.
 LEFT_OUT = {
     "AddRaftVoter": "many a random endpoint ends Kafka's process",
-    "ConsumerGroupHeartbeat": "members, step by step: tests/api and the traces of tests/state",
-    "ShareGroupHeartbeat": "as ConsumerGroupHeartbeat",
-    "StreamsGroupHeartbeat": "as ConsumerGroupHeartbeat",
-    "ShareFetch": "needs members and time; see tests/api",
-    "ShareAcknowledge": "as ShareFetch",
-    "AlterShareGroupOffsets": "as ShareFetch",
-    "DeleteShareGroupOffsets": "as ShareFetch",
-    "DescribeShareGroupOffsets": "as ShareFetch",
     "UpdateFeatures": "what it changes cannot be changed back",
-    "InitializeShareGroupState": "between brokers; see tests/api",
-    "ReadShareGroupState": "between brokers; see tests/api",
-    "WriteShareGroupState": "between brokers; see tests/api",
-    "DeleteShareGroupState": "between brokers; see tests/api",
-    "ReadShareGroupStateSummary": "between brokers; see tests/api",
 }
