@@ -35,7 +35,7 @@ from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
 
 log_ = logging.getLogger(__name__)
 
-_CLOSERS = 16  # threads that wait for the disk
+_CLOSERS = 16  # threads that wait for the disk, at the least
 _METADATA_LOG = names.CLUSTER_METADATA
 _LONGEST_SYNC = 30  # seconds; who waits longer is not answered
 
@@ -388,7 +388,7 @@ class LogManager:
             timer.cancel()
         failed = set()
         written = self._checkpoints()
-        pool = ThreadPool(_CLOSERS)
+        pool = ThreadPool(max(_CLOSERS, self._settings.num_recovery_threads_per_data_dir))
         for _ in pool.imap_unordered(_close, self._logs.values()):
             pass
         pool.kill()
