@@ -135,15 +135,16 @@ class LogCleaner:
         if round not in self._rounds:
             return  # `run` has ended it
         before = round.bytes
-        if not self._step(round):
-            self._begin_rounds()
-        elif round.asked is not None and self._elsewhere is not None:
+        following = (lambda: self._go_on(round)) if self._step(round) else self._begin_rounds
+        self._owed_ms += (round.bytes - before) * 1000 / self._settings().log_cleaner_io_max_bytes_per_second
+        rest, self._owed_ms = divmod(self._owed_ms, 1)
+        if round.asked is not None and self._elsewhere is not None:
             asked = round.asked
             self._elsewhere(asked, lambda answer: self._answered(round, asked, answer))
+        elif rest:
+            self._time.after(rest, following)
         else:
-            self._owed_ms += (round.bytes - before) * 1000 / self._settings().log_cleaner_io_max_bytes_per_second
-            rest, self._owed_ms = divmod(self._owed_ms, 1)
-            self._time.soon(lambda: self._go_on(round)) if rest < 1 else self._time.after(rest, lambda: self._go_on(round))
+            self._time.soon(following)
 
     def _answered(self, round, asked, answer):
         round.answer(asked, answer)
@@ -175,6 +176,9 @@ class LogCleaner:
         except OSError as reason:
             self._failed.add(round.log)
             log_.error("%s was not compacted: %s", round.log.name, reason)
+        except Exception:  # as in Kafka: one log that cannot be cleaned must not keep the others from it
+            self._spoilt.add(round.log)
+            log_.exception("%s cannot be compacted and is left as it is", round.log.name)
         self._rounds.remove(round)
         return False
 

@@ -17,7 +17,7 @@ from wire.records import (
 )  # fmt: skip
 
 _WORK_A_SLICE = 1_000  # a record is 1, a batch some more: 1 ms or so
-_OF_A_BATCH = 4
+_OF_A_BATCH = 4  # and its kilobytes
 _RECORDS_AT_ONCE = 500
 _SMALLEST_WINDOW = 64 * 1024  # of what is read at once
 _LARGE = 16 * 1024  # bytes of a compressed batch that are better left to a thread
@@ -56,7 +56,8 @@ class Compaction:
         yield from self._read_keys()
         decided = Decided(self.log.aborted)
         for group in self._groups():
-            yield from self._rewrite(group, decided)
+            if not (yield from self._rewrite(group, decided)):
+                return  # the log was shortened meanwhile: another round will begin with what is left
         self.log.first_dirty_offset = self.end_offset
 
     # -- what is there --------------------------------------------------------------------------
@@ -123,7 +124,7 @@ class Compaction:
                 while (header := whole_batch(data, at)) is not None:
                     flags, count = header.attributes, header.record_count
                     following = at + header.batch_length + LOG_OVERHEAD
-                    self._work += _OF_A_BATCH
+                    self._work += _OF_A_BATCH + (header.batch_length >> 10)
                     if flags & CONTROL_FLAG:
                         decided.marker(header, data, at)
                     elif flags & TRANSACTIONAL_FLAG and decided.batch(header) or not count or header.last_offset < first_dirty:
@@ -175,6 +176,7 @@ class Compaction:
             yield group
 
     def _rewrite(self, group, decided):
+        """Whether one segment has taken the place of the `group`."""
         log = self.log
         cleaned = log.new_segment(group[0].base_offset, created_ms=group[-1].created_ms)
         output = _Output(cleaned, log.config.index_interval_bytes)
@@ -184,7 +186,7 @@ class Compaction:
                 while (header := whole_batch(data, at)) is not None:
                     flags, count = header.attributes, header.record_count
                     following = at + header.batch_length + LOG_OVERHEAD
-                    self._work += _OF_A_BATCH
+                    self._work += _OF_A_BATCH + (header.batch_length >> 10)
                     if flags & CONTROL_FLAG:
                         batch = self._rewrite_marker(header, data, at, decided.marker(header, data, at))
                     elif flags & TRANSACTIONAL_FLAG and decided.batch(header) or not count:
@@ -207,10 +209,12 @@ class Compaction:
         self.bytes += cleaned.size
         cleaned.next_offset = group[-1].next_offset
         yield from self._make_last(cleaned, set(decided.emptied))
-        if log.replace_segments(group, cleaned):
-            for offset in decided.emptied:
-                log.aborted.forget(offset)
+        if not log.replace_segments(group, cleaned):
+            return False
+        for offset in decided.emptied:
+            log.aborted.forget(offset)
         decided.emptied.clear()
+        return True
 
     def _make_last(self, cleaned, emptied):
         """All of the new segment is on disk before it takes the place of others."""

@@ -400,3 +400,120 @@ def test_the_records_that_go_are_counted(log):
     before = len(log.records())
     log.clean()
     assert log.cleaner.removed == 3 + before - len(log.records()) == 4
+
+
+# -- beside others ---------------------------------------------------------------------------------
+
+
+def cleaned_together(*logs, elsewhere=None, **settings):
+    """A started cleaner of these logs (Compacted, all under the first one's clock)."""
+    settings = parse_broker_settings({name.replace("_", "."): value for name, value in settings.items()})
+    cleaner = LogCleaner(lambda: [one.log for one in logs], lambda: settings, logs[0].time, elsewhere)
+    cleaner.start()
+    return cleaner
+
+
+def test_as_many_logs_at_once_as_there_are_threads(monkeypatch):
+    monkeypatch.setattr("emulator.state.log.compaction._WORK_A_SLICE", 10)
+    monkeypatch.setattr("emulator.state.log.compaction._RECORDS_AT_ONCE", 10)
+    for threads, together in ((1, False), (2, True)):
+        large, small = Compacted(), Compacted()
+        small.log._time = large.time
+        large.put_each("a1 " * 200).roll(), small.put_each("b1 b2").roll()
+        large.put_each("c1"), small.put_each("c1 " * 200)  # less of it is dirty
+        cleaned_together(large, small, log_cleaner_threads=threads)
+        large.time.advance(14_999)
+        steps, done = large.time.steps(1, expire_sessions=False), []
+        for _ in steps:
+            done += [name for name, log in (("large", large), ("small", small)) if log.log.first_dirty_offset and name not in done]
+        assert done == (["small", "large"] if together else ["large", "small"])
+
+
+def test_no_more_bytes_a_second_than_it_may(log, monkeypatch):
+    monkeypatch.setattr("emulator.state.log.compaction._WORK_A_SLICE", 1)
+    for key in b"a", b"b", b"a":
+        log.put((key, b"x" * 5_000))
+    log.roll()
+    cleaned_together(log, log_cleaner_io_max_bytes_per_second=10_000)
+    log.time.advance(15_000 + 900)
+    assert len(log.records()) == 3
+    log.time.advance(1_000)
+    assert len(log.records()) == 3  # it will have read 15 kB, and again
+    log.time.advance(1_200)
+    assert len(log.records()) == 2
+
+
+def test_none_is_cleaned_where_that_is_off(log):
+    log.put_each("a1 a2").roll()
+    cleaned_together(log, log_cleaner_enable=False)
+    log.time.advance(DAY)
+    assert log.shown() == "0:a1 1:a2"
+    assert log.clean().shown() == "1:a2"  # when told
+
+
+def test_large_work_is_for_a_thread(log):
+    asked = []
+    log.put(*((b"%d" % (number % 700), random.Random(number).randbytes(60)) for number in range(1_000)), compression=compression.GZIP)
+    log.roll()
+    cleaned_together(log, elsewhere=lambda work, done: asked.append((work, done)))
+    log.time.advance(15_000)
+    answered = 0
+    while asked:
+        assert len(log.records()) == 1_000
+        work, done = asked.pop()
+        log.time.advance(60_000)  # whatever passes meanwhile
+        done(work())
+        log.time.advance(0)
+        answered += 1
+    assert answered == 3  # read for its keys, read again, written
+    assert len(log.records()) == 700
+
+
+def test_told_to_run_it_ends_what_a_thread_was_asked_for(log):
+    asked = []
+    log.put(*((b"%d" % (number % 700), random.Random(number).randbytes(60)) for number in range(1_000)), compression=compression.GZIP)
+    log.roll()
+    cleaner = cleaned_together(log, elsewhere=lambda work, done: asked.append((work, done)))
+    log.time.advance(15_000)
+    assert cleaner.run() == 1
+    assert len(log.records()) == 700
+    [(work, done)] = asked
+    done(work())  # too late, and of no consequence
+    log.time.advance(60_000)
+    assert len(log.records()) == 700
+
+
+def test_a_log_that_was_left_alone_gives_way_to_one_of_its_name(log, caplog):
+    log.put((b"a", b"1"), compression=compression.GZIP)
+    log.roll()
+    log.log.segments[0].file.view(0, 70)[0][61:70] = b"\0" * 9
+    log.clean()
+    log.log.delete()
+    fresh = Compacted()
+    log.log = fresh.log
+    assert log.put_each("a1 a2").roll().clean().shown() == "1:a2"
+
+
+def test_what_the_disk_refuses_is_tried_again(log, monkeypatch, caplog):
+    log.put_each("a1 a2").roll()
+    refused = [OSError(28, "No space left on device")]
+
+    def new_segment(*arguments, **options):
+        if refused:
+            raise refused.pop()
+        return type(log.log).new_segment(log.log, *arguments, **options)
+
+    monkeypatch.setattr(log.log, "new_segment", new_segment)
+    assert log.clean().shown() == "0:a1 1:a2"
+    assert "t-0 was not compacted: [Errno 28]" in caplog.text
+    assert log.clean().shown() == "1:a2"
+
+
+def test_compact_and_delete_together():
+    log = Compacted(cleanup_policy="compact,delete", retention_ms=DAY)
+    log.put_each("a1 b1").roll()
+    log.time.advance(DAY + 1)
+    cleaned_together(log)
+    log.put_each("c1 c2").roll()
+    log.time.advance(15_000)
+    assert log.shown() == "3:c2" and log.log.log_start_offset == 2
