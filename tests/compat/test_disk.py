@@ -170,6 +170,7 @@ def test_each_serves_what_the_other_wrote(tmp_path):
         configs = {"mixed": SMALL, "compacted": SMALL | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01"}, "ours": SMALL}
         for made in admin.create_topics([NewTopic(name, 1, 1, config=config) for name, config in configs.items()]).values():
             made.result(TIMEOUT)
+        del admin  # which would miss its server
         for codec in CODECS:
             produce(bootstrap, "mixed", 60, codec)
         produce(bootstrap, "mixed", 60, **{"enable.idempotence": True})
