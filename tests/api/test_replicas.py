@@ -155,9 +155,12 @@ def test_a_directory_has_the_sizes_of_its_partitions(client, topic, version):
 
 def test_all_partitions_or_none(client, topic):
     assert directory(client, 4)[1] == directory(client, 4, (topic, []))[1] == {}
-    (result,) = client.call(DescribeLogDirs, 4, topics=None).results
-    (mine,) = [one for one in result.topics if one.name == topic]
-    assert sorted(one.partition_index for one in mine.partitions) == [0, 1]
+
+    def mine():
+        (result,) = client.call(DescribeLogDirs, 4, topics=None).results
+        return sorted(one.partition_index for found in result.topics if found.name == topic for one in found.partitions)
+
+    until(lambda: mine() == [0, 1])
 
 
 def move(client, version, path, *topics):
