@@ -5,6 +5,7 @@ import pytest
 from emulator.state.internal_topics import partition_for
 from tests.api.test_data import create, until
 from wire import errors
+from wire.apis.configs import IncrementalAlterConfigs
 from wire.apis.data import Fetch, ListOffsets, Produce
 from wire.apis.groups import DeleteGroups, JoinGroup, LeaveGroup, OffsetCommit, OffsetDelete, SyncGroup
 from wire.apis.metadata import FindCoordinator, Metadata
@@ -140,3 +141,29 @@ def test_clients_may_read_the_topic_but_not_write_into_it(client, group):
     (topic,) = client.call(ListOffsets, 7, replica_id=-1, topics=[
         Topics(name=TOPIC, partitions=[Topics.Partitions(partition_index=0, timestamp=-2)])]).topics
     assert (topic.partitions[0].error_code, topic.partitions[0].offset) == (errors.NONE, 0)
+
+
+@pytest.fixture
+def small_batches(client, group):
+    """__consumer_offsets takes batches of 600 bytes for as long as the test lasts."""
+    Resource = IncrementalAlterConfigs.Request.Resources
+
+    def alter(value):
+        change = Resource.Configs(name="max.message.bytes", config_operation=0, value=value)
+        asked = Resource(resource_type=2, resource_name=TOPIC, configs=[change])
+        assert client.call(IncrementalAlterConfigs, 1, resources=[asked]).responses[0].error_code == errors.NONE
+
+    alter("600")
+    yield
+    alter("1048588")
+
+
+def test_a_commit_is_one_batch_or_nothing(client, group, topic, small_batches):
+    name, _ = topic
+    until(lambda: commit(client, group, [(name, [(0, 1, "x" * 900)])]) == [errors.UNKNOWN_SERVER_ERROR])
+    assert commit(client, group, [(name, [(0, 2, "x" * 100), (1, 2, "y" * 900)])]) == [errors.UNKNOWN_SERVER_ERROR] * 2
+    assert commit(client, group, [(name, [(0, 3, "x" * 300), (1, 3, "y" * 300)])]) == [errors.UNKNOWN_SERVER_ERROR] * 2
+    assert commit(client, group, [(name, [(0, 4, "x"), (1, 4, "y" * 5_000)])]) == [errors.NONE, errors.OFFSET_METADATA_TOO_LARGE]
+    assert commit(client, group, [(name, [(1, 5, "y" * 300)])]) == [errors.NONE]
+    offsets = [parsed.value.offset for _, batch in stored(client, group) for parsed in batch]
+    assert offsets[-2:] == [4, 5] and not {2, 3} & set(offsets)
