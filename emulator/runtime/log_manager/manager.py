@@ -6,7 +6,6 @@ Source: kafka.log.LogManager of Kafka 4.3.1.
 import logging
 import os
 import shutil
-from functools import partial
 
 from gevent import get_hub, spawn
 from gevent.event import Event
@@ -16,7 +15,7 @@ from gevent.threadpool import ThreadPool
 from emulator.runtime.disk import Descriptors, DiskFiles
 from emulator.runtime.disk.offload import Offload
 from emulator.runtime.disk_metadata import FILE_NAME, MetadataJournal
-from emulator.runtime.log_manager import kafka_metadata
+from emulator.runtime.log_manager.adoption import adopt, topic_id_of
 from emulator.runtime.log_manager.checkpoint import (
     CLEANER_OFFSET, LOG_START_OFFSET, RECOVERY_POINT, read_offsets, write_offsets,
 )  # fmt: skip
@@ -25,12 +24,10 @@ from emulator.runtime.log_manager.errors import StorageError
 from emulator.runtime.log_manager.memory import INTERNAL_SEGMENT_BYTES
 from emulator.state.cluster import names
 from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
-from emulator.state.configs import ConfigError
 from emulator.state.log import Log
-from emulator.state.log.formats import PARTITION_METADATA, Corrupt, pack_partition_metadata, parse_partition_metadata
-from emulator.state.producer_ids import ProducerIds
-from emulator.state.log_dirs import LogDirs
 from emulator.state.log.flush import Flusher
+from emulator.state.log.formats import PARTITION_METADATA, pack_partition_metadata
+from emulator.state.log_dirs import LogDirs
 from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
 
 log_ = logging.getLogger(__name__)
@@ -120,7 +117,7 @@ class LogManager:
             if found.fate != "delete":
                 log_.warning("%s is left alone", found.path)
             return False
-        topics, topic_id = self.metadata.table("topics"), self._topic_id(found)
+        topics, topic_id = self.metadata.table("topics"), topic_id_of(found)
         text = topic_id and uuid_text(topic_id)
         if text in self._deleted:
             self._put_away(directory, found, "delete")
@@ -135,7 +132,7 @@ class LogManager:
             return False
         else:
             others = self._unknown.setdefault(found.topic, {})
-            if any(self._topic_id(other) != topic_id for other in others.values()):
+            if any(topic_id_of(other) != topic_id for other in others.values()):
                 self._put_away(directory, found, "stray")
                 return False
             others[found.index] = found
@@ -146,14 +143,6 @@ class LogManager:
             )
         self._home[key] = directory
         return True
-
-    @staticmethod
-    def _topic_id(found):
-        try:
-            with open(os.path.join(found.path, PARTITION_METADATA), "rb") as file:
-                return parse_partition_metadata(file.read())
-        except (OSError, Corrupt):
-            return None
 
     def _put_away(self, directory, found, fate):
         try:
@@ -188,7 +177,7 @@ class LogManager:
 
     def _open_one(self, directory, found, options, first_dirty, configs):
         """May run in another thread."""
-        topic_id = None if self._topic_id(found) else self._known_id(found.topic)
+        topic_id = None if topic_id_of(found) else self._known_id(found.topic)
         log = self._make(found.topic, found.index, configs.topic(found.topic), directory, topic_id=topic_id, **options)
         log.first_dirty_offset = min(first_dirty, log.end_offset)
         self._opened[found.topic, found.index] = log
@@ -244,66 +233,14 @@ class LogManager:
         cluster.on_remove.append(lambda topic: self._deleted.put(uuid_text(topic.topic_id), topic.name))
         cluster.on_delete.append(self._topic_deleted)
         if self._unknown:
-            self._adopt_all(cluster)
+            adopt(cluster, self._unknown, self._directories, self._random)
+            self._unknown.clear()
         for text in list(self._deleted):
             self._deleted.remove(text)
         settings = self._settings
         self._flusher.start(self._logs.values, settings.log_flush_scheduler_interval_ms, self._time)
         self._every(settings.log_flush_offset_checkpoint_interval_ms, lambda: self.checkpoint((RECOVERY_POINT, CLEANER_OFFSET)))
         self._every(settings.log_flush_start_offset_checkpoint_interval_ms, lambda: self.checkpoint((LOG_START_OFFSET,)))
-
-    def _adopt_all(self, cluster):
-        kafka, is_new = self._kafka_metadata(), not cluster.topics
-        for name, found in self._unknown.items():
-            self._adopt(cluster, name, found, kafka)
-        self._unknown.clear()
-        if kafka is not None and is_new:
-            self._adopt_configs(cluster.configs, kafka)
-            ProducerIds(self.metadata).taken(kafka.next_producer_id - 1)
-
-    def _kafka_metadata(self):
-        """What a broker's own metadata, copied with its partitions, says of them; None where there is none."""
-        for directory in self._directories:
-            path = directory.at(kafka_metadata.DIRECTORY)
-            if os.path.isdir(path):
-                try:
-                    return kafka_metadata.KafkaMetadata(path)
-                except (OSError, KafkaError, ValueError) as reason:
-                    log_.warning("%s is left out of account: %s", path, reason)
-        return None
-
-    def _adopt_configs(self, configs, kafka):
-        for what, name, overrides, take in (
-            *(("broker", name, own, partial(configs.set_dynamic, bool(name))) for name, own in kafka.brokers.items() if name in ("", configs.node)),
-            *(("group", name, own, partial(configs.set_group, name)) for name, own in kafka.groups.items()),
-        ):
-            try:
-                take(overrides)
-            except (KafkaError, ConfigError) as reason:
-                log_.warning("configs of the %s %s are left out: %s", what, name, reason)
-
-    def _adopt(self, cluster, name, found, kafka):
-        topic_id = self._topic_id(next(iter(found.values()))) or new_uuid(self._random)
-        configs = kafka and kafka.configs(name, topic_id)
-        try:
-            if configs is not None:
-                try:
-                    cluster.configs.preview(configs)
-                except KafkaError as error:
-                    log_.warning("the configs of %s are left out: %s", name, error.message)
-                    configs = None
-            topic = cluster.adopt_topic(name, topic_id, list(found), configs)
-        except KafkaError as error:
-            log_.error("the directories of %s are left alone: %s", name, error.message)
-            return
-        producers = [producer_id for partition in topic.partitions for producer_id, _ in partition.log.producers.items()]
-        ProducerIds(self.metadata).taken(max(producers, default=-1))
-        missing = len(topic.partitions) - len(found)
-        log_.warning(
-            "adopted the topic %s, which was not known, from its %d director%s%s%s", name, len(found), "y" if len(found) == 1 else "ies",
-            f"; {missing} of its partitions have none, and are empty" if missing else "",
-            "" if configs is not None or topic.internal else "; its configs are the defaults, as nothing says what they were",
-        )  # fmt: skip
 
     def _topic_deleted(self, topic):
         for partition in topic.partitions:
