@@ -4,7 +4,7 @@ Source: KafkaApis.handleConsumerGroupHeartbeat, handleConsumerGroupDescribe of K
 """
 
 from emulator.api.assignment import assignment_of
-from emulator.api.groups.admin import authorized_operations
+from emulator.api.groups.describe import describe
 from emulator.api.registry import handles
 from emulator.state.groups.consumer.member import NOTHING
 from emulator.state.groups.consumer.messages import ConsumerHeartbeat
@@ -53,34 +53,14 @@ def consumer_group_heartbeat(request, call, groups):
 
 @handles(ConsumerGroupDescribe, feature="group.version")
 def consumer_group_describe(request, call, groups, cluster):
-    Group = ConsumerGroupDescribe.Response.Groups
-    refused, described = [], []
-    for group_id in request.group_ids:
-        if not call.allowed("describe", "group", group_id):
-            refused.append(Group(group_id=group_id, error_code=errors.GROUP_AUTHORIZATION_FAILED))
-            continue
-        if not group_id:
-            refused.append(Group(group_id=group_id, error_code=errors.INVALID_GROUP_ID))
-            continue
-        try:
-            group = groups.consumer.get(group_id)
-        except KafkaError as refusal:
-            described.append(Group(group_id=group_id, error_code=refusal.error, error_message=refusal.message))
-            continue
-        if not all(call.allowed("describe", "topic", name) for name in group.subscribed_topics()):
-            described.append(
-                Group(
-                    group_id=group_id,
-                    error_code=errors.TOPIC_AUTHORIZATION_FAILED,
-                    error_message="The group has described topic(s) that the client is not authorized to describe.",
-                )
-            )
-            continue
-        answer = _described(Group, group, groups, cluster)
-        if request.include_authorized_operations:
-            answer.authorized_operations = authorized_operations(call, group_id)
-        described.append(answer)
-    return ConsumerGroupDescribe.reply(groups=refused + described)
+    return describe(
+        ConsumerGroupDescribe,
+        request,
+        call,
+        groups.consumer.get,
+        lambda group: group.subscribed_topics(),
+        lambda Group, group: _described(Group, group, groups, cluster),
+    )
 
 
 def _described(Group, group, groups, cluster):

@@ -4,7 +4,7 @@ Source: KafkaApis.handleStreamsGroupHeartbeat, handleStreamsGroupDescribe of Kaf
 """
 
 from emulator.api.authorized import CLUSTER_NAME
-from emulator.api.groups.admin import authorized_operations
+from emulator.api.groups.describe import describe
 from emulator.api.registry import handles
 from emulator.state.cluster import names
 from emulator.state.groups.streams.messages import MISSING_INTERNAL_TOPICS, StreamsHeartbeat
@@ -176,36 +176,13 @@ def _endpoints(endpoints):
 
 @handles(StreamsGroupDescribe, feature="streams.version")
 def streams_group_describe(request, call, groups):
-    Group = StreamsGroupDescribe.Response.Groups
-    refused, described = [], []
-    for group_id in request.group_ids:
-        if not call.allowed("describe", "group", group_id):
-            refused.append(Group(group_id=group_id, error_code=errors.GROUP_AUTHORIZATION_FAILED))
-            continue
-        if not group_id:
-            refused.append(Group(group_id=group_id, error_code=errors.INVALID_GROUP_ID))
-            continue
-        try:
-            group = groups.streams.get(group_id)
-        except KafkaError as refusal:
-            described.append(Group(group_id=group_id, error_code=refusal.error, error_message=refusal.message))
-            continue
-        topology = group.topology
-        told = {*topology.topics, *(name for each in topology.subtopologies.values() for name in each.repartition_sink_topics)}
-        if not all(call.allowed("describe", "topic", name) for name in told):
-            described.append(
-                Group(
-                    group_id=group_id,
-                    error_code=errors.TOPIC_AUTHORIZATION_FAILED,
-                    error_message="The described group uses topics that the client is not authorized to describe.",
-                )
-            )
-            continue
-        answer = _described(Group, group)
-        if request.include_authorized_operations:
-            answer.authorized_operations = authorized_operations(call, group_id)
-        described.append(answer)
-    return StreamsGroupDescribe.reply(groups=refused + described)
+    unseen = "The described group uses topics that the client is not authorized to describe."
+    return describe(StreamsGroupDescribe, request, call, groups.streams.get, _topics_of, _described, unseen)
+
+
+def _topics_of(group):
+    topology = group.topology
+    return {*topology.topics, *(name for each in topology.subtopologies.values() for name in each.repartition_sink_topics)}
 
 
 def _described(Group, group):

@@ -4,7 +4,7 @@ Source: KafkaApis.handleShareGroupHeartbeat, handleShareGroupDescribe of Kafka 4
 """
 
 from emulator.api.assignment import assignment_of
-from emulator.api.groups.admin import authorized_operations
+from emulator.api.groups.describe import describe
 from emulator.api.registry import handles
 from emulator.api.share_groups.common import NOT_COORDINATOR_TEXT, is_member_id
 from emulator.state.groups.share import assignor
@@ -46,35 +46,15 @@ def share_group_heartbeat(request, call, groups):
 
 @handles(ShareGroupDescribe, feature="share.version")
 def share_group_describe(request, call, groups, cluster):
-    Group = ShareGroupDescribe.Response.Groups
-    refused, described = [], []
-    for group_id in request.group_ids:
-        if not call.allowed("describe", "group", group_id):
-            refused.append(Group(group_id=group_id, error_code=errors.GROUP_AUTHORIZATION_FAILED))
-            continue
-        if not group_id:
-            refused.append(Group(group_id=group_id, error_code=errors.INVALID_GROUP_ID))
-            continue
-        try:
-            group = groups.share.get(group_id)
-        except KafkaError as refusal:
-            message = NOT_COORDINATOR_TEXT if refusal.error == errors.NOT_COORDINATOR else refusal.message
-            described.append(Group(group_id=group_id, error_code=refusal.error, error_message=message))
-            continue
-        if not all(call.allowed("describe", "topic", name) for name in group.subscribed_topics()):
-            described.append(
-                Group(
-                    group_id=group_id,
-                    error_code=errors.TOPIC_AUTHORIZATION_FAILED,
-                    error_message="The group has described topic(s) that the client is not authorized to describe.",
-                )
-            )
-            continue
-        answer = _described(Group, group, cluster)
-        if request.include_authorized_operations:
-            answer.authorized_operations = authorized_operations(call, group_id)
-        described.append(answer)
-    return ShareGroupDescribe.reply(groups=refused + described)
+    return describe(
+        ShareGroupDescribe,
+        request,
+        call,
+        groups.share.get,
+        lambda group: group.subscribed_topics(),
+        lambda Group, group: _described(Group, group, cluster),
+        texts={errors.NOT_COORDINATOR: NOT_COORDINATOR_TEXT},
+    )
 
 
 def _described(Group, group, cluster):
