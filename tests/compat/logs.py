@@ -16,6 +16,7 @@ KAFKA_CAUSES_TOO = re.compile("|".join([
     r"NotLeaderForPartitionError",  # of a partition that was just made
     r"\|OFFSET\|.*offset reset",
     r"\|(FATAL|TXNERR)\|.*([Ff]enced|old epoch)",
+    r"\|FATAL\|.*instance ID is still used by another member",  # which the test is about
     r"\|GETPID\|",
     r"\|TERMINATE\|.*still in queue",
 ]))
