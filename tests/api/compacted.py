@@ -13,12 +13,17 @@ from wire.records import Record, build_batch, iter_batch, iter_batches, payload_
 # Markers carry the time of their broker: were records older, a marker would begin a segment that never ends.
 NOW = int(time.time() * 1000)
 HOUR, FOR_EVER = 3_600_000, 2**63 - 1
-TOPIC, BROKER, SET = 2, 4, 0
+TOPIC, BROKER, SET, DELETE = 2, 4, 0, 1
 
 
 def hurry(client):
     """Have the cleaners look for work all the time."""
     assert alter(client, BROKER, "", ("log.cleaner.backoff.ms", SET, "50"))[0] == "NONE"
+
+
+def calm(client):
+    """As before `hurry`."""
+    assert alter(client, BROKER, "", ("log.cleaner.backoff.ms", DELETE, None))[0] == "NONE"
 
 
 class Compacted:

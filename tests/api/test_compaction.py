@@ -2,14 +2,15 @@
 
 import pytest
 
-from tests.api.compacted import Compacted, hurry
+from tests.api.compacted import Compacted, calm, hurry
 from tests.api.test_data import list_offset, until
 
 
 @pytest.fixture
 def compacted(client, fresh):
     hurry(client)
-    return lambda **configs: Compacted(client, fresh("compacted"), **configs)
+    yield lambda **configs: Compacted(client, fresh("compacted"), **configs)
+    calm(client)  # other tests share the cluster
 
 
 def test_the_last_record_of_each_key_stays_where_it_was(compacted):
