@@ -130,7 +130,7 @@ def test_a_brokers_configs(client):
     ]:
         row = found[name]
         assert (row.value, row.read_only, row.config_type) == (value, read_only, kind)
-    assert [row[:3] for row in rows(client, BROKER, "")] == [("min.insync.replicas", "1", OF_CLUSTER)]
+    assert [row[:3] for row in rows(client, BROKER, "", "min.insync.replicas")] == [("min.insync.replicas", "1", OF_CLUSTER)]
 
 
 # Values ---------------------------------------------------------------------------------------
