@@ -51,7 +51,7 @@ turns = []
 def other():
     while True:
         turns.append(1)
-        gevent.sleep(0)
+        gevent.sleep(0.001)
 gevent.spawn(other)
 with Emulator(clock="virtual") as kafka:
     before = len(turns)
