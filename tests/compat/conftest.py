@@ -8,6 +8,7 @@ Every test passes on all of them. Locally a client that is not installed is skip
 """
 import os
 import shutil
+import signal
 import sys
 import uuid
 from pathlib import Path
@@ -18,6 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # helpers.py, servers.py: the te
 
 import logs  # noqa: E402
 import servers  # noqa: E402
+
+# Tools are stopped as by Ctrl-C. A shell's background job ignores that, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
