@@ -133,6 +133,8 @@ def _once(topic_data, version):
     for asked in topic_data:
         _, partitions = topics.setdefault(getattr(asked, key), (asked, {}))
         partitions.update((data.index, data) for data in asked.partition_data)
+    if len(topics) == len(topic_data) and all(len(asked.partition_data) == len(partitions) for asked, partitions in topics.values()):
+        return topic_data
     return [
         Produce.Request.TopicData(name=asked.name, topic_id=asked.topic_id, partition_data=list(partitions.values()))
         for asked, partitions in topics.values()
