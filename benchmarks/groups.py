@@ -39,6 +39,7 @@ def consumer_members(bench):
     new_topic(bench.server.address, members.TOPIC, count)
     with ConsumerMembers(bench.server.address, group, count) as crowd:
         crowd.join(range(count // 2))
+        crowd.until_assignment_may_follow()  # or who was quick so far waits the longer now
         took, cpu = bench.cpu_of(crowd.join, range(count // 2, count))
         crowd.leave()
     return {"consumer_members": took, "consumer_members_cpu": cpu}

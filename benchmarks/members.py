@@ -16,6 +16,7 @@ from wire.apis.metadata import FindCoordinator
 from wire.apis.topics import CreateTopics
 
 CLASSIC_PACE, CONSUMER_PACE = 0.02, 0.2  # seconds from an answer to the next heartbeat
+ASSIGNMENT_INTERVAL = 1.0  # group.consumer.assignment.interval.ms by default: a group's next assignment is no sooner
 SUBSCRIPTION = b"\0\1" + b"\0\0\0\1\0\7members" + b"\xff\xff\xff\xff" + b"\0\0\0\0"  # of Kafka's embedded consumer protocol
 ASSIGNMENT = b"\0\1" + b"\0\0\0\1\0\7members" + b"\0\0\0\1" + b"\0\0\0\0" + b"\xff\xff\xff\xff"
 JOINING, LEAVING = 0, -1
@@ -213,6 +214,10 @@ class ConsumerMembers(Members):
             self.beat(member, rebalance_timeout_ms=60_000, subscribed_topic_names=[TOPIC], topic_partitions=())
         return self.until(self.all_settled)
 
+    def until_assignment_may_follow(self):
+        begun = time.perf_counter()
+        return self.until(lambda: time.perf_counter() - begun > ASSIGNMENT_INTERVAL)
+
     def take(self, member, reply):
         said = answer(ConsumerGroupHeartbeat, 1, reply)
         if said.error_code:
@@ -227,13 +232,14 @@ class ConsumerMembers(Members):
 
     def all_settled(self):
         """At one epoch, each with its equal share of the partitions."""
-        if len(self.idle) < len(self.present) or len({self.epochs[member] for member in self.present}) > 1:
+        if len({self.epochs[member] for member in self.present}) > 1:
             return False
         held = [[partition for topic in self.owned[member] for partition in topic.partitions] for member in self.present]
         share = self.count // len(self.present)
         return all(len(each) == share for each in held) and len(set().union(*held)) == self.count
 
     def leave(self):
+        self.until(lambda: len(self.idle) == len(self.present))  # nobody waits for an answer
         for member in self.present:
             self.epochs[member] = LEAVING
             self.beat(member)
