@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
     parser.add_argument("--curves", action="store_true",
                         help="instead: what requests cost as a log grows and partitions become many, and compaction")
+    parser.add_argument("--disk", action="store_true", help="the emulator keeps its logs on disk, as Kafka does")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
     options = parser.parse_args()
     options.only, options.rows = options.only.split(","), options.rows.split(",")
@@ -179,6 +180,7 @@ def compare_servers(options):
 
 def main():
     options = arguments()
+    servers.Emulator.on_disk = options.disk
     if options.curves:
         from benchmarks import curves
 

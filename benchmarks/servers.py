@@ -38,6 +38,7 @@ def free_port():
 
 class Emulator:
     name = "emulator"
+    on_disk = False
 
     def prepare(self):
         if not (ROOT / "emulator" / "apps" / "cli.py").exists():
@@ -45,7 +46,7 @@ class Emulator:
 
     def command(self, port, directory):
         return [sys.executable, "-m", "emulator.apps.cli", "serve", "--listen", f"127.0.0.1:{port}",
-                "--control", str(directory / "control")]
+                "--control", str(directory / "control"), *(["--data-dir", str(directory / "data")] if self.on_disk else [])]
 
 
 class Kafka:
