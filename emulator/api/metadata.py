@@ -221,17 +221,16 @@ def _described(topic, page, call, cluster):
     Topic = DescribeTopicPartitions.Response.Topics
     partitions = []
     for partition in page:
-        error, leader = _leader(partition, cluster, call.listener, 6)
+        _, leader = _leader(partition, cluster, call.listener, 6)
         partitions.append(
             Topic.Partitions(
-                error_code=error,
                 partition_index=partition.index,
                 leader_id=leader,
                 leader_epoch=partition.leader_epoch,
                 replica_nodes=partition.replicas,
                 isr_nodes=partition.isr,
-                eligible_leader_replicas=[],
-                last_known_elr=[],
+                eligible_leader_replicas=partition.elr,
+                last_known_elr=partition.last_known_elr,
                 offline_replicas=_offline(partition, cluster, call.listener),
             )
         )

@@ -9,7 +9,7 @@ from emulator.runtime.clock import SystemClock
 from emulator.runtime.resolver import Resolver
 from emulator.runtime.telemetry_log import report_telemetry
 from emulator.state.acls import Acls
-from emulator.state.cluster import Broker, Cluster, Endpoint, names
+from emulator.state.cluster import Broker, Cluster, Endpoint, leadership, names
 from emulator.state.configs import Configs
 from emulator.state.features import SUPPORTED, Features
 from emulator.state.fetch_sessions import FetchSessions
@@ -45,7 +45,7 @@ def make_services(settings, bound, time, patience, random, logs, supported=SUPPO
     broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
     cluster = Cluster(logs.cluster_id, [broker], configs, logs.new_log, time, random)
     logs.started(cluster)
-    cluster.broker_restarted(broker.id)
+    leadership.restart(cluster, [broker.id], clean=False)
     settings = _as_it_is(settings, cluster)
     persister = _make_persister(settings, cluster, time)
     groups = _make_groups(settings, configs, cluster, time, patience, random, persister)

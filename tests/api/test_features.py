@@ -12,7 +12,7 @@ from tests.api.test_topics import create, new, outcome
 from tests.in_thread import serving
 from tests.wire_client import WireClient
 from wire.apis.consumer_groups import ConsumerGroupDescribe, ConsumerGroupHeartbeat
-from wire.apis.metadata import ApiVersions, DescribeCluster, Metadata, UnregisterBroker, UpdateFeatures
+from wire.apis.metadata import ApiVersions, DescribeCluster, DescribeTopicPartitions, Metadata, UnregisterBroker, UpdateFeatures
 from wire.apis.quorum import AddRaftVoter, DescribeQuorum, RemoveRaftVoter
 from wire.apis.share_groups import (
     AlterShareGroupOffsets, DeleteShareGroupOffsets, DescribeShareGroupOffsets, ShareAcknowledge, ShareFetch, ShareGroupDescribe,
@@ -224,7 +224,10 @@ def test_an_unregistered_broker_serves_nobody(alone, fresh):
     answer = alone.call(Metadata, 12, topics=[Metadata.Request.Topics(name=name)])
     assert answer.brokers == []
     (partition,) = answer.topics[0].partitions
-    assert (outcome_of(partition), partition.leader_id, partition.isr_nodes) == ("LEADER_NOT_AVAILABLE", -1, [1])
+    assert (outcome_of(partition), partition.leader_id, partition.isr_nodes) == ("LEADER_NOT_AVAILABLE", -1, [])
+    (topic,) = alone.call(DescribeTopicPartitions, 0, topics=[DescribeTopicPartitions.Request.Topics(name=name)]).topics
+    (partition,) = topic.partitions
+    assert (outcome_of(partition), partition.isr_nodes, partition.eligible_leader_replicas, partition.last_known_elr) == ("NONE", [], [1], [1])
     (made,) = alone.call(CreateTopics, 7, topics=[new(fresh("more"))]).topics
     assert outcome(made) == (
         "INVALID_REPLICATION_FACTOR",

@@ -199,7 +199,7 @@ class LogManager:
 
     # -- the cluster's questions -------------------------------------------------------------------
 
-    def new_log(self, topic, index, config):
+    def new_log(self, topic, index, config, broker_id):
         """The log of a partition: the one that was there, or a new one where there are fewest."""
         key = topic.name, index
         log = self._opened.pop(key, None)

@@ -22,7 +22,7 @@ class MemoryLogs:
         self._time = time
         self._random = random
 
-    def new_log(self, topic, index, config):
+    def new_log(self, topic, index, config, broker_id):
         largest = {"largest_segment": INTERNAL_SEGMENT_BYTES} if topic.internal else {}
         log = Log(f"{topic.name}-{index}", config, self._time, self._random, MemoryFiles(self.memory), **largest)
         log.begin_epoch(0)

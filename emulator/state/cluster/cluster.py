@@ -5,7 +5,7 @@ from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.cluster.model import NewTopic, Partition, Topic
 from wire.errors import UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KafkaError
 
-_STORED = ("replicas", "isr", "adding", "removing", "leader", "leader_epoch", "partition_epoch")
+_STORED = ("replicas", "isr", "elr", "last_known_elr", "adding", "removing", "leader", "leader_epoch", "partition_epoch")
 
 
 def _partition_key(partition):
@@ -20,11 +20,12 @@ class Cluster:
     """Topics and brokers of one cluster.
 
     `brokers`: the Broker objects registered; `configs`: Configs; `random`: a random.Random, of ids and
-    places; `new_log(topic, partition index, TopicConfig)` opens a partition's log or begins it, which has `config`
+    places; `new_log(topic, partition index, TopicConfig, broker id)` opens a replica's log or begins it, which has `config`
     (replaced when it changes) and `delete()` (called when the partition is deleted: it wakes who waits).
     Topics that are in the metadata of `configs` are there again.
     `on_create`, `on_grow` and `on_delete` are called with a topic once it is there, has more partitions, or is gone;
-    `on_remove` when its removal is being written, to write more with it.
+    `on_remove` when its removal is being written, to write more with it. `on_leader` is called with a partition, and who led
+    it before, once it has another leader or leader epoch; `on_isr` with one whose ISR or replicas are others.
     """
 
     def __init__(self, cluster_id, brokers, configs, new_log, time, random):
@@ -43,6 +44,8 @@ class Cluster:
         self.on_remove = []
         self.on_delete = []
         self.on_grow = []
+        self.on_leader = []
+        self.on_isr = []
         self._new_log = new_log
         self._metric_names = {}  # topics that share a name once '.' and '_' are one
         configs.on_change.append(self._configs_changed)
@@ -156,10 +159,15 @@ class Cluster:
     def _open(self, topic):
         config = self.configs.topic(topic.name)
         for partition in topic.partitions:
-            partition.log = self._new_log(topic, partition.index, config)
+            self._open_logs(partition, config)
         self.topics[topic.name] = self.topics_by_id[topic.topic_id] = topic
         if names.may_collide(topic.name):
             self._metric_names.setdefault(names.metric_name(topic.name), {})[topic.name] = None
+
+    def _open_logs(self, partition, config):
+        for broker in partition.replicas:
+            partition.logs[broker] = self._new_log(partition.topic, partition.index, config, broker)
+        partition.log = partition.logs.get(partition.leader) or next(iter(partition.logs.values()))
 
     # What lasts ---------------------------------------------------------------------------
 
@@ -167,8 +175,30 @@ class Cluster:
         """Set attributes of a partition (isr, leader, leader_epoch ...), for good; its partition_epoch grows by one."""
         values = {**_stored(partition), "partition_epoch": partition.partition_epoch + 1, **changes}
         self._partition_table.put(_partition_key(partition), values)
+        before, epoch = partition.leader, partition.leader_epoch
         for name, value in values.items():
             setattr(partition, name, value)
+        if "replicas" in changes:
+            self._move_logs(partition)
+        if (partition.leader, partition.leader_epoch) != (before, epoch):
+            partition.log = partition.logs.get(partition.leader, partition.log)
+            if partition.leader >= 0:
+                partition.log.begin_epoch(partition.leader_epoch)
+            for led in self.on_leader:
+                led(partition, before)
+        elif "isr" in changes or "replicas" in changes:
+            for changed in self.on_isr:
+                changed(partition)
+
+    def _move_logs(self, partition):
+        """Those that replicate it from now on have a log of it, others none."""
+        config = self.configs.topic(partition.topic.name)
+        for broker in partition.replicas:
+            if broker not in partition.logs:
+                partition.logs[broker] = self._new_log(partition.topic, partition.index, config, broker)
+        for broker in set(partition.logs) - set(partition.replicas):
+            log = partition.logs.pop(broker)
+            log.delete()
 
     def _store(self, partition):
         self._partition_table.put(_partition_key(partition), _stored(partition))
@@ -182,29 +212,10 @@ class Cluster:
             topic = topics[key.partition(":")[0]]
             partition = Partition(topic, len(topic.partitions), values["replicas"], values["isr"] or values["replicas"])
             for name in _STORED:
-                setattr(partition, name, values[name])
+                setattr(partition, name, values.get(name, []))  # what was written before 4.3 had eligible replicas has none
             topic.partitions.append(partition)
         for topic in topics.values():
             self._open(topic)
-
-    def broker_restarted(self, broker):
-        """This broker was away: the partitions that it led had no leader, and have it again, in a later epoch.
-
-        It leads those, too, that had no leader for want of it.
-        """
-        with self.metadata:
-            for topic in self.topics.values():
-                for partition in topic.partitions:
-                    if partition.leader == broker:
-                        steps = 2
-                    elif partition.leader < 0 and broker in partition.isr:
-                        steps = 1
-                    else:
-                        continue
-                    self.change(
-                        partition, leader=broker, leader_epoch=partition.leader_epoch + steps, partition_epoch=partition.partition_epoch + steps
-                    )
-                    partition.log.begin_epoch(partition.leader_epoch)
 
     def delete_topic(self, topic_id):
         """Delete the topic with this id; gives it. Raises KafkaError UNKNOWN_TOPIC_ID."""
@@ -226,7 +237,8 @@ class Cluster:
             if not same:
                 del self._metric_names[names.metric_name(topic.name)]
         for partition in topic.partitions:
-            partition.log.delete()
+            for log in partition.logs.values():
+                log.delete()
         for deleted in self.on_delete:
             deleted(topic)
         return topic
@@ -245,7 +257,7 @@ class Cluster:
             for partition in added:
                 self._store(partition)
         for partition in added:
-            partition.log = self._new_log(topic, partition.index, config)
+            self._open_logs(partition, config)
         topic.partitions += added
         for grown in self.on_grow:
             grown(topic)
@@ -289,4 +301,5 @@ class Cluster:
         for topic in topics:
             config = self.configs.topic(topic.name)
             for partition in topic.partitions:
-                partition.log.config = config
+                for log in partition.logs.values():
+                    log.config = config

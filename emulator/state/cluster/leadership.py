@@ -1,8 +1,10 @@
-"""Who leads a partition and who replicates it, changed by an administrator: elections, reassignments, brokers let go.
+"""Who leads a partition and who replicates it: elections, reassignments, brokers that come, go and are let go.
 
-Source: org.apache.kafka.controller.ReplicationControlManager, PartitionReassignmentReplicas, PartitionChangeBuilder.
+Source: org.apache.kafka.controller.ReplicationControlManager.
 """
 
+from emulator.state.cluster import changes
+from emulator.state.cluster.changes import NO_LEADER, active, change_partition
 from wire.errors import (
     BROKER_ID_NOT_REGISTERED, ELECTION_NOT_NEEDED, ELIGIBLE_LEADERS_NOT_AVAILABLE, INVALID_REPLICA_ASSIGNMENT,
     INVALID_REPLICATION_FACTOR, NO_REASSIGNMENT_IN_PROGRESS, PREFERRED_LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION,
@@ -10,7 +12,6 @@ from wire.errors import (
 )
 
 PREFERRED, UNCLEAN = 0, 1
-_NO_LEADER = -1
 
 
 # Elections ------------------------------------------------------------------------------------
@@ -24,26 +25,12 @@ def elect(cluster, name, index, kind):
     partition = cluster.partition(name, index)
     if partition is None:
         raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION, f"No such partition as {name}-{index}")
-    preferred = partition.replicas[0]
-    if partition.leader == preferred if kind == PREFERRED else partition.leader != _NO_LEADER:
+    if partition.leader == partition.replicas[0] if kind == PREFERRED else partition.leader != NO_LEADER:
         raise KafkaError(ELECTION_NOT_NEEDED, "Leader election not needed for topic partition.")
-    if kind == PREFERRED:
-        if preferred not in partition.isr or not _active(cluster, [preferred]):
+    if not change_partition(cluster, partition, changes.PREFERRED if kind == PREFERRED else changes.UNCLEAN):
+        if kind == PREFERRED:
             raise KafkaError(PREFERRED_LEADER_NOT_AVAILABLE, "Preferred leader was not available.")
-        return _lead(cluster, partition, preferred)
-    able = _active(cluster, partition.isr) or _active(cluster, partition.replicas)
-    if not able:
         raise KafkaError(ELIGIBLE_LEADERS_NOT_AVAILABLE, "Eligible topic partition leaders are not available.")
-    isr = partition.isr if able[0] in partition.isr else [able[0]]
-    _lead(cluster, partition, able[0], isr=isr)
-
-
-def _active(cluster, broker_ids):
-    return [one for one in broker_ids if one in cluster.brokers and cluster.brokers[one].active]
-
-
-def _lead(cluster, partition, leader, **changes):
-    cluster.change(partition, leader=leader, leader_epoch=partition.leader_epoch + 1, **changes)
 
 
 # Reassignments --------------------------------------------------------------------------------
@@ -70,19 +57,7 @@ def reassign(cluster, name, index, target, allow_factor_change=True):
     replicas = [*target, *removing]
     if (replicas, adding, removing) != (partition.replicas, partition.adding, partition.removing):
         with cluster.metadata:
-            cluster.change(partition, replicas=replicas, adding=adding, removing=removing)
-            complete(cluster, partition)
-
-
-def complete(cluster, partition):
-    """End the reassignment of `partition` if its in-sync replicas allow it (they changed, or a new target was set)."""
-    if not (partition.adding or partition.removing):
-        return
-    isr = [replica for replica in partition.isr if replica not in partition.removing]
-    replicas = [replica for replica in partition.replicas if replica not in partition.removing]
-    fewer = len(partition.adding) < len(partition.removing)
-    if isr and replicas and set(partition.adding) <= set(isr) and not (fewer and set(replicas) - set(isr)):
-        _settle(cluster, partition, replicas, isr)
+            change_partition(cluster, partition, replicas=replicas, adding=adding, removing=removing)
 
 
 def under_way(cluster, asked=None):
@@ -116,42 +91,84 @@ def _call_off(cluster, partition):
     replicas = [replica for replica in partition.replicas if replica not in partition.adding]
     isr = [replica for replica in partition.isr if replica not in partition.adding]
     if not isr:
-        if not cluster.configs.topic(partition.topic.name).unclean_leader_election_enable:
+        if not _may_be_unclean(cluster, partition):
             raise KafkaError(
                 INVALID_REPLICA_ASSIGNMENT,
                 f"Unable to revert partition assignment for {partition.topic.name}:{partition.index} because it would require an"
                 " unclean leader election.",
             )
-        isr = _active(cluster, replicas)[:1] or replicas[:1]
-    _settle(cluster, partition, replicas, isr)
+        isr = active(cluster, replicas)[:1] or replicas[:1]
+    change_partition(cluster, partition, replicas=replicas, isr=isr, adding=[], removing=[])
 
 
-def _settle(cluster, partition, replicas, isr):
-    changes = {"replicas": replicas, "isr": isr, "adding": [], "removing": []}
-    if partition.leader in isr:
-        return cluster.change(partition, **changes)
-    able = _active(cluster, isr)
-    _lead(cluster, partition, able[0] if able else _NO_LEADER, **changes)
+def _may_be_unclean(cluster, partition):
+    return cluster.configs.topic(partition.topic.name).unclean_leader_election_enable
+
+
+# In-sync replicas ------------------------------------------------------------------------------
+
+
+def set_isr(cluster, partition, isr):
+    """The leader has found that these replicas (broker ids) keep up with it (AlterPartition)."""
+    _change(cluster, partition, isr=isr)
 
 
 # Brokers --------------------------------------------------------------------------------------
 
 
+def fence(cluster, broker_id):
+    """A broker is not heard of any more: it leaves every ISR, and others lead what it led."""
+    cluster.brokers[broker_id].fenced = True
+    _without(cluster, broker_id)
+
+
+def shut_down(cluster, broker_id):
+    """A broker wants to stop: others lead what it leads, before it is gone."""
+    cluster.brokers[broker_id].shutting_down = True
+    _without(cluster, broker_id)
+
+
+def unfence(cluster, broker_id, clean):
+    """A broker is there (again) and leads what nobody leads. `clean`: whether it had stopped by itself, and so lost nothing."""
+    broker = cluster.brokers[broker_id]
+    with cluster.metadata:
+        if not clean and cluster.configs.pinned:
+            _without(cluster, broker_id, died=(broker_id,))
+        broker.fenced = broker.shutting_down = False
+        for partition in _partitions(cluster):
+            if partition.leader == NO_LEADER:
+                _change(cluster, partition)
+
+
+def restart(cluster, broker_ids, clean):
+    """All of these were away, and have come back one after the other: `clean` if they had stopped by themselves."""
+    with cluster.metadata:
+        for broker_id in broker_ids:
+            fence(cluster, broker_id)
+        for broker_id in broker_ids:
+            unfence(cluster, broker_id, clean)
+
+
 def unregister(cluster, broker_id):
-    """Forget a broker: it leaves every ISR but one that it is alone in, and leads nothing. Raises KafkaError."""
+    """Forget a broker: it leaves every ISR, and leads nothing. Raises KafkaError."""
     if broker_id not in cluster.brokers:
         raise KafkaError(BROKER_ID_NOT_REGISTERED, f"Broker ID {broker_id} is not currently registered")
     del cluster.brokers[broker_id]
+    _without(cluster, broker_id)
+
+
+def _without(cluster, broker_id, died=()):
+    """Nobody waits for this broker any more, and it does not lead."""
     with cluster.metadata:
-        for topic in cluster.topics.values():
-            for partition in topic.partitions:
-                _leave(cluster, partition, broker_id)
+        for partition in _partitions(cluster):
+            if broker_id in partition.isr or died and broker_id in partition.elr:
+                isr = [replica for replica in partition.isr if replica != broker_id]
+                _change(cluster, partition, lambda broker: broker != broker_id and bool(active(cluster, [broker])), died, isr=isr)
 
 
-def _leave(cluster, partition, broker_id):
-    isr = [replica for replica in partition.isr if replica != broker_id] or partition.isr
-    if partition.leader == broker_id:
-        able = _active(cluster, isr)
-        _lead(cluster, partition, able[0] if able else _NO_LEADER, isr=isr)
-    elif isr != partition.isr:
-        cluster.change(partition, isr=isr)
+def _change(cluster, partition, able=None, died=(), **wanted):
+    change_partition(cluster, partition, changes.UNCLEAN if _may_be_unclean(cluster, partition) else changes.ONLINE, able, died, **wanted)
+
+
+def _partitions(cluster):
+    return [partition for topic in cluster.topics.values() for partition in topic.partitions]

@@ -29,25 +29,32 @@ class Broker:
 
 
 class Partition:
-    """One partition: who leads it, since which epoch, who replicates it, and its log.
+    """One partition: who leads it, since which epoch, who replicates it, and its logs.
 
     `leader` is -1 when no in-sync replica is up. `leader_epoch` grows with every change of leader,
     `partition_epoch` with every change at all. `adding` and `removing`: those of its `replicas` that a
-    reassignment under way brings and takes.
+    reassignment under way brings and takes. `elr`: those that are not in sync and yet have all that was
+    acknowledged, `last_known_elr`: who led last, while nobody does (KIP-966).
+    `logs`: the Log of each replica, by broker id; `log` is the leader's, the last one's while there is none.
     """
 
-    __slots__ = ("topic", "index", "replicas", "isr", "adding", "removing", "leader", "leader_epoch", "partition_epoch", "log")
+    __slots__ = (
+        "topic", "index", "replicas", "isr", "elr", "last_known_elr", "adding", "removing", "leader", "leader_epoch", "partition_epoch",
+        "log", "logs",
+    )  # fmt: skip
 
     def __init__(self, topic, index, replicas, isr):
         self.topic = topic
         self.index = index
         self.replicas = replicas
         self.isr = isr
+        self.elr, self.last_known_elr = [], []
         self.adding, self.removing = [], []
         self.leader = isr[0]
         self.leader_epoch = 0
         self.partition_epoch = 0
         self.log = None
+        self.logs = {}
 
     def __repr__(self):
         return f"<{self.topic.name}-{self.index} leader={self.leader} isr={self.isr}>"

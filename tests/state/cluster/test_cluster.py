@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from emulator.state.clock import VirtualClock
-from emulator.state.cluster import Broker, Cluster, NewTopic, uuid_text
+from emulator.state.cluster import Broker, Cluster, NewTopic, leadership, uuid_text
 from emulator.state.configs import Configs, parse_broker_settings
 from emulator.state.metadata import Metadata
 from wire import errors
@@ -13,7 +13,7 @@ from wire.errors import KafkaError
 
 
 class Log:
-    def __init__(self, topic, index, config):
+    def __init__(self, topic, index, config, broker_id):
         self.name = f"{topic.name}-{index}"
         self.config = config
         self.closed = False
@@ -208,11 +208,11 @@ def test_a_restarted_broker_leads_in_a_later_epoch():
     """As seen with Kafka 4.3.1: one epoch without a leader, and the next with it."""
     here = cluster()
     here.create_topic("t", 2)
-    here.broker_restarted(1)
+    leadership.restart(here, [1], clean=True)
     assert {(p.leader_epoch, p.partition_epoch, p.log.epoch) for p in here.topics["t"].partitions} == {(2, 2, 2)}
     here.change(here.partition("t", 0), leader=-1)
-    here.broker_restarted(1)
-    assert [(p.leader_epoch, p.partition_epoch) for p in here.topics["t"].partitions] == [(3, 4), (4, 4)]
+    leadership.restart(here, [1], clean=True)
+    assert [(p.leader_epoch, p.partition_epoch) for p in here.topics["t"].partitions] == [(3, 5), (4, 4)]
 
 
 def test_what_the_journal_cannot_keep_has_not_been():

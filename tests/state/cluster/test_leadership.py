@@ -65,10 +65,9 @@ def test_a_new_replica_is_added_until_it_is_in_sync():
     assert (partition.replicas, partition.adding, partition.removing) == ([3, 2, 1], [3], [1])
     assert leadership.under_way(here) == [(partition.topic, [partition])] == leadership.under_way(here, [("orders", [0, 7])])
     assert leadership.under_way(here, [("orders", [1]), ("none", [0])]) == []
-    here.change(partition, isr=[1, 2, 3])
-    leadership.complete(here, partition)
+    leadership.set_isr(here, partition, [1, 2, 3])
     assert (partition.replicas, partition.isr, partition.adding, partition.removing) == ([3, 2], [2, 3], [], [])
-    assert partition.leader == 2  # the leader went with its replica
+    assert partition.leader == 3  # the leader went with its replica
 
 
 def test_a_reassignment_under_way_is_called_off():
@@ -97,8 +96,7 @@ def test_fewer_replicas_must_all_be_in_sync():
     here.change(partition, isr=[1, 2])
     leadership.reassign(here, "orders", 0, [2, 3])
     assert (partition.replicas, partition.removing) == ([2, 3, 1], [1])
-    here.change(partition, isr=[1, 2, 3])
-    leadership.complete(here, partition)
+    leadership.set_isr(here, partition, [1, 2, 3])
     assert (partition.replicas, partition.removing, partition.leader) == ([2, 3], [], 2)
 
 
@@ -118,7 +116,7 @@ def test_a_broker_let_go_leads_nothing():
     leadership.unregister(here, 1)
     assert (partition.leader, partition.isr, partition.leader_epoch, list(here.brokers)) == (2, [2], 1, [2, 3])
     leadership.unregister(here, 2)
-    assert (partition.leader, partition.isr) == (-1, [2])
+    assert (partition.leader, partition.isr, partition.elr, partition.last_known_elr) == (-1, [], [2], [2])
     assert refusal(leadership.unregister, here, 2) == errors.BROKER_ID_NOT_REGISTERED
 
 
@@ -140,5 +138,5 @@ def test_a_broker_that_comes_back_leads_what_only_it_may():
     broker = here.brokers[1]
     leadership.unregister(here, 1)
     here.brokers[1] = broker
-    here.broker_restarted(1)
+    leadership.restart(here, [1], clean=False)
     assert partition.leader == 1

@@ -65,7 +65,7 @@ class Trace:
         self.group_id = group_id
         self.clients = {}
 
-    def log(self, topic, index, config):
+    def log(self, topic, index, config, broker_id):
         return Log(f"{topic.name}-{index}", config, self.time, self.random)
 
     def partition(self, index):
