@@ -28,6 +28,9 @@ class SystemClock(Clock):
     def soon(self, action):
         return self.after(_PAUSE_MS, action)
 
+    def next_turn(self, action):
+        get_hub().loop.run_callback(action)
+
     def _earliest_changed(self, when):
         if self._armed_for is None or when < self._armed_for:
             self._arm(when)

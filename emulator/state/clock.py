@@ -64,6 +64,10 @@ class Clock:
         """Call `action()`, a slice of longer work, after others have had a turn."""
         return self.after(0, action)
 
+    def next_turn(self, action):
+        """Call `action()` as soon as what runs now is done."""
+        self.at(self.now(), action)
+
     def spared(self, client):
         """By how much (ms) a session that is due now is to be prolonged.
 

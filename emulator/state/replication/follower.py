@@ -1,0 +1,121 @@
+"""One broker's fetches from the leaders that it follows.
+
+Source: kafka.server.AbstractFetcherThread, ReplicaFetcherThread of 4.3.1.
+"""
+
+import logging
+
+from emulator.state.replication.leader import UNKNOWN
+from wire.errors import KafkaError
+
+log_ = logging.getLogger(__name__)
+
+_PARTITIONS_A_ROUND = 64  # before others have their turn
+
+
+class Following:
+    """The `replication` of a follower's log: what it has just brought to disk it tells its leader."""
+
+    __slots__ = ("_fetcher", "_leading")
+
+    def __init__(self, fetcher, leading):
+        self._fetcher = fetcher
+        self._leading = leading
+
+    def grown(self, log):
+        self._fetcher.wake(self._leading)
+
+
+class Fetcher:
+    """`paused`: it does not fetch; `delay_ms`: how long it waits before each round of fetches."""
+
+    def __init__(self, broker, replication):
+        self.broker = broker
+        self.paused = False
+        self.delay_ms = 0
+        self._replication = replication
+        self._clock = replication.clock
+        self._waiting = {}  # Leading that has news -> None, the oldest first
+        self._scheduled = False
+
+    def wake(self, leading):
+        """There may be something to fetch."""
+        self._waiting[leading] = None
+        if not self._scheduled:
+            self._schedule()
+
+    def go_on(self):
+        if self._waiting and not self._scheduled:
+            self._schedule()
+
+    def _schedule(self):
+        if self.paused or self._replication.is_cut(self.broker):
+            return
+        self._scheduled = True
+        if self.delay_ms:
+            self._clock.after(self.delay_ms, self._round)
+        else:
+            self._clock.next_turn(self._round)
+
+    def _round(self):
+        self._scheduled = False
+        if self.paused or self._replication.is_cut(self.broker):
+            return
+        if len(self._waiting) <= _PARTITIONS_A_ROUND:
+            round, self._waiting = self._waiting, {}
+        else:
+            round = dict.fromkeys(list(self._waiting)[:_PARTITIONS_A_ROUND])
+            for leading in round:
+                del self._waiting[leading]
+        for leading in round:
+            if self._replication.is_current(leading):
+                try:
+                    if self._fetch(leading):
+                        self._waiting[leading] = None
+                except KafkaError as error:  # its disk, or the leader's, has said so already
+                    log_.info("broker %d cannot follow %s: %s", self.broker, leading.log.name, error)
+                except Exception:
+                    log_.exception("broker %d cannot follow %s", self.broker, leading.log.name)
+        if self._waiting and not self._scheduled:
+            self._schedule()
+
+    def _fetch(self, leading):
+        """All that a leader has and this follower not, or as much as one fetch brings; gives whether there may be more."""
+        log, source = leading.partition.logs[self.broker], leading.log
+        if log.closed or source.closed or self._replication.is_cut(leading.leader):
+            return False
+        if leading.followers[self.broker].end_offset == UNKNOWN:
+            _agree(log, source)
+        end = log.end_offset
+        leading.fetched(self.broker, log.acknowledged_end)
+        if end < source.end_offset:
+            for header, data in source.batches_from(end, self._replication.fetch_bytes):
+                log.append_replicated(header, data)
+            if not self.delay_ms:
+                leading.fetched(self.broker, log.acknowledged_end)
+        if source.log_start_offset > log.log_start_offset:
+            log.increment_log_start(min(source.log_start_offset, log.end_offset))
+        log.advance_high_watermark(min(source.high_watermark, log.end_offset))
+        return log.end_offset < source.end_offset
+
+
+def _agree(log, source):
+    """Cut from a follower's log what its leader does not have: it comes from leaders that nobody followed far enough."""
+    if log.end_offset < source.log_start_offset:
+        log.start_at(source.log_start_offset)
+        return
+    while log.end_offset > log.log_start_offset:
+        mine = log.leader_epoch_at(log.end_offset - 1)
+        epoch, end = source.end_offset_of_epoch(mine)
+        if epoch == mine and end >= log.end_offset:
+            return
+        if end < 0:
+            cut = min(log.high_watermark, source.end_offset)  # the leader knows nothing so old, or so new
+        elif epoch == mine:
+            cut = end
+        else:
+            own_epoch, own_end = log.end_offset_of_epoch(epoch)
+            cut = min(own_end, end) if own_epoch == epoch else own_end
+        if not log.log_start_offset <= cut < log.end_offset:
+            cut = max(log.log_start_offset, min(source.end_offset, log.end_offset - 1))
+        log.truncate_to(cut)
