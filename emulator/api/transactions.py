@@ -190,7 +190,7 @@ def _stumbled(request):
 
 
 @handles(DescribeProducers)
-def describe_producers(request, call, cluster):
+def describe_producers(request, call, cluster, broker):
     Topic = DescribeProducers.Response.Topics
     topics = []
     for topic in request.topics:
@@ -201,6 +201,8 @@ def describe_producers(request, call, cluster):
             if partition is None:
                 code = error or errors.UNKNOWN_TOPIC_OR_PARTITION
                 partitions.append(Topic.Partitions(partition_index=index, error_code=code, error_message=message))
+            elif partition.leader != broker.id:
+                partitions.append(Topic.Partitions(partition_index=index, error_code=errors.NOT_LEADER_OR_FOLLOWER))
             else:
                 partitions.append(Topic.Partitions(partition_index=index, active_producers=_producers(partition.log)))
         topics.append(Topic(name=topic.name, partitions=partitions))

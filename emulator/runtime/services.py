@@ -20,6 +20,7 @@ from emulator.state.internal_topics import Store, partition_for
 from emulator.state.log.cleaner import LogCleaner
 from emulator.state.log.retention import Retention
 from emulator.state.producer_ids import ProducerIds
+from emulator.state.replication import Replication
 from emulator.state.quorum import Quorum
 from emulator.state.quotas import ClientQuotas, Quotas
 from emulator.state.scram import ScramCredentials
@@ -62,6 +63,8 @@ def make_services(settings, bound, time, patience, random, logs, supported=SUPPO
     cleaner.start()
     configs.on_change.append(lambda name: cleaner.reconfigure() if name is None else None)
     return {
+        "broker": broker,
+        "replication": Replication(cluster, patience),
         "settings": settings,
         "configs": configs,
         "cluster": cluster,

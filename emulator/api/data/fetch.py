@@ -2,6 +2,7 @@
 
 from copy import copy
 
+from emulator.api.data.leading import ASK_ANOTHER, RACK_AWARE, check_leader_epoch, name_leader, node_endpoints
 from emulator.api.registry import handles
 from emulator.state.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, INVALID_SESSION_ID, CachedPartition
 from emulator.state.log.log import EMPTY
@@ -18,16 +19,17 @@ _READ_UNCOMMITTED, _READ_COMMITTED = 0, 1
 # Errors found before a log is read: Kafka answers them with an empty list of aborted transactions, others with none.
 _BEFORE_READING = (errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID, errors.UNKNOWN_SERVER_ERROR)
 _ZSTD_SINCE = 10  # older clients cannot read zstd (KIP-110)
+_FOLLOWERS_SINCE = 11  # older clients ask leaders only (KIP-392)
 
 
 @handles(Fetch)
-def fetch(request, call, cluster, settings, fetch_sessions):
+def fetch(request, call, cluster, settings, fetch_sessions, broker, replication):
     with_ids = call.version >= 13
     try:
         session, partitions = _context(request, with_ids, call, fetch_sessions)
     except KafkaError as error:
         return Fetch.reply(error_code=error.error)
-    reader = _Reader(request, call, cluster, settings, partitions)
+    reader = _Reader(request, call, cluster, settings, partitions, broker, replication)
     if request.isolation_level not in (_READ_UNCOMMITTED, _READ_COMMITTED) and reader.has_something():
         return _refuse_all(request, with_ids)
     answers = reader.read()
@@ -48,7 +50,7 @@ def fetch(request, call, cluster, settings, fetch_sessions):
     else:
         session_id = session.id
         answers = _changes(session, answers)
-    return Fetch.reply(session_id=session_id, responses=_by_topic(answers))
+    return Fetch.reply(session_id=session_id, responses=_by_topic(answers), node_endpoints=reader.endpoints())
 
 
 def _refuse_all(request, with_ids):
@@ -130,7 +132,7 @@ def _by_topic(answers):
 class _Reader:
     """One request's reading of its partitions: at once, and again when enough has come."""
 
-    def __init__(self, request, call, cluster, settings, partitions):
+    def __init__(self, request, call, cluster, settings, partitions, broker, replication):
         self.request = request
         self.call = call
         self.cluster = cluster
@@ -139,6 +141,10 @@ class _Reader:
         self.min_bytes = min(request.min_bytes, self.max_bytes)
         self.committed_only = request.isolation_level == _READ_COMMITTED
         self.satisfied = True
+        self.broker = broker
+        self.replication = replication
+        self.elsewhere = []  # partitions of which another broker is to be asked
+        self.selects = call.version >= _FOLLOWERS_SINCE and settings.replica_selector_class == RACK_AWARE
         # v15+: the replica's id moved to a tagged struct (KIP-903).
         self.replica_id = request.replica_id if call.version < 15 else request.replica_state.replica_id
 
@@ -169,14 +175,36 @@ class _Reader:
 
     def _find(self, cached):
         """The Partition, if this client may read it as it asks to."""
-        partition = self._partition(cached)
-        if cached.current_leader_epoch >= 0:  # here any negative one is none
+        partition, me = self._partition(cached), self.broker.id
+        if cached.current_leader_epoch >= 0 and me in partition.logs:  # here any negative one is none
             check_leader_epoch(partition, cached.current_leader_epoch)
-        elif partition.leader < 0:
+        if partition.leader != me and (self.call.version < _FOLLOWERS_SINCE or partition.leader < 0 or me not in partition.logs):
             raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
         if self.replica_id not in (_CONSUMER, _DEBUG_CONSUMER):
             raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
         return partition
+
+    def _log(self, partition):
+        """The replica that is here."""
+        return partition.log if partition.leader == self.broker.id else partition.logs[self.broker.id]
+
+    def _preferred(self, partition, offset):
+        """The follower that a client of this rack had better read from, or None (RackAwareReplicaSelector)."""
+        leading, brokers, rack = self.replication.leading(partition), self.cluster.brokers, self.request.rack_id
+        if not rack or leading is None or partition.leader != self.broker.id or self.broker.rack == rack:
+            return None
+        there = [
+            (state.end_offset, state.caught_up_ms, replica) for replica, state in leading.followers.items()
+            if replica in partition.isr and state.end_offset >= offset >= partition.logs[replica].log_start_offset
+            and replica in brokers and not brokers[replica].fenced and brokers[replica].rack == rack
+        ]  # fmt: skip
+        return max(there)[2] if there else None
+
+    def endpoints(self):
+        """How those are reached whom an answer names as leaders."""
+        if not self.elsewhere or self.call.version < 16:
+            return ()
+        return node_endpoints(self.elsewhere, self.cluster, self.call.listener, Fetch.Response.NodeEndpoints)
 
     def _limit(self, log):
         if self.replica_id == _DEBUG_CONSUMER:
@@ -187,11 +215,16 @@ class _Reader:
         """[(CachedPartition, answer)] of all partitions; `satisfied` says whether to answer now."""
         answers, unknown_ids, unknown, total, urgent = [], [], [], 0, not self.partitions
         room, min_one = self.max_bytes, True
+        self.elsewhere.clear()
         for cached in self.partitions:
             try:
                 partition = self._find(cached)
-                log = partition.log
-                if cached.last_fetched_epoch >= 0 and (diverging := _diverging(log, cached)):
+                log = self._log(partition)
+                if self.selects and (preferred := self._preferred(partition, cached.fetch_offset)) is not None:
+                    urgent = True
+                    answer = self._answer(cached, log, EMPTY)
+                    answer.preferred_read_replica = preferred
+                elif cached.last_fetched_epoch >= 0 and (diverging := _diverging(log, cached)):
                     urgent = True
                     answer = self._answer(cached, log, EMPTY)
                     answer.diverging_epoch, answer.aborted_transactions = diverging, None
@@ -211,6 +244,10 @@ class _Reader:
             except KafkaError as error:
                 urgent = True
                 answer = _refusal(cached.partition, error.error)
+                if self.call.version >= 16 and error.error in ASK_ANOTHER:
+                    partition = self._partition(cached)
+                    name_leader(answer, partition)
+                    self.elsewhere.append(partition)
                 if error.error in _BEFORE_READING:
                     (unknown_ids if error.error == errors.UNKNOWN_TOPIC_ID else unknown).append((cached, answer))
                     continue
@@ -234,15 +271,15 @@ class _Reader:
         pending = call.pending()
         watched = []
         for cached in self.partitions:
-            log = self._find(cached).log
-            watched.append((cached, log))
+            partition = self._find(cached)
+            watched.append((cached, self._log(partition), partition, partition.leader_epoch))
 
         needed = max(self.min_bytes, 1)
 
         def grown():
             available = 0
-            for cached, log in watched:
-                if log.closed:
+            for cached, log, partition, epoch in watched:
+                if log.closed or partition.leader_epoch != epoch:
                     pending.resolve()
                     return
                 available += min(log.readable_bytes(cached.fetch_offset, self._limit(log)), cached.partition_max_bytes)
@@ -252,12 +289,12 @@ class _Reader:
 
         # A log that grows has more for who reads it to its end; who waits for transactions to end must look.
         wake = pending.resolve if needed == 1 and not self.committed_only else grown
-        for _, log in watched:
+        for _, log, _, _ in watched:
             log.watch(wake)
         try:
             pending.wait(call.patience.now() + max_wait_ms)
         finally:
-            for _, log in watched:
+            for _, log, _, _ in watched:
                 log.unwatch(wake)
 
 
@@ -273,18 +310,6 @@ def _refusal(index, error):
     if error not in _BEFORE_READING:
         answer.aborted_transactions = None
     return answer
-
-
-def check_leader_epoch(partition, current_leader_epoch):
-    """Refuse a client whose metadata is older, or newer, than ours (KIP-320), and all while nobody leads."""
-    if current_leader_epoch != -1 and current_leader_epoch != partition.leader_epoch:
-        raise KafkaError(
-            errors.FENCED_LEADER_EPOCH
-            if current_leader_epoch < partition.leader_epoch
-            else errors.UNKNOWN_LEADER_EPOCH
-        )
-    if partition.leader < 0:
-        raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
 
 
 def _diverging(log, cached):

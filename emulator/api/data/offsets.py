@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from emulator.api.data.fetch import check_leader_epoch
+from emulator.api.data.leading import check_leads
 from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import DeleteRecords, ListOffsets, OffsetForLeaderEpoch
@@ -24,7 +24,7 @@ def _partition(cluster, name, index):
 
 
 @handles(ListOffsets)
-def list_offsets(request, call, cluster):
+def list_offsets(request, call, cluster, broker, replication):
     Topic = ListOffsets.Response.Topics
     Partition = Topic.Partitions
     times = Counter((topic.name, asked.partition_index) for topic in request.topics for asked in topic.partitions)
@@ -41,8 +41,9 @@ def list_offsets(request, call, cluster):
             if timestamp < 0 and call.version < _SINCE.get(timestamp, _NEVER):
                 raise KafkaError(errors.UNSUPPORTED_VERSION)
             partition = _partition(cluster, topic.name, index)
-            check_leader_epoch(partition, asked.current_leader_epoch)
+            check_leads(partition, broker, asked.current_leader_epoch)
             offset, stamp, epoch = _look_up(partition, timestamp, committed)
+            _check_available(partition, timestamp, offset, committed, replication, call.version)
         except KafkaError as error:
             return Partition(partition_index=index, error_code=error.error)
         known_epoch = epoch if call.version >= 4 else -1  # KIP-320
@@ -82,15 +83,26 @@ def _look_up(partition, timestamp, committed):
     return found[0], found[1], log.leader_epoch_at(max(found[0], log.log_start_offset))
 
 
+def _check_available(partition, timestamp, offset, committed, replication, version):
+    """A new leader does not know yet how far those before it had got: what it would say might go back (KIP-207)."""
+    leading = replication.leading(partition)
+    if leading is None or timestamp in (_EARLIEST, _EARLIEST_LOCAL):
+        return
+    log = partition.log
+    limit = log.last_stable_offset if committed else log.high_watermark
+    if limit < leading.epoch_start and not (timestamp >= 0 and 0 <= offset < limit):
+        raise KafkaError(errors.OFFSET_NOT_AVAILABLE if version >= 5 else errors.LEADER_NOT_AVAILABLE)
+
+
 @handles(OffsetForLeaderEpoch)
-def offset_for_leader_epoch(request, call, cluster):
+def offset_for_leader_epoch(request, call, cluster, broker):
     Topic = OffsetForLeaderEpoch.Response.Topics
     Partition = Topic.Partitions
 
     def answer(topic, asked):
         try:
             partition = _partition(cluster, topic.topic, asked.partition)
-            check_leader_epoch(partition, asked.current_leader_epoch)
+            check_leads(partition, broker, asked.current_leader_epoch)
         except KafkaError as error:
             return Partition(partition=asked.partition, error_code=error.error)
         epoch, end_offset = partition.log.end_offset_of_epoch(asked.leader_epoch)
@@ -102,7 +114,7 @@ def offset_for_leader_epoch(request, call, cluster):
 
 
 @handles(DeleteRecords)
-def delete_records(request, call, cluster):
+def delete_records(request, call, cluster, broker, replication):
     Topic = DeleteRecords.Response.Topics
     Partition = Topic.Partitions
 
@@ -113,6 +125,7 @@ def delete_records(request, call, cluster):
                 raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
             if not partition.log.config.delete:
                 raise KafkaError(errors.POLICY_VIOLATION)
+            check_leads(partition, broker)
             low_watermark = partition.log.delete_records(offset)
         except KafkaError as error:
             return Partition(partition_index=index, low_watermark=-1, error_code=error.error)

@@ -1,5 +1,6 @@
 """Produce: one batch per partition into its log."""
 
+from emulator.api.data.leading import name_leader, node_endpoints
 from emulator.api.data.transactional import Unsettled, has_transactional, settle
 from emulator.api.registry import handles
 from wire import errors
@@ -23,9 +24,9 @@ _WITHOUT_LOG_START = frozenset({
 
 # Versions 0 to 2 are advertised, as Kafka does for old librdkafka (KAFKA-18659), and refused as it does.
 @handles(Produce, advertised=(0, Produce.versions.max))
-def produce(request, call, cluster, configs, transactions):
+def produce(request, call, cluster, configs, transactions, broker):
     acks, now, version = request.acks, call.now, call.version
-    topics, held, failed, unbroken = [], [], False, 0
+    topics, held, failed, unbroken = [], [], [], 0
     try:
         transactional = has_transactional(request)
         request.topic_data = _once(request.topic_data, version)
@@ -51,7 +52,7 @@ def produce(request, call, cluster, configs, transactions):
                 log, records = partition.log, data.records
                 if records is None:
                     raise KafkaError(errors.INVALID_RECORD)
-                if refusal := _refused(acks, topic, partition, unsettled, call):
+                if refusal := _refused(acks, topic, partition, unsettled, call, broker):
                     check_shape(records, version)
                     raise refusal
                 others_served = takes_long(records)
@@ -62,6 +63,8 @@ def produce(request, call, cluster, configs, transactions):
                 if unbroken > _BREATHE_AFTER:
                     call.breathe()
                     unbroken, others_served = 0, True
+                if others_served and partition.leader != broker.id:
+                    raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
                 if others_served and transactional:  # which may have ended meanwhile
                     unsettled = settle(request, call, cluster, configs, transactions)
                     if (topic.name, index) in unsettled:
@@ -69,8 +72,9 @@ def produce(request, call, cluster, configs, transactions):
                 appended = log.append(checked, partition.leader_epoch, now, verified=transactional)
                 unbroken += len(records)
             except KafkaError as error:
-                failed = True
-                answers.append(_refusal(index, error, topic))
+                answer = _refusal(index, error, topic)
+                answers.append(answer)
+                failed.append((topic, answer))
             else:
                 answer = _Partition(
                     index=index,
@@ -79,8 +83,8 @@ def produce(request, call, cluster, configs, transactions):
                     log_start_offset=log.log_start_offset,
                 )
                 answers.append(answer)
-                if log.high_watermark <= appended.base_offset:
-                    held.append((log, answer))
+                if log.high_watermark <= appended.base_offset and (acks == -1 or log.acknowledged_end <= appended.base_offset):
+                    held.append((partition, log, answer))
         if answers:
             topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
     if acks == 0:
@@ -88,35 +92,66 @@ def produce(request, call, cluster, configs, transactions):
             _end(call)
         return None
     if held:
-        _wait_for_disk(held, call, request.timeout_ms)
-    return Produce.reply(responses=topics)
+        failed += _wait(held, call, acks, request.timeout_ms, broker)
+    nodes = _name_leaders(failed, cluster, call) if failed and version >= 10 else ()
+    return Produce.reply(responses=topics, node_endpoints=nodes)
 
 
-def _wait_for_disk(held, call, timeout_ms):
-    """With flush.messages nothing is acknowledged before it is on disk: until all of [(log, answer)] is, or never will be."""
+def _wait(held, call, acks, timeout_ms, broker):
+    """Until all of `held`, (partition, log, answer), is on every replica in sync and, with flush.messages, on disk; or never will be.
+
+    Gives [(topic, answer)] of those that fail now. With acks=1 only the leader counts.
+    """
     pending = call.pending()
 
+    def is_there(log, answer):
+        return (log.high_watermark if acks == -1 else log.acknowledged_end) > answer.base_offset
+
     def moved():
-        if all(log.closed or log.high_watermark > answer.base_offset for log, answer in held):
+        if all(log.closed or partition.leader != broker.id or is_there(log, answer) for partition, log, answer in held):
             pending.resolve()
 
-    for log, _ in held:
+    for _, log, _ in held:
         log.watch(moved)
     try:
         moved()
         pending.wait(call.patience.now() + timeout_ms)
     finally:
-        for log, _ in held:
+        for _, log, _ in held:
             log.unwatch(moved)
-    for log, answer in held:
-        if log.high_watermark <= answer.base_offset:
-            try:
-                log.check_open()
-                error = errors.REQUEST_TIMED_OUT
-            except KafkaError as reason:
-                error = reason.error
+    failed = []
+    for partition, log, answer in held:
+        error = _outcome(partition, log, is_there(log, answer), acks, broker)
+        if error:
             answer.error_code, answer.base_offset = error, -1
             answer.log_append_time_ms = answer.log_start_offset = -1
+            failed.append((partition.topic, answer))
+    return failed
+
+
+def _outcome(partition, log, is_there, acks, broker):
+    """The error code of what has been appended (Partition.checkEnoughReplicasReachOffset)."""
+    if partition.leader != broker.id:
+        return errors.NOT_LEADER_OR_FOLLOWER
+    if is_there:
+        too_few = acks == -1 and len(partition.isr) < min(log.config.min_insync_replicas, len(partition.replicas))
+        return errors.NOT_ENOUGH_REPLICAS_AFTER_APPEND if too_few else errors.NONE
+    try:
+        log.check_open()
+    except KafkaError as reason:
+        return reason.error
+    return errors.REQUEST_TIMED_OUT
+
+
+def _name_leaders(failed, cluster, call):
+    """Tell those who asked the wrong broker whom to ask; gives how these are reached (KIP-951)."""
+    found = []
+    for topic, answer in failed:
+        if answer.error_code == errors.NOT_LEADER_OR_FOLLOWER:
+            partition = topic.partitions[answer.index]
+            name_leader(answer, partition)
+            found.append(partition)
+    return node_endpoints(found, cluster, call.listener, Produce.Response.NodeEndpoints)
 
 
 def _end(call):
@@ -141,7 +176,7 @@ def _once(topic_data, version):
     ]
 
 
-def _refused(acks, topic, partition, unsettled, call):
+def _refused(acks, topic, partition, unsettled, call, broker):
     """The KafkaError that a batch gets whatever its records are, or None; only their shape is looked at before (KafkaApis)."""
     if unsettled and (topic.name, partition.index) in unsettled:
         return unsettled[topic.name, partition.index]
@@ -149,7 +184,7 @@ def _refused(acks, topic, partition, unsettled, call):
         return KafkaError(errors.INVALID_REQUIRED_ACKS)
     if topic.internal and call.client_id != _ADMIN_CLIENT_ID:
         return KafkaError(errors.INVALID_TOPIC_EXCEPTION)
-    if partition.leader < 0:
+    if partition.leader != broker.id:
         return KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
     # No more replicas need be in sync than the partition has.
     if acks == -1 and len(partition.isr) < min(partition.log.config.min_insync_replicas, len(partition.replicas)):

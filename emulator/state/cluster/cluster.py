@@ -181,11 +181,13 @@ class Cluster:
         if "replicas" in changes:
             self._move_logs(partition)
         if (partition.leader, partition.leader_epoch) != (before, epoch):
-            partition.log = partition.logs.get(partition.leader, partition.log)
+            led_until_now = partition.log
+            partition.log = partition.logs.get(partition.leader, led_until_now)
             if partition.leader >= 0:
                 partition.log.begin_epoch(partition.leader_epoch)
             for led in self.on_leader:
                 led(partition, before)
+            led_until_now.wake()
         elif "isr" in changes or "replicas" in changes:
             for changed in self.on_isr:
                 changed(partition)

@@ -42,6 +42,10 @@ class AbortedTransactions:
         """Forget those that lie wholly before the log's start."""
         del self._entries[: bisect_left(self._entries, log_start_offset, key=lambda entry: entry.last_offset)]
 
+    def end_at(self, end_offset):
+        """Forget those whose marker lies beyond the log's end."""
+        del self._entries[bisect_left(self._entries, end_offset, key=lambda entry: entry.last_offset) :]
+
     def forget(self, last_offset):
         """Nothing is left of the transaction whose marker had this offset."""
         index = bisect_left(self._entries, last_offset, key=lambda entry: entry.last_offset)

@@ -78,10 +78,12 @@ class Log:
         self.config = config
         self.closed = False
         self.failed = None  # the KafkaError that closed it
+        self._replication = None
         self.files = files = files or MemoryFiles()
         self._memory = files.memory or UNBOUNDED
         self.last_flush_ms = time.now()
         self._flusher = (flusher or Flusher()) if files.lasting else None
+        self._moves_alone = self._flusher is None  # whether what is appended is there for consumers at once
         self._flushing = None  # (flushed_offset, recovery_point) that will be when what is on its way to disk is there
         self._directory = Directory(files, time)
         self._time = time
@@ -147,6 +149,24 @@ class Log:
             raise self.failed or KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
 
     @property
+    def replication(self):
+        """With other replicas: who is told, by `grown(log)`, that this one vouches for more, and moves the high watermark."""
+        return self._replication
+
+    @replication.setter
+    def replication(self, replication):
+        self._replication = replication
+        self._moves_alone = replication is None and self._flusher is None
+
+    @property
+    def acknowledged_end(self):
+        """Below it this replica vouches for all: with flush.messages, for what is on disk."""
+        end = self.end_offset
+        if self._flusher is None or end - self.flushed_offset < self.config.flush_messages:
+            return end
+        return max(self.flushed_offset, self.high_watermark)
+
+    @property
     def cleanable_offset(self):
         """Below it compaction may change what there is: no more than is stable, and on disk as it was."""
         stable = self.last_stable_offset
@@ -205,7 +225,7 @@ class Log:
             producers.check(header, self.end_offset)
             base_offset = self._write(data, header.last_offset_delta, checked.max_timestamp, leader_epoch, now)
             producers.update(header, base_offset, base_offset + header.last_offset_delta, checked.max_timestamp)
-        if self._flusher is None:  # as `_grow`, which would cost each produced batch a call more
+        if self._moves_alone:  # as `_grow`, which would cost each produced batch a call more
             self.end_offset = self.high_watermark = base_offset + header.last_offset_delta + 1
             if self._waiters:
                 self._notify()
@@ -246,6 +266,12 @@ class Log:
         self._grow_own(offset + 1)
         return offset
 
+    def append_as_it_is(self, header, data):
+        """One more batch of the leader's, which may have come to leave gaps; see replica.py."""
+        self.end_offset = header.base_offset
+        self._write(data, header.last_offset_delta, header.max_timestamp, header.partition_leader_epoch, self._time.now())
+        self._grow(header.last_offset + 1)
+
     def _write(self, data, last_offset_delta, max_timestamp, leader_epoch, now):
         """One batch at the log's end, which it does not move yet; gives its base offset."""
         base_offset = self.end_offset
@@ -264,7 +290,7 @@ class Log:
     def _grow_own(self, next_offset):
         self._grow(next_offset)
         if self.high_watermark < next_offset:
-            self._flusher.owe(self)
+            (self._replication or self._flusher).owe(self)
 
     def _grow(self, next_offset):
         self.end_offset = next_offset
@@ -272,9 +298,22 @@ class Log:
             if self._flushing is None:  # else `end_flush` sees what is left
                 self._flusher.flush(self)
             return
-        self.high_watermark = next_offset
+        self._acknowledge(next_offset)
+
+    def _acknowledge(self, offset):
+        if self._replication is None:
+            self.high_watermark = offset
+        else:
+            self._replication.grown(self)
         if self._waiters:
             self._notify()
+
+    def advance_high_watermark(self, offset):
+        """All replicas in sync have what is below: there it is for consumers. It never goes back."""
+        if offset > self.high_watermark:
+            self.high_watermark = offset
+            if self._waiters:
+                self._notify()
 
     def _should_roll(self, segment, size, last_offset, max_timestamp, now):
         config = self.config
@@ -314,6 +353,10 @@ class Log:
     def unwatch(self, grown):
         self._waiters.discard(grown)
 
+    def wake(self):
+        """Somebody else leads from now on: who waits here is to look again."""
+        self._notify()
+
     def _notify(self):
         for grown in list(self._waiters):
             grown()
@@ -351,8 +394,7 @@ class Log:
         else:
             self._flusher.flush(self)
         if flushed > self.high_watermark:
-            self.high_watermark = flushed
-            self._notify()
+            self._acknowledge(flushed)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -394,7 +436,7 @@ class Log:
 
     # -- read ---------------------------------------------------------------------------------
 
-    def _segment_index(self, offset):
+    def segment_index(self, offset):
         segments = self.segments
         if offset >= segments[-1].base_offset:
             return len(segments) - 1
@@ -412,7 +454,7 @@ class Log:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
         if offset >= upto:
             return EMPTY
-        for segment in self.segments[self._segment_index(offset) :]:
+        for segment in self.segments[self.segment_index(offset) :]:
             found = segment.find(offset)
             if found is None:
                 continue  # compacted away at the segment's end
@@ -449,7 +491,7 @@ class Log:
         """How many bytes a fetch from `offset` could get now; what `fetch.min.bytes` is measured by."""
         if not self.log_start_offset <= offset < upto:
             return 0
-        index = self._segment_index(offset)
+        index = self.segment_index(offset)
         total = 0
         for segment in self.segments[index:]:
             if segment.base_offset >= upto:
@@ -505,6 +547,30 @@ class Log:
         return False
 
     # -- shorten ------------------------------------------------------------------------------
+
+    def cut_at(self, end):
+        """The segments end at `end` now; nothing that lies beyond is on its way to disk either."""
+        self.end_offset = end
+        self.log_start_offset = min(self.log_start_offset, end)
+        self.high_watermark = min(self.high_watermark, end)
+        self.flushed_offset, self.recovery_point = min(self.flushed_offset, end), min(self.recovery_point, end)
+        self.first_dirty_offset = min(self.first_dirty_offset, end)
+        if self._flushing is not None:
+            self._flushing = tuple(min(offset, end) for offset in self._flushing)
+        self._directory.new_epochs = True
+
+    def begin_anew(self, offset):
+        """Without segments: the first one begins at `offset`."""
+        self.segments.append(self._directory.new_segment(offset))
+        self.log_start_offset = offset
+        self.cut_at(offset)
+        self.high_watermark = self.flushed_offset = self.recovery_point = offset
+
+    def increment_log_start(self, offset):
+        """The leader has let go of what is before `offset`."""
+        if offset > self.log_start_offset:
+            self.high_watermark = max(self.high_watermark, offset)
+            self.delete_records(offset)
 
     def delete_records(self, offset):
         """Move the log start to `offset` (-1: the high watermark); gives the new log start."""

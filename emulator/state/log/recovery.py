@@ -243,6 +243,11 @@ class Loader:
             if offset not in wanted:
                 self._files.remove(file_name(offset, SNAPSHOT))
 
+    def producers_of(self, segments, end):
+        """The Producers of a log that has been cut: it has these segments, and ends at `end`."""
+        self._segments = segments
+        return self._producers_at(end, save=True)
+
     def _producers_at(self, end, save=False):
         """The Producers as they were when the log ended at `end`: of the newest snapshot, and of what came after it."""
         producers, at = Producers(self._name), max(self._log_start_offset, 0)

@@ -5,6 +5,7 @@ Source: kafka.server.AbstractFetcherThread, ReplicaFetcherThread of 4.3.1.
 
 import logging
 
+from emulator.state.log.replica import append_replicated, batches_from, start_at, truncate_to
 from emulator.state.replication.leader import UNKNOWN
 from wire.errors import KafkaError
 
@@ -24,6 +25,9 @@ class Following:
 
     def grown(self, log):
         self._fetcher.wake(self._leading)
+
+    def owe(self, log):
+        """Whoever leads owes it."""
 
 
 class Fetcher:
@@ -89,8 +93,10 @@ class Fetcher:
         end = log.end_offset
         leading.fetched(self.broker, log.acknowledged_end)
         if end < source.end_offset:
-            for header, data in source.batches_from(end, self._replication.fetch_bytes):
-                log.append_replicated(header, data)
+            state = leading.followers[self.broker]
+            batches, state.cursor = batches_from(source, end, self._replication.fetch_bytes, state.cursor)
+            for header, data in batches:
+                append_replicated(log, header, data)
             if not self.delay_ms:
                 leading.fetched(self.broker, log.acknowledged_end)
         if source.log_start_offset > log.log_start_offset:
@@ -102,7 +108,7 @@ class Fetcher:
 def _agree(log, source):
     """Cut from a follower's log what its leader does not have: it comes from leaders that nobody followed far enough."""
     if log.end_offset < source.log_start_offset:
-        log.start_at(source.log_start_offset)
+        start_at(log, source.log_start_offset)
         return
     while log.end_offset > log.log_start_offset:
         mine = log.leader_epoch_at(log.end_offset - 1)
@@ -118,4 +124,4 @@ def _agree(log, source):
             cut = min(own_end, end) if own_epoch == epoch else own_end
         if not log.log_start_offset <= cut < log.end_offset:
             cut = max(log.log_start_offset, min(source.end_offset, log.end_offset - 1))
-        log.truncate_to(cut)
+        truncate_to(log, cut)

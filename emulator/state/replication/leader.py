@@ -11,11 +11,12 @@ UNKNOWN = -1
 class FollowerState:
     """How far a follower is (UNKNOWN before its first fetch), and when (ms) it last had all that the leader had."""
 
-    __slots__ = ("end_offset", "caught_up_ms", "_asked_ms", "_leader_end_then")
+    __slots__ = ("end_offset", "caught_up_ms", "cursor", "_asked_ms", "_leader_end_then")
 
     def __init__(self, caught_up_ms):
         self.end_offset = UNKNOWN
         self.caught_up_ms = caught_up_ms
+        self.cursor = None  # where in the leader's log it will go on
         self._asked_ms = 0
         self._leader_end_then = 0
 
@@ -52,6 +53,10 @@ class Leading:
         self._replication.spread(self)
         if len(self.partition.isr) == 1:
             self.advance()
+
+    def owe(self, log):
+        """What a coordinator has just written is to be on all replicas in sync before it answers."""
+        self._replication.owe(log)
 
     def fetched(self, broker, end_offset):
         """A follower has all below `end_offset`; it may come in sync, or what it has may be all that was missing."""

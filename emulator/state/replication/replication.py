@@ -24,6 +24,8 @@ class Replication:
         self._fetchers = {}  # broker id -> Fetcher
         self._cut = set()
         self._looking = False
+        self.owed = 0  # how often something was owed
+        self._owing = {}  # log -> (the number of the last time, the offset below which it must be everywhere)
         cluster.on_create.append(self._attach_topic)
         cluster.on_grow.append(self._attach_topic)
         cluster.on_delete.append(self._detach_topic)
@@ -74,6 +76,18 @@ class Replication:
     def leading(self, partition):
         """What the leader of a partition knows of its followers, or None."""
         return self._leading.get(partition)
+
+    # -- what is owed -------------------------------------------------------------------------
+
+    def owe(self, log):
+        """What a coordinator has just written is to be on all replicas in sync before it answers."""
+        self.owed += 1
+        self._owing[log] = self.owed, log.end_offset
+
+    def owing(self, since):
+        """[(log, offset)] that was owed after `owed` was `since`, and whose high watermark has not passed the offset yet."""
+        self._owing = {log: owed for log, owed in self._owing.items() if not log.closed and log.high_watermark < owed[1]}
+        return [(log, offset) for log, (number, offset) in self._owing.items() if number > since]
 
     # -- who follows --------------------------------------------------------------------------
 
@@ -147,10 +161,13 @@ class Replication:
 
 
 class _Nobody:
-    """The `replication` of logs that nobody leads."""
+    """The `replication` of logs that nobody leads: what is written there stays unseen."""
 
     def grown(self, log):
-        """Nobody wrote it."""
+        """Nobody may have it yet."""
+
+    def owe(self, log):
+        """It is owed for ever, or until somebody leads."""
 
 
 _NOBODY = _Nobody()

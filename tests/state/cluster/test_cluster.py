@@ -24,6 +24,9 @@ class Log:
         self.closed = True
 
 
+    def wake(self):
+        """Nobody waits."""
+
     def leader_epoch_at(self, offset):
         assert offset == self.end_offset
         return self.epoch_before
