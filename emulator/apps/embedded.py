@@ -95,7 +95,7 @@ class Emulator:
         return self
 
     def _serve(self) -> Server:
-        server = Server(self._settings, self._own.seed, self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
+        server = Server(self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
         try:
             server.start()
         except (StorageError, ConfigError, KafkaError) as error:

@@ -84,7 +84,9 @@ def spare_the_collector():
 
 def start(settings, topics, own=Own()):
     """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
-    server = Server(settings, own.seed, own.time(), Recovery(), own.memory_max, own.release)
+    server = Server(
+        settings, seed=own.seed, time=own.time(), progress=Recovery(), memory_max=own.memory_max, release=own.release
+    )
     try:
         server.start()
     except (StorageError, ConfigError, KafkaError) as error:

@@ -1,4 +1,4 @@
-"""The services that handlers name, put together for one server."""
+"""The services that handlers name: those that a cluster has once, and those that each of its brokers has for itself."""
 
 from copy import copy
 
@@ -34,19 +34,42 @@ from wire import errors
 from wire.errors import KafkaError
 
 
-def make_services(settings, bound, time, patience, random, logs, supported=SUPPORTED):
-    """All services by name; `bound` is where the listeners really are: (name, host, port).
+def make_cluster_services(settings, endpoints, time, patience, random, logs, supported=SUPPORTED):
+    """What all brokers share, by name. `settings`: of each broker; `endpoints`: {broker id: where clients reach it}.
 
-    `logs`: a LogManager, or MemoryLogs. Raises ConfigError when what was set earlier does not go with `settings`.
+    `logs`: see MemoryLogs. Raises ConfigError when what was set earlier does not go with `settings`.
     """
     metadata = logs.metadata
-    features = Features(metadata, settings.node_id, supported)
-    configs = Configs(settings, metadata, features)
+    first = settings[0]
+    features = Features(metadata, first.node_id, supported)
+    configs = Configs(first, metadata, features)
     logs.open(configs)
-    broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
-    cluster = Cluster(logs.cluster_id, [broker], configs, logs.new_log, time, random)
+    brokers = [Broker(one.node_id, endpoints[one.node_id], one.broker_rack) for one in settings]
+    cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random)
     logs.started(cluster)
-    leadership.restart(cluster, [broker.id], clean=False)
+    leadership.restart(cluster, [broker.id for broker in brokers], clean=False)
+    return {
+        "configs": configs,
+        "cluster": cluster,
+        "replication": Replication(cluster, patience),
+        "metadata": metadata,
+        "acls": Acls(metadata, random),
+        "scram": ScramCredentials(metadata),
+        "features": features,
+        "quorum": Quorum(metadata, features, cluster, first.node_id, time, random),
+        "telemetry": Telemetry(configs, time, patience, random, report_telemetry),
+        "client_quotas": ClientQuotas(metadata, Resolver().resolve),
+        "time": time,
+        "patience": patience,
+        "random": random,
+    }
+
+
+def make_broker_services(shared, settings, logs):
+    """All services of one broker, by name: those that are `shared` and its own."""
+    cluster, configs = shared["cluster"], shared["configs"]
+    time, patience, random = shared["time"], shared["patience"], shared["random"]
+    broker = cluster.brokers[settings.node_id]
     settings = _as_it_is(settings, cluster)
     persister = _make_persister(settings, cluster, time)
     groups = _make_groups(settings, configs, cluster, time, patience, random, persister)
@@ -56,27 +79,17 @@ def make_services(settings, bound, time, patience, random, logs, supported=SUPPO
         cluster,
         [(names.SHARE_GROUP_STATE, persister), (names.CONSUMER_OFFSETS, groups), (names.TRANSACTION_STATE, transactions)],
     )
-    retention = _make_retention(configs, cluster, time)
+    retention = _make_retention(broker, configs, cluster, time)
     retention.start()
-    client_quotas = ClientQuotas(metadata, Resolver().resolve)
-    cleaner = _make_cleaner(configs, cluster, time)
+    cleaner = _make_cleaner(broker, configs, cluster, time)
     cleaner.start()
     configs.on_change.append(lambda name: cleaner.reconfigure() if name is None else None)
     return {
-        "broker": broker,
-        "replication": Replication(cluster, patience),
+        **shared,
         "settings": settings,
-        "configs": configs,
-        "cluster": cluster,
-        "metadata": metadata,
-        "acls": Acls(metadata, random),
-        "scram": ScramCredentials(metadata),
-        "features": features,
-        "quorum": Quorum(metadata, features, cluster, settings.node_id, time, random),
-        "telemetry": Telemetry(configs, time, patience, random, report_telemetry),
-        "client_quotas": client_quotas,
-        "quotas": Quotas(client_quotas, settings, patience),
-        "log_dirs": logs.log_dirs(cluster),
+        "broker": broker,
+        "quotas": Quotas(shared["client_quotas"], settings, patience),
+        "log_dirs": logs.log_dirs(cluster, broker.id),
         "cleaner": cleaner,
         "retention": retention,
         "groups": groups,
@@ -86,10 +99,19 @@ def make_services(settings, bound, time, patience, random, logs, supported=SUPPO
         "persister": persister,
         "share_partitions": SharePartitions(settings, configs.group, cluster, persister, time),
         "markers": markers,
-        "time": time,
-        "patience": patience,
-        "random": random,
     }
+
+
+def advertised(settings, bound):
+    """What clients are told: advertised.listeners, with the port that was free where 0 was asked for.
+
+    `bound`: where the listeners really are, (name, host, port).
+    """
+    ports = {name: port for name, _, port in bound}
+    return [
+        Endpoint(name, host or "localhost", port or ports[name], protocol)
+        for name, host, port, protocol in settings.advertised_endpoints
+    ]
 
 
 def _as_it_is(settings, cluster):
@@ -167,28 +189,20 @@ def _make_transactions(settings, cluster, time, patience, markers):
     return transactions
 
 
-def _advertised(settings, bound):
-    """What clients are told: advertised.listeners, with the port that was free where 0 was asked for."""
-    ports = {name: port for name, _, port in bound}
-    return [
-        Endpoint(name, host or "localhost", port or ports[name], protocol)
-        for name, host, port, protocol in settings.advertised_endpoints
-    ]
-
-
-def _make_retention(configs, cluster, time):
+def _make_retention(broker, configs, cluster, time):
     def logs():
-        return [partition.log for topic in cluster.topics.values() for partition in topic.partitions]
+        return [one.logs[broker.id] for topic in cluster.topics.values() for one in topic.partitions if broker.id in one.logs]
 
     return Retention(logs, lambda: configs.settings, time)
 
 
-def _make_cleaner(configs, cluster, time):
+def _make_cleaner(broker, configs, cluster, time):
     def compacted():
         for topic in cluster.topics.values():
             if topic.partitions[0].log.config.compact:
                 for partition in topic.partitions:
-                    yield partition.log
+                    if broker.id in partition.logs:
+                        yield partition.logs[broker.id]
 
     # Under a clock by hand all that falls due is done before an advance returns.
     return LogCleaner(compacted, lambda: configs.settings, time, _in_thread if isinstance(time, SystemClock) else None)

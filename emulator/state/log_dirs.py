@@ -17,10 +17,11 @@ _LONGEST = 255
 
 
 class LogDirs:
-    """`directories`: their paths; `place(partition)` is the one of a Partition, `space(path)` (total, usable) bytes."""
+    """Of one broker. `directories`: their paths; `place(partition)` is the one of a Partition, `space(path)` (total, usable) bytes."""
 
-    def __init__(self, cluster, directories=(MEMORY,), place=None, space=None):
+    def __init__(self, cluster, broker_id, directories=(MEMORY,), place=None, space=None):
         self._cluster = cluster
+        self._broker_id = broker_id
         self.directories = tuple(directories)
         self._place = place or (lambda partition: self.directories[0])
         self._space = space or (lambda path: (-1, -1))
@@ -30,8 +31,9 @@ class LogDirs:
         partitions = {path: [] for path in self.directories}
         for topic in self._cluster.topics.values():
             for partition in topic.partitions:
-                if wanted is None or (topic.name, partition.index) in wanted:
-                    partitions[self._place(partition)].append((topic.name, partition.index, partition.log.size))
+                log = partition.logs.get(self._broker_id)
+                if log is not None and (wanted is None or (topic.name, partition.index) in wanted):
+                    partitions[self._place(partition)].append((topic.name, partition.index, log.size))
         return [Directory(path, partitions[path], *self._space(path)) for path in self.directories]
 
     def move(self, topic, index, path):
@@ -41,7 +43,7 @@ class LogDirs:
         if path not in self.directories:
             raise KafkaError(LOG_DIR_NOT_FOUND)
         partition = self._cluster.partition(topic, index)
-        if partition is None:
+        if partition is None or self._broker_id not in partition.logs:
             raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION)
         if self._place(partition) != path:
             raise KafkaError(KAFKA_STORAGE_ERROR)  # logs stay where they were made

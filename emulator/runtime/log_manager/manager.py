@@ -216,7 +216,7 @@ class LogManager:
         self._logs[key] = log
         return log
 
-    def log_dirs(self, cluster):
+    def log_dirs(self, cluster, broker_id):
         """What an administrator may ask about these directories."""
 
         def place(partition):
@@ -226,7 +226,7 @@ class LogManager:
             disk = os.statvfs(path)
             return disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
 
-        return LogDirs(cluster, [directory.path for directory in self._directories], place, space)
+        return LogDirs(cluster, broker_id, [directory.path for directory in self._directories], place, space)
 
     def started(self, cluster):
         """The cluster is there: it adopts what nobody knew, and its logs are looked after from now on."""

@@ -13,7 +13,7 @@ INTERNAL_SEGMENT_BYTES = 1024 * 1024
 
 
 class MemoryLogs:
-    """What `make_services` needs of a `manager.LogManager`."""
+    """What `make_cluster_services` needs of a `manager.LogManager`; brokers share it."""
 
     def __init__(self, time, random, memory=UNBOUNDED):
         self.memory = memory
@@ -34,6 +34,6 @@ class MemoryLogs:
     def started(self, cluster):
         """Nothing was there before."""
 
-    def log_dirs(self, cluster):
-        return LogDirs(cluster)
+    def log_dirs(self, cluster, broker_id):
+        return LogDirs(cluster, broker_id)
 

@@ -3,7 +3,7 @@
 from random import Random
 
 from emulator.runtime.log_manager.memory import MemoryLogs
-from emulator.runtime.services import make_services
+from emulator.runtime.services import make_broker_services, make_cluster_services
 from emulator.state.clock import VirtualClock
 from emulator.state.cluster.names import CONSUMER_OFFSETS, TRANSACTION_STATE
 from emulator.state.configs.broker import parse_broker_settings
@@ -21,7 +21,9 @@ class World:
         mapping = {**few, **{name.replace("_", "."): value for name, value in settings.items()}}
         choices = Random(seed)
         logs = MemoryLogs(self.time, choices)
-        services = make_services(parse_broker_settings(mapping), [], self.time, self.patience, choices, logs)
+        broker = parse_broker_settings(mapping)
+        shared = make_cluster_services([broker], {broker.node_id: []}, self.time, self.patience, choices, logs)
+        services = make_broker_services(shared, broker, logs)
         self.cluster, self.groups, self.transactions = services["cluster"], services["groups"], services["transactions"]
         for name in (CONSUMER_OFFSETS, TRANSACTION_STATE):
             self.cluster.ensure_internal_topic(name)
