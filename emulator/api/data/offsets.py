@@ -117,6 +117,7 @@ def offset_for_leader_epoch(request, call, cluster, broker):
 def delete_records(request, call, cluster, broker, replication):
     Topic = DeleteRecords.Response.Topics
     Partition = Topic.Partitions
+    deleted = []  # (answer, Leading)
 
     def answer(name, index, offset):
         try:
@@ -129,9 +130,38 @@ def delete_records(request, call, cluster, broker, replication):
             low_watermark = partition.log.delete_records(offset)
         except KafkaError as error:
             return Partition(partition_index=index, low_watermark=-1, error_code=error.error)
-        return Partition(partition_index=index, low_watermark=low_watermark)
+        done = Partition(partition_index=index, low_watermark=low_watermark)
+        if (leading := replication.leading(partition)) is not None:
+            replication.spread(leading)
+            deleted.append((done, leading))
+        return done
 
-    return DeleteRecords.reply(topics=[
+    topics = [
         Topic(name=topic.name, partitions=[answer(topic.name, each.partition_index, each.offset) for each in partitions])
         for topic, partitions in _by_topic(request.topics)
-    ])  # fmt: skip
+    ]
+    if deleted:
+        _wait_for_followers(deleted, call, request.timeout_ms)
+    return DeleteRecords.reply(topics=topics)
+
+
+def _wait_for_followers(deleted, call, timeout_ms):
+    """Until no replica that is up has what was deleted: [(answer, Leading)]."""
+    pending = call.pending()
+
+    def moved():
+        if all(leading.low_watermark >= answer.low_watermark for answer, leading in deleted):
+            pending.resolve()
+
+    for _, leading in deleted:
+        leading.on_start_moved.append(moved)
+    try:
+        moved()
+        pending.wait(call.patience.now() + timeout_ms)
+    finally:
+        for _, leading in deleted:
+            leading.on_start_moved.remove(moved)
+    for answer, leading in deleted:
+        if leading.low_watermark < answer.low_watermark:
+            answer.error_code = errors.REQUEST_TIMED_OUT
+        answer.low_watermark = leading.low_watermark

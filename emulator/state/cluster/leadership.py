@@ -33,6 +33,21 @@ def elect(cluster, name, index, kind):
         raise KafkaError(ELIGIBLE_LEADERS_NOT_AVAILABLE, "Eligible topic partition leaders are not available.")
 
 
+def keep_balanced(cluster, clock):
+    """Give leadership back to preferred replicas, every leader.imbalance.check.interval.seconds, unless that is switched off."""
+    settings = cluster.configs.settings
+    if settings.auto_leader_rebalance_enable:
+
+        def balance():
+            with cluster.metadata:
+                for partition in _partitions(cluster):
+                    if partition.leader != partition.replicas[0] and partition.replicas[0] in partition.isr:
+                        change_partition(cluster, partition, changes.PREFERRED)
+            clock.after(settings.leader_imbalance_check_interval_seconds * 1000, balance)
+
+        clock.after(settings.leader_imbalance_check_interval_seconds * 1000, balance)
+
+
 # Reassignments --------------------------------------------------------------------------------
 
 

@@ -269,6 +269,7 @@ class Log:
     def append_as_it_is(self, header, data):
         """One more batch of the leader's, which may have come to leave gaps; see replica.py."""
         self.end_offset = header.base_offset
+        self.begin_epoch(header.partition_leader_epoch)
         self._write(data, header.last_offset_delta, header.max_timestamp, header.partition_leader_epoch, self._time.now())
         self._grow(header.last_offset + 1)
 

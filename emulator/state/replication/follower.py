@@ -101,6 +101,8 @@ class Fetcher:
                 leading.fetched(self.broker, log.acknowledged_end)
         if source.log_start_offset > log.log_start_offset:
             log.increment_log_start(min(source.log_start_offset, log.end_offset))
+            for moved in list(leading.on_start_moved):
+                moved()
         log.advance_high_watermark(min(source.high_watermark, log.end_offset))
         return log.end_offset < source.end_offset
 

@@ -41,6 +41,7 @@ class Leading:
         self.leader = partition.leader
         self.log = partition.log
         self.epoch_start = self.log.end_offset
+        self.on_start_moved = []  # called when a follower has let go of records, too
         self._replication = replication
         self._cluster = replication.cluster
         now = replication.clock.now()
@@ -91,6 +92,13 @@ class Leading:
         if reached > log.high_watermark:
             log.advance_high_watermark(reached)
             self._replication.spread(self)
+
+    @property
+    def low_watermark(self):
+        """Below it no broker that is up has anything any more."""
+        brokers, logs = self._cluster.brokers, self.partition.logs
+        up = [broker for broker in self.followers if broker in brokers and not brokers[broker].fenced]
+        return min(log.log_start_offset for log in (self.log, *(logs[broker] for broker in up)))
 
     @property
     def least_in_sync(self):

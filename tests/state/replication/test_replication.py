@@ -1,5 +1,7 @@
 """Followers, in-sync replicas and the high watermark, step by step."""
 
+import random
+
 from emulator.state.cluster import leadership
 from tests.state.replication.trace import Trace
 
@@ -130,3 +132,95 @@ def test_a_reassignment_moves_the_data():
     assert trace.append(b"5") == 5
     trace.turn()
     assert trace.ends() == {2: (6, 6), 4: (6, 6)}
+
+
+def test_the_preferred_replica_gets_its_partition_back_in_time():
+    trace = Trace()
+    leadership.keep_balanced(trace.cluster, trace.patience)
+    trace.replication.cut(1)
+    leadership.fence(trace.cluster, 1)
+    trace.turn(299_000)
+    trace.replication.mend(1)
+    leadership.unfence(trace.cluster, 1, clean=False)
+    trace.turn()
+    assert (trace.partition.leader, trace.partition.isr) == (2, [2, 3, 1])
+    trace.turn(1_000)
+    assert (trace.partition.leader, trace.partition.leader_epoch) == (1, 2)
+
+
+def test_what_is_deleted_at_the_leader_goes_from_its_followers():
+    trace = Trace()
+    for value in (b"a", b"b", b"c"):
+        trace.append(value)
+    trace.turn()
+    trace.replication.pause(2)
+    trace.partition.log.delete_records(2)
+    trace.replication.spread(trace.replication.leading(trace.partition))
+    trace.turn()
+    assert {broker: log.log_start_offset for broker, log in trace.partition.logs.items()} == {1: 2, 2: 0, 3: 2}
+    assert trace.replication.leading(trace.partition).low_watermark == 0
+    trace.replication.resume(2)
+    trace.turn()
+    assert trace.replication.leading(trace.partition).low_watermark == 2
+
+
+def test_a_follower_away_so_long_that_the_leader_has_let_go_begins_anew():
+    trace = Trace()
+    trace.append(b"a")
+    trace.turn()
+    trace.replication.cut(3)
+    leadership.fence(trace.cluster, 3)
+    for value in (b"b", b"c"):
+        trace.append(value)
+    trace.turn()
+    trace.partition.log.delete_records(2)
+    trace.replication.mend(3)
+    leadership.unfence(trace.cluster, 3, clean=True)
+    trace.turn()
+    assert trace.ends()[3] == (3, 3) and trace.partition.logs[3].log_start_offset == 2
+    assert trace.values(3) == [b"c"] and sorted(trace.partition.isr) == [1, 2, 3]
+
+
+def test_random_failures_lose_nothing_that_was_acknowledged():
+    """With a minimum of two in sync what the high watermark has passed stays, whoever is killed."""
+    for seed in range(30):
+        _random_failures(seed)
+
+
+def _random_failures(seed):
+    choose = random.Random(seed)
+    trace = Trace(min_insync_replicas=2)
+    acknowledged, sent, away, number = [], {}, set(), 0
+    for _ in range(200):
+        chance, partition = choose.random(), trace.partition
+        if chance < 0.5 and partition.leader > 0 and len(partition.isr) >= 2:
+            number += 1
+            sent[b"%d" % number] = trace.append(b"%d" % number), partition.leader_epoch
+        elif chance < 0.6 and len(away) < 2:
+            broker = choose.choice(sorted({1, 2, 3} - away))
+            away.add(broker)
+            trace.replication.cut(broker)
+            leadership.fence(trace.cluster, broker)
+        elif chance < 0.7 and away:
+            broker = choose.choice(sorted(away))
+            away.discard(broker)
+            trace.replication.mend(broker)
+            leadership.unfence(trace.cluster, broker, clean=True)
+        elif chance < 0.75:
+            trace.replication.slow(choose.randint(1, 3), choose.choice([0, 0, 40]))
+        else:
+            trace.turn(choose.choice([0, 0, 10, 100]))
+        for value, (offset, epoch) in list(sent.items()):
+            if partition.leader > 0 and partition.leader_epoch == epoch and partition.log.high_watermark > offset:
+                acknowledged.append(value)
+                del sent[value]
+            elif partition.leader_epoch != epoch:
+                del sent[value]  # nobody was told
+    for broker in sorted(away):
+        trace.replication.mend(broker)
+        leadership.unfence(trace.cluster, broker, clean=True)
+    trace.turn(100)
+    kept = trace.values(trace.partition.leader)
+    assert set(acknowledged) <= set(kept), f"seed {seed}"
+    assert trace.values(1) == trace.values(2) == trace.values(3) == kept, f"seed {seed}"
+    assert sorted(trace.partition.isr) == [1, 2, 3], f"seed {seed}"
