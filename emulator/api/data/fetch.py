@@ -173,7 +173,7 @@ class _Reader:
         if cached.current_leader_epoch >= 0:  # here any negative one is none
             check_leader_epoch(partition, cached.current_leader_epoch)
         elif partition.leader < 0:
-            raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+            raise partition.no_leader()
         if self.replica_id not in (_CONSUMER, _DEBUG_CONSUMER):
             raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
         return partition
@@ -284,7 +284,7 @@ def check_leader_epoch(partition, current_leader_epoch):
             else errors.UNKNOWN_LEADER_EPOCH
         )
     if partition.leader < 0:
-        raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+        raise partition.no_leader()
 
 
 def _diverging(log, cached):

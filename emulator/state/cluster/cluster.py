@@ -195,6 +195,9 @@ class Cluster:
         with self.metadata:
             for topic in self.topics.values():
                 for partition in topic.partitions:
+                    if partition.log.failed:
+                        self.log_failed(partition)
+                        continue
                     if partition.leader == broker:
                         steps = 2
                     elif partition.leader < 0 and broker in partition.isr:
@@ -205,6 +208,11 @@ class Cluster:
                         partition, leader=broker, leader_epoch=partition.leader_epoch + steps, partition_epoch=partition.partition_epoch + steps
                     )
                     partition.log.begin_epoch(partition.leader_epoch)
+
+    def log_failed(self, partition):
+        """The disk does not let this broker have its replica: it does not lead. Raises KafkaError."""
+        if partition.leader == self.controller_id:
+            self.change(partition, leader=-1, leader_epoch=partition.leader_epoch + 1)
 
     def delete_topic(self, topic_id):
         """Delete the topic with this id; gives it. Raises KafkaError UNKNOWN_TOPIC_ID."""

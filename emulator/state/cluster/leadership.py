@@ -28,10 +28,10 @@ def elect(cluster, name, index, kind):
     if partition.leader == preferred if kind == PREFERRED else partition.leader != _NO_LEADER:
         raise KafkaError(ELECTION_NOT_NEEDED, "Leader election not needed for topic partition.")
     if kind == PREFERRED:
-        if preferred not in partition.isr or not _active(cluster, [preferred]):
+        if preferred not in partition.isr or not _able(cluster, partition, [preferred]):
             raise KafkaError(PREFERRED_LEADER_NOT_AVAILABLE, "Preferred leader was not available.")
         return _lead(cluster, partition, preferred)
-    able = _active(cluster, partition.isr) or _active(cluster, partition.replicas)
+    able = _able(cluster, partition, partition.isr) or _able(cluster, partition, partition.replicas)
     if not able:
         raise KafkaError(ELIGIBLE_LEADERS_NOT_AVAILABLE, "Eligible topic partition leaders are not available.")
     isr = partition.isr if able[0] in partition.isr else [able[0]]
@@ -40,6 +40,11 @@ def elect(cluster, name, index, kind):
 
 def _active(cluster, broker_ids):
     return [one for one in broker_ids if one in cluster.brokers and cluster.brokers[one].active]
+
+
+def _able(cluster, partition, broker_ids):
+    """Those of the active ones that have the partition's log."""
+    return [one for one in _active(cluster, broker_ids) if not (partition.log.failed and one == cluster.controller_id)]
 
 
 def _lead(cluster, partition, leader, **changes):
@@ -130,7 +135,7 @@ def _settle(cluster, partition, replicas, isr):
     changes = {"replicas": replicas, "isr": isr, "adding": [], "removing": []}
     if partition.leader in isr:
         return cluster.change(partition, **changes)
-    able = _active(cluster, isr)
+    able = _able(cluster, partition, isr)
     _lead(cluster, partition, able[0] if able else _NO_LEADER, **changes)
 
 
@@ -151,7 +156,7 @@ def unregister(cluster, broker_id):
 def _leave(cluster, partition, broker_id):
     isr = [replica for replica in partition.isr if replica != broker_id] or partition.isr
     if partition.leader == broker_id:
-        able = _active(cluster, isr)
+        able = _able(cluster, partition, isr)
         _lead(cluster, partition, able[0] if able else _NO_LEADER, isr=isr)
     elif isr != partition.isr:
         cluster.change(partition, isr=isr)

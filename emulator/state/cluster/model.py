@@ -2,6 +2,8 @@
 
 from collections import namedtuple
 
+from wire.errors import NOT_LEADER_OR_FOLLOWER, KafkaError
+
 # Where a listener is reached: its name (PLAINTEXT, EXTERNAL, ...), host, port and security protocol.
 Endpoint = namedtuple("Endpoint", "name host port security_protocol")
 
@@ -48,6 +50,10 @@ class Partition:
         self.leader_epoch = 0
         self.partition_epoch = 0
         self.log = None
+
+    def no_leader(self):
+        """The KafkaError for clients that take a broker for the leader while there is none."""
+        return self.log.refusal() or KafkaError(NOT_LEADER_OR_FOLLOWER)
 
     def __repr__(self):
         return f"<{self.topic.name}-{self.index} leader={self.leader} isr={self.isr}>"

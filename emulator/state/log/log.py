@@ -77,7 +77,8 @@ class Log:
         self.name = name
         self.config = config
         self.closed = False
-        self.failed = None  # the KafkaError that closed it
+        self.failed = None  # why the disk closed it, as text
+        self.on_failure = None  # called when that happens
         self.files = files = files or MemoryFiles()
         self._memory = files.memory or UNBOUNDED
         self.last_flush_ms = time.now()
@@ -101,7 +102,7 @@ class Log:
             except KafkaError as error:
                 if error.error != errors.KAFKA_STORAGE_ERROR:  # of those the disk has told
                     log_.error("%s cannot be opened: %s", name, error)
-                self._fail(KafkaError(errors.KAFKA_STORAGE_ERROR, str(error)))
+                self.fail(str(error))
         else:
             self.segments.append(self._directory.new_segment(log_start_offset))
         self.high_watermark = self.end_offset
@@ -144,7 +145,12 @@ class Log:
     def check_open(self):
         """Raise KafkaError for a log that is closed: why it failed, or UNKNOWN_TOPIC_OR_PARTITION when it was deleted."""
         if self.closed:
-            raise self.failed or KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+            raise self.refusal() or KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+
+    def refusal(self):
+        """The KafkaError for who asks something of a log that has failed, else None."""
+        # A new one each time: one that is raised again keeps all the frames that it came through.
+        return self.failed and KafkaError(errors.KAFKA_STORAGE_ERROR, self.failed)
 
     @property
     def cleanable_offset(self):
@@ -343,7 +349,7 @@ class Log:
         if self.closed:
             return
         if error is not None:
-            self._fail(error)
+            self.fail(str(error))
             return
         self.flushed_offset, self.recovery_point = flushed, point
         if self.end_offset - flushed < self.config.flush_messages:
@@ -379,9 +385,12 @@ class Log:
         except KafkaError:
             pass  # who looks after the disk has been told
 
-    def _fail(self, error):
-        self.failed = error
+    def fail(self, reason):
+        """The disk has lost something of it, or all: it is closed, and says why."""
+        self.failed = reason
         self._end()
+        if self.on_failure is not None:
+            self.on_failure()
 
     def _end(self):
         self.closed = True

@@ -22,7 +22,7 @@ class Markers:
         if partition is None:
             return errors.UNKNOWN_TOPIC_OR_PARTITION
         if partition.leader < 0:
-            return errors.NOT_LEADER_OR_FOLLOWER
+            return partition.no_leader().error
         if -1 in (producer_id, producer_epoch):
             return errors.UNKNOWN_SERVER_ERROR  # nobody's; so answers Kafka
         try:
