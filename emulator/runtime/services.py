@@ -8,6 +8,7 @@ from emulator.runtime import coordinators
 from emulator.runtime.clock import SystemClock
 from emulator.runtime.resolver import Resolver
 from emulator.runtime.telemetry_log import report_telemetry
+from emulator.runtime.turns import Turns
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, names
 from emulator.state.configs import Configs
@@ -43,7 +44,7 @@ def make_services(settings, bound, time, patience, random, logs, supported=SUPPO
     configs = Configs(settings, metadata, features)
     logs.open(configs)
     broker = Broker(settings.node_id, _advertised(settings, bound), settings.broker_rack)
-    cluster = Cluster(logs.cluster_id, [broker], configs, logs.new_log, time, random)
+    cluster = Cluster(logs.cluster_id, [broker], configs, logs.new_log, time, random, lambda: Turns().over)
     logs.started(cluster)
     cluster.broker_restarted(broker.id)
     settings = _as_it_is(settings, cluster)

@@ -11,7 +11,7 @@ from collections import namedtuple
 
 from emulator.state.log.aborted import AbortedTransactions
 from emulator.state.log.formats import (
-    CLEANED, DELETED, INDEX, LEADER_EPOCHS, LOG, SNAPSHOT, SWAP, TIME_INDEX,
+    CLEANED, DELETED, INDEX, LEADER_EPOCHS, LOG, PARTITION_METADATA, SNAPSHOT, SWAP, TIME_INDEX,
     Corrupt, file_name, parse_leader_epochs, parse_name, parse_snapshot,
 )  # fmt: skip
 from emulator.state.log.leader_epochs import LeaderEpochs
@@ -51,6 +51,8 @@ class Loader:
 
     def load(self):
         """The Loaded; raises KafkaError."""
+        if set(self._files.names()) <= {PARTITION_METADATA}:
+            return self._begin()  # a thousand new partitions are not looked through for what cannot be there
         self._finish_swaps()
         self._epochs = self._load_epochs()
         missing = self._find_segments()
@@ -80,6 +82,10 @@ class Loader:
         recall(producers, self._segments)
         point = end if self._clean else min(self._recovery_point, end)
         return Loaded(self._segments, producers, aborted, self._epochs, start, end, point)
+
+    def _begin(self):
+        start = self._log_start_offset
+        return Loaded([Segment(self._files, start, self._now)], Producers(self._name), [], LeaderEpochs(), start, start, start)
 
     # -- files --------------------------------------------------------------------------------
 
