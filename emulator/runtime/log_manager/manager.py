@@ -34,6 +34,7 @@ from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
 
 log_ = logging.getLogger(__name__)
 
+_LOOK_S = 0.05  # between looks at how far a recovery has come
 _CLOSERS = 16  # threads that wait for the disk, at the least
 _METADATA_LOG = names.CLUSTER_METADATA
 _LONGEST_SYNC = 30  # seconds; who waits longer is not answered
@@ -185,31 +186,40 @@ class LogManager:
             log_.warning("%s belongs to no partition of this cluster and was renamed to %s", found.path, os.path.basename(renamed))
 
     def _open_all(self, wanted, configs):
-        recovering = [one for one in wanted if not one[2]["clean"]]
-        for one in wanted:
-            if one[2]["clean"]:
-                self._open_one(*one, configs)
-        if not recovering:
+        if not wanted:
             return
-        sizes = [_size_of(found.path) for _, found, _, _ in recovering]
-        pool = ThreadPool(min(configs.settings.num_recovery_threads_per_data_dir * len(self._directories), len(recovering)))
-        done = done_bytes = 0
+        openings = [Opening(found.path, options["clean"]) for _, found, options, _ in wanted]
+        clean = [(*one, configs, opening) for one, opening in zip(wanted, openings) if opening.clean]
+        recovering = [(*one, configs, opening) for one, opening in zip(wanted, openings) if not opening.clean]
+        pool = ThreadPool(min(configs.settings.num_recovery_threads_per_data_dir * len(self._directories), len(recovering)) or 1)
         try:
-            tasks = [pool.spawn(self._open_one, *one, configs) for one in recovering]
-            for task, size in zip(tasks, sizes):
+            tasks = [pool.spawn(self._open_each, clean), *(pool.spawn(self._open_one, *one) for one in recovering)]
+            for task in tasks:
+                while not task.ready():
+                    task.wait(_LOOK_S)
+                    self._tell(openings)
                 task.get()
-                done, done_bytes = done + 1, done_bytes + size
-                if self._progress is not None:
-                    self._progress(done, len(tasks), done_bytes, sum(sizes))
+            self._tell(openings)
         finally:
             pool.kill()
 
-    def _open_one(self, directory, found, options, first_dirty, configs):
+    def _tell(self, openings):
+        read = [one for one in openings if one.size]
+        if read and self._progress is not None:
+            done = sum(one.done for one in read)
+            self._progress(done, len(read), sum(one.read for one in read), sum(one.size for one in read))
+
+    def _open_each(self, all):
+        for one in all:
+            self._open_one(*one)
+
+    def _open_one(self, directory, found, options, first_dirty, configs, opening):
         """May run in another thread."""
         topic_id = None if topic_id_of(found) else self._known_id(found.topic)
-        log = self._make(found.topic, found.index, configs.topic(found.topic), directory, topic_id=topic_id, **options)
+        log = self._make(found.topic, found.index, configs.topic(found.topic), directory, topic_id=topic_id, on_read=opening.has_read, **options)
         log.first_dirty_offset = min(first_dirty, log.end_offset)
         self._opened[found.topic, found.index] = log
+        opening.end()
 
     def _known_id(self, topic):
         for text, name in self.metadata.table("topics").items():
@@ -471,6 +481,28 @@ class PartitionFiles(DiskFiles):
     def delete(self):
         with self.trying("cannot put away"):
             self._manager.remove_later(self._directory, *self._partition, self.path)
+
+
+class Opening:
+    """How far one log has been read, of those that must be: without a clean stop, or an index.
+
+    `size` bytes, 0 as long as nothing is to be read; `read` of them; `done`: it is open.
+    """
+
+    def __init__(self, path, clean):
+        self.clean = clean
+        self.size = 0 if clean else _size_of(path)
+        self.read = 0
+        self.done = False
+        self._path = path
+
+    def has_read(self, count):
+        if not self.size:
+            self.size = _size_of(self._path)
+        self.read = min(self.read + count, self.size)
+
+    def end(self):
+        self.read, self.done = self.size, True
 
 
 def _close(log):

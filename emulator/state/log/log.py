@@ -65,14 +65,14 @@ class Log:
     `files` is its directory; what is in it is opened: after a clean stop as it is, else recovered from `recovery_point`
     on, below which all had been synced. It begins at `log_start_offset` at the earliest. A new one gets `topic_id`
     (16 bytes) written down. `largest_segment` (bytes) bounds segments where segment.bytes would let them grow larger.
-    `flusher` brings what was written to disk.
+    `flusher` brings what was written to disk. `on_read(bytes)` is called as it is recovered.
 
     A log that cannot be opened, or of which the disk lost something, is there, but closed; `failed` says why.
     """
 
     def __init__(
         self, name, config, time, random, files=None, *,
-        clean=True, recovery_point=0, log_start_offset=0, topic_id=None, largest_segment=_MOST_RELATIVE, flusher=None,
+        clean=True, recovery_point=0, log_start_offset=0, topic_id=None, largest_segment=_MOST_RELATIVE, flusher=None, on_read=None,
     ):  # fmt: skip
         self.name = name
         self.config = config
@@ -98,7 +98,7 @@ class Log:
         self.segments = []
         if files.lasting:
             try:
-                self._load(clean, recovery_point, topic_id)
+                self._load(clean, recovery_point, topic_id, on_read)
             except KafkaError as error:
                 if error.error != errors.KAFKA_STORAGE_ERROR:  # of those the disk has told
                     log_.error("%s cannot be opened: %s", name, error)
@@ -107,9 +107,10 @@ class Log:
             self.segments.append(self._directory.new_segment(log_start_offset))
         self.high_watermark = self.end_offset
 
-    def _load(self, clean, recovery_point, topic_id):
+    def _load(self, clean, recovery_point, topic_id, on_read):
         self._directory.identify(topic_id)
-        found = Loader(self.name, self.files, self.config, clean, recovery_point, self.log_start_offset, self._time.now()).load()
+        loader = Loader(self.name, self.files, self.config, clean, recovery_point, self.log_start_offset, self._time.now(), on_read)
+        found = loader.load()
         self.segments, self.producers, self.leader_epochs = found.segments, found.producers, found.leader_epochs
         for aborted in found.aborted:
             self.aborted.add(*aborted)

@@ -35,10 +35,10 @@ class Loader:
     """Of the partition `name` in `files`. `clean`: the log was closed, and nothing happened to it since.
 
     `recovery_point`: below it all had been synced. `log_start_offset`: where the log began, at the least.
-    `config` is the topic's; `now`: ms, for a segment that must be made.
+    `config` is the topic's; `now`: ms, for a segment that must be made. `on_read(bytes)` is called as segments are recovered.
     """
 
-    def __init__(self, name, files, config, clean, recovery_point, log_start_offset, now):
+    def __init__(self, name, files, config, clean, recovery_point, log_start_offset, now, on_read=None):
         self._name = name
         self._files = files
         self._clean = clean
@@ -46,6 +46,7 @@ class Loader:
         self._log_start_offset = log_start_offset
         self._config = config
         self._now = now
+        self._on_read = on_read
         self._segments = []
         self._epochs = LeaderEpochs()
 
@@ -199,7 +200,7 @@ class Loader:
                 if found is not None:
                     aborted.add(*found)
 
-        end = segment.recover(self._config.index_interval_bytes, epochs.latest, seen)
+        end = segment.recover(self._config.index_interval_bytes, epochs.latest, seen, self._on_read)
         cut = segment.size - end
         if cut:
             self._spare_old_format(segment, end)
