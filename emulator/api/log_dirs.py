@@ -21,6 +21,7 @@ def describe_log_dirs(request, call, log_dirs):
             topics.setdefault(name, []).append(Result.Topics.Partitions(partition_index=index, partition_size=size))
         results.append(
             Result(
+                error_code=directory.error,
                 log_dir=directory.path,
                 topics=[Result.Topics(name=name, partitions=partitions) for name, partitions in topics.items()],
                 total_bytes=directory.total,

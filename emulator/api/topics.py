@@ -40,7 +40,7 @@ def _create(request, call, cluster, quota):
     everywhere = call.allowed("create", "cluster", CLUSTER_NAME)
     allowed = {name for name in once if name != CLUSTER_METADATA and (everywhere or call.allowed("create", "topic", name))}
     wanted = [topic for topic in request.topics if topic.name in allowed]
-    made = cluster.create_topics([_new_topic(topic) for topic in wanted], request.validate_only, quota.charge)
+    made = cluster.create_topics([_new_topic(topic) for topic in wanted], request.validate_only, quota.charge, in_turns=True)
     answers = []
     for topic, result in zip(wanted, made):
         if isinstance(result, KafkaError):

@@ -21,6 +21,7 @@ class Recovery:
         if self._terminal and done == total and self._shown:
             self._stream.write("\r" + " " * self._shown + "\r")
             self._stream.flush()
+            self._shown = 0
         elif now >= self._next and done < total:
             self._next = now + _EVERY_S[self._terminal]
             text = f"recovering: {done} of {total} partitions, {_size(done_bytes)} of {_size(total_bytes)}"

@@ -8,6 +8,7 @@ from emulator.runtime import coordinators
 from emulator.runtime.clock import SystemClock
 from emulator.runtime.resolver import Resolver
 from emulator.runtime.telemetry_log import report_telemetry
+from emulator.runtime.turns import Turns
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, leadership, names
 from emulator.state.configs import Configs
@@ -45,7 +46,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
     configs = Configs(first, metadata, features)
     logs.open(configs)
     brokers = [Broker(one.node_id, endpoints[one.node_id], one.broker_rack) for one in settings]
-    cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random)
+    cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random, lambda: Turns().over)
     logs.started(cluster)
     leadership.restart(cluster, [broker.id for broker in brokers], clean=False)
     return {

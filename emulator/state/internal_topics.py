@@ -40,7 +40,8 @@ class Store:
         """Raises what `partition_of` does for a partition that there is not; COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR."""
         if partition in self._closed:
             raise KafkaError(self._closed[partition])
-        self._partition_of(partition)
+        if self._partition_of(partition).log.failed:
+            raise KafkaError(NOT_COORDINATOR)
 
     def check_all(self):
         """KafkaError COORDINATOR_LOAD_IN_PROGRESS as long as any partition is being loaded."""

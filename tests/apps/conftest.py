@@ -33,9 +33,9 @@ def environment(home):
 
 @pytest.fixture
 def run(environment, home):
-    """run("status") -> the finished process, its output as text."""
-    def run(*arguments, **changes):
-        return subprocess.run([*COMMAND, *map(str, arguments)], env={**environment, **changes}, cwd=home,
+    """run("status") -> the finished process, its output as text; `prefix`: of the command."""
+    def run(*arguments, prefix=(), **changes):
+        return subprocess.run([*prefix, *COMMAND, *map(str, arguments)], env={**environment, **changes}, cwd=home,
                               capture_output=True, text=True, timeout=PATIENCE_S)
     return run
 
@@ -69,15 +69,18 @@ class Running:
 
 @pytest.fixture
 def serve(environment, home):
-    """serve("--topic", "a") -> Running, on a free loopback port unless told otherwise; no file of it grows above `largest`."""
+    """serve("--topic", "a") -> Running, on a free loopback port unless told otherwise; no file of it grows above `largest`.
+
+    `prefix`: of the command.
+    """
     started = []
 
-    def serve(*arguments, listen="127.0.0.1:0", largest=None, **changes):
+    def serve(*arguments, listen="127.0.0.1:0", largest=None, prefix=(), **changes):
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
         where = [] if listen is None else ["--listen", listen]
-        process = subprocess.Popen([*COMMAND, *where, *map(str, arguments)], env={**environment, **changes}, cwd=home,
+        process = subprocess.Popen([*prefix, *COMMAND, *where, *map(str, arguments)], env={**environment, **changes}, cwd=home,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    preexec_fn=None if largest is None else limit)
         started.append(process)

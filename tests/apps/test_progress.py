@@ -38,5 +38,18 @@ def test_a_line_that_changes_and_goes_on_a_terminal():
     assert text.rsplit("\r", 2)[1].strip() == ""
 
 
+def test_one_large_log_tells_how_far_it_is():
+    now, stream = [0.0], Stream(True)
+    recovery = Recovery(stream, lambda: now[0])
+    for part in range(1, 11):
+        now[0] += 1
+        recovery(0, 1, part * 100_000_000, 1_000_000_000)
+    recovery(1, 1, 1_000_000_000, 1_000_000_000)
+    recovery(1, 1, 1_000_000_000, 1_000_000_000)
+    shown = stream.getvalue().split("\r")[1:]
+    assert shown[0] == "recovering: 0 of 1 partitions, 100.0 MB of 1.0 GB" and len(shown) == 12
+    assert shown[10].strip() == shown[11] == ""
+
+
 def test_nothing_of_a_moment():
     assert said(False, 4) == "" == said(True, 0.05)

@@ -262,7 +262,8 @@ def test_descriptors_are_bounded(tmp_path):
 def test_a_directory_that_cannot_be_made_is_a_log_that_failed(tmp_path, caplog):
     (tmp_path / "t-0").write_text("a file is in the way")
     log = Log("t-0", config(), VirtualClock(), random.Random(1), DiskFiles(str(tmp_path / "t-0"), Descriptors(16)))
-    assert log.closed and log.failed.error == errors.KAFKA_STORAGE_ERROR
+    assert log.closed and log.refusal().error == errors.KAFKA_STORAGE_ERROR
+    assert log.refusal() is not log.refusal()  # one that is raised again and again would keep all the frames that it met
     with pytest.raises(errors.KafkaError) as refused:
         log.read(0, 1, 1)
     assert refused.value.error == errors.KAFKA_STORAGE_ERROR

@@ -179,7 +179,7 @@ class _Reader:
         if cached.current_leader_epoch >= 0 and me in partition.logs:  # here any negative one is none
             check_leader_epoch(partition, cached.current_leader_epoch)
         if partition.leader != me and (self.call.version < _FOLLOWERS_SINCE or partition.leader < 0 or me not in partition.logs):
-            raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+            raise partition.no_leader(me)
         if self.replica_id not in (_CONSUMER, _DEBUG_CONSUMER):
             raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
         return partition

@@ -18,11 +18,11 @@ def check_leader_epoch(partition, current_leader_epoch):
 
 
 def check_leads(partition, broker, current_leader_epoch=-1):
-    """Refuse, besides, what only the leader answers. Raises KafkaError NOT_LEADER_OR_FOLLOWER."""
+    """Refuse, besides, what only the leader answers. Raises KafkaError."""
     if broker.id in partition.logs:  # else it is not asked which epoch it knows
         check_leader_epoch(partition, current_leader_epoch)
     if partition.leader != broker.id:
-        raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+        raise partition.no_leader(broker.id)
 
 
 def name_leader(answer, partition):

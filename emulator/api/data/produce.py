@@ -185,7 +185,7 @@ def _refused(acks, topic, partition, unsettled, call, broker):
     if topic.internal and call.client_id != _ADMIN_CLIENT_ID:
         return KafkaError(errors.INVALID_TOPIC_EXCEPTION)
     if partition.leader != broker.id:
-        return KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+        return partition.no_leader(broker.id)
     # No more replicas need be in sync than the partition has.
     if acks == -1 and len(partition.isr) < min(partition.log.config.min_insync_replicas, len(partition.replicas)):
         return KafkaError(errors.NOT_ENOUGH_REPLICAS)

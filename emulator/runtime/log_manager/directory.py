@@ -31,10 +31,14 @@ class Found(NamedTuple):
 
 
 class DataDirectory:
-    """`path` is locked as long as this lives (until `close`). Raises StorageError."""
+    """`path` is locked as long as this lives (until `close`). Raises StorageError where it is another's.
+
+    `failed`: why the disk does not let it be used, or None.
+    """
 
     def __init__(self, path):
         self.path = os.path.abspath(path)
+        self.failed = None
         self._lock = None
         self.cluster_id = self.node_id = self.directory_id = None  # None: it has no meta.properties
         try:
@@ -42,11 +46,15 @@ class DataDirectory:
             self._take_lock()
             self._read_identity()
         except OSError as error:
+            self.fail(error)
             self.close()
-            raise StorageError(f"{error.filename or self.path}: {error.strerror}") from None
         except StorageError:
             self.close()
             raise
+
+    def fail(self, error):
+        """It is not used from here on, because of an OSError."""
+        self.failed = f"{error.filename or self.path}: {error.strerror or error}"
 
     def at(self, name):
         return os.path.join(self.path, name)
@@ -77,7 +85,7 @@ class DataDirectory:
         self.cluster_id, self.node_id, self.directory_id = values["cluster.id"], int(node), values.get("directory.id")
 
     def claim(self, cluster_id, node_id):
-        """Make it this broker's, if it is not; StorageError when it is another's."""
+        """Make it this broker's, if it is not; StorageError when it is another's. Raises OSError."""
         if self.cluster_id is not None and (self.cluster_id, self.node_id) != (cluster_id, node_id):
             raise StorageError(
                 f"{self.at(_META_PROPERTIES)}: this directory is of node {self.node_id} of the cluster {self.cluster_id}, "
@@ -87,10 +95,7 @@ class DataDirectory:
             self.directory_id = uuid_text(new_uuid(SystemRandom()))
             date = time.strftime("%a %b %d %H:%M:%S UTC %Y", time.gmtime())
             text = f"#\n#{date}\nnode.id={node_id}\ndirectory.id={self.directory_id}\nversion=1\ncluster.id={cluster_id}\n"
-            try:
-                replace_file(self.at(_META_PROPERTIES), text.encode())
-            except OSError as error:
-                raise StorageError(f"{self.at(_META_PROPERTIES)}: {error.strerror}") from None
+            replace_file(self.at(_META_PROPERTIES), text.encode())
             self.cluster_id, self.node_id = cluster_id, node_id
 
     # -- how the last server ended -----------------------------------------------------------------

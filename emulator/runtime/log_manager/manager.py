@@ -6,6 +6,8 @@ Source: kafka.log.LogManager of Kafka 4.3.1.
 import logging
 import os
 import shutil
+from errno import EDQUOT, EIO, ENODEV, ENOSPC, ENXIO, EROFS, ESTALE
+from functools import partial
 
 from gevent import get_hub, spawn
 from gevent.event import Event
@@ -22,7 +24,7 @@ from emulator.runtime.log_manager.checkpoint import (
 from emulator.runtime.log_manager.directory import DataDirectory
 from emulator.runtime.log_manager.errors import StorageError
 from emulator.runtime.log_manager.memory import INTERNAL_SEGMENT_BYTES
-from emulator.state.cluster import names
+from emulator.state.cluster import leadership, names
 from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.log import Log
 from emulator.state.log.flush import Flusher
@@ -32,9 +34,11 @@ from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
 
 log_ = logging.getLogger(__name__)
 
+_LOOK_S = 0.05  # between looks at how far a recovery has come
 _CLOSERS = 16  # threads that wait for the disk, at the least
 _METADATA_LOG = names.CLUSTER_METADATA
 _LONGEST_SYNC = 30  # seconds; who waits longer is not answered
+_OF_THE_DISK = {EDQUOT, EIO, ENODEV, ENOSPC, ENXIO, EROFS, ESTALE}  # errors that other partitions would meet as well
 
 
 class LogManager:
@@ -42,6 +46,10 @@ class LogManager:
 
     `metadata`: the cluster's, with its journal; `cluster_id`: as it is written there, or a new one.
     `progress(done, total, bytes_done, bytes_total)` is called as logs are recovered.
+
+    Of several directories one that the disk refuses goes offline, with the partitions in it, until the next start: at once
+    (but for the first, which has the metadata), or when it is written to. The last that is left is kept, and each of its
+    partitions refuses what cannot be written.
     """
 
     def __init__(self, settings, time, patience, random, progress=None):
@@ -56,6 +64,9 @@ class LogManager:
         self._opened = {}  # (topic, index) -> Log, until the cluster asks for it
         self._unknown = {}  # topic -> {index: Found}, of topics that the metadata does not know
         self._logs = {}  # (topic, index) -> Log
+        self._known = ()  # "topic id:index" of all partitions that there were, where some of them may be out of reach
+        self._cluster = None
+        self._call_soon = get_hub().loop.run_callback_threadsafe
         self._descriptors = Descriptors()
         self._flusher = Flusher(Offload())
         self._timers = []
@@ -75,10 +86,23 @@ class LogManager:
     def _take_directories(self):
         for path in self._settings.log_directories:
             self._directories.append(DataDirectory(path))
+        self._check_directories()
         known = [directory for directory in self._directories if directory.cluster_id is not None]
         self.cluster_id = known[0].cluster_id if known else uuid_text(new_uuid(self._random))
         for directory in known + self._directories:
-            directory.claim(self.cluster_id, self._settings.node_id)
+            if not directory.failed:
+                try:
+                    directory.claim(self.cluster_id, self._settings.node_id)
+                except OSError as error:
+                    directory.fail(error)
+        self._check_directories()
+
+    def _check_directories(self):
+        if self._directories[0].failed:
+            raise StorageError(self._directories[0].failed)
+
+    def _online(self):
+        return [directory for directory in self._directories if not directory.failed]
 
     # -- start -------------------------------------------------------------------------------------
 
@@ -86,12 +110,14 @@ class LogManager:
         """Find the partitions of the cluster's topics and open their logs, recovering what the last server left open."""
         self._configs = configs
         wanted = []
-        for directory in self._directories:
+        for directory in self._online():
             try:
                 clean = directory.take_clean_marker()
                 found = [one for one in directory.partitions() if one.topic != _METADATA_LOG]
             except OSError as error:
-                raise StorageError(f"{error.filename or directory.path}: {error.strerror}") from None
+                directory.fail(error)
+                self._check_directories()
+                continue
             points, starts, cleaned = (self._read_checkpoint(directory, name) for name in (RECOVERY_POINT, LOG_START_OFFSET, CLEANER_OFFSET))
             mine = [one for one in found if self._belongs(directory, one)]
             if mine and not clean:
@@ -100,6 +126,10 @@ class LogManager:
                 key = one.topic, one.index
                 options = {"clean": clean, "recovery_point": points.get(key, 0), "log_start_offset": starts.get(key, 0)}
                 wanted.append((directory, one, options, cleaned.get(key, 0)))
+        for directory in self._directories:
+            if directory.failed:
+                log_.error("%s is offline, and so are the partitions in it: %s", directory.path, directory.failed)
+                self._known = set(self.metadata.table("partitions"))
         self._open_all(wanted, configs)
 
     def _read_checkpoint(self, directory, name):
@@ -156,31 +186,40 @@ class LogManager:
             log_.warning("%s belongs to no partition of this cluster and was renamed to %s", found.path, os.path.basename(renamed))
 
     def _open_all(self, wanted, configs):
-        recovering = [one for one in wanted if not one[2]["clean"]]
-        for one in wanted:
-            if one[2]["clean"]:
-                self._open_one(*one, configs)
-        if not recovering:
+        if not wanted:
             return
-        sizes = [_size_of(found.path) for _, found, _, _ in recovering]
-        pool = ThreadPool(min(configs.settings.num_recovery_threads_per_data_dir * len(self._directories), len(recovering)))
-        done = done_bytes = 0
+        openings = [Opening(found.path, options["clean"]) for _, found, options, _ in wanted]
+        clean = [(*one, configs, opening) for one, opening in zip(wanted, openings) if opening.clean]
+        recovering = [(*one, configs, opening) for one, opening in zip(wanted, openings) if not opening.clean]
+        pool = ThreadPool(min(configs.settings.num_recovery_threads_per_data_dir * len(self._directories), len(recovering)) or 1)
         try:
-            tasks = [pool.spawn(self._open_one, *one, configs) for one in recovering]
-            for task, size in zip(tasks, sizes):
+            tasks = [pool.spawn(self._open_each, clean), *(pool.spawn(self._open_one, *one) for one in recovering)]
+            for task in tasks:
+                while not task.ready():
+                    task.wait(_LOOK_S)
+                    self._tell(openings)
                 task.get()
-                done, done_bytes = done + 1, done_bytes + size
-                if self._progress is not None:
-                    self._progress(done, len(tasks), done_bytes, sum(sizes))
+            self._tell(openings)
         finally:
             pool.kill()
 
-    def _open_one(self, directory, found, options, first_dirty, configs):
+    def _tell(self, openings):
+        read = [one for one in openings if one.size]
+        if read and self._progress is not None:
+            done = sum(one.done for one in read)
+            self._progress(done, len(read), sum(one.read for one in read), sum(one.size for one in read))
+
+    def _open_each(self, all):
+        for one in all:
+            self._open_one(*one)
+
+    def _open_one(self, directory, found, options, first_dirty, configs, opening):
         """May run in another thread."""
         topic_id = None if topic_id_of(found) else self._known_id(found.topic)
-        log = self._make(found.topic, found.index, configs.topic(found.topic), directory, topic_id=topic_id, **options)
+        log = self._make(found.topic, found.index, configs.topic(found.topic), directory, topic_id=topic_id, on_read=opening.has_read, **options)
         log.first_dirty_offset = min(first_dirty, log.end_offset)
         self._opened[found.topic, found.index] = log
+        opening.end()
 
     def _known_id(self, topic):
         for text, name in self.metadata.table("topics").items():
@@ -204,17 +243,51 @@ class LogManager:
         key = topic.name, index
         log = self._opened.pop(key, None)
         if log is None:
-            directory = self._home.get(key)
-            if directory is None:
-                counts = {one: 0 for one in self._directories}
-                for home in self._home.values():
-                    counts[home] += 1
-                directory = self._home[key] = min(self._directories, key=counts.get)
-            log = self._make(topic.name, index, config, directory, topic_id=topic.topic_id, clean=False)
-            log.begin_epoch(0)
+            log = self._new_log(topic, index, config)
         log.config = config  # what is adopted was opened before its configs were known
+        log.on_failure = partial(self._log_failed, key, broker_id)
         self._logs[key] = log
         return log
+
+    def _new_log(self, topic, index, config):
+        key = topic.name, index
+        if key not in self._home:
+            if f"{uuid_text(topic.topic_id)}:{index}" in self._known:
+                lost = next(directory for directory in self._directories if directory.failed)
+                self._home[key] = lost
+                return Log(f"{topic.name}-{index}", config, self._time, self._random, OfflineFiles(lost), flusher=self._flusher)
+            counts = {one: 0 for one in self._online()}
+            for home in self._home.values():
+                if not home.failed:
+                    counts[home] += 1
+            self._home[key] = min(counts, key=counts.get)
+        log = self._make(topic.name, index, config, self._home[key], topic_id=topic.topic_id, clean=False)
+        log.begin_epoch(0)
+        return log
+
+    # -- what the disk refuses ---------------------------------------------------------------------
+
+    def refused(self, directory, error):
+        """The disk refused something in a DataDirectory, with this OSError. Any thread may say so."""
+        if error.errno in _OF_THE_DISK:
+            self._call_soon(self._lose, directory, error)
+
+    def _lose(self, directory, error):
+        if self._cluster is None or self._online() in ([directory], []) or directory.failed:
+            return
+        directory.fail(error)
+        log_.critical("%s goes offline, and with it the partitions in it: %s", directory.path, directory.failed)
+        for key, log in list(self._logs.items()):
+            if self._home[key] is directory and not log.closed:
+                log.fail(f"its directory is offline: {directory.failed}")
+
+    def _log_failed(self, key, broker_id):
+        partition = self._cluster and self._cluster.partition(*key)
+        if partition is not None:
+            try:
+                leadership.log_failed(self._cluster, partition, broker_id)
+            except KafkaError:
+                pass  # the metadata cannot be written: who looks after the disk has been told
 
     def log_dirs(self, cluster, broker_id):
         """What an administrator may ask about these directories."""
@@ -223,20 +296,25 @@ class LogManager:
             return self._home[partition.topic.name, partition.index].path
 
         def space(path):
-            disk = os.statvfs(path)
+            if path not in (directory.path for directory in self._online()):
+                return None
+            try:
+                disk = os.statvfs(path)
+            except OSError:
+                return -1, -1
             return disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
 
         return LogDirs(cluster, broker_id, [directory.path for directory in self._directories], place, space)
 
     def started(self, cluster):
         """The cluster is there: it adopts what nobody knew, and its logs are looked after from now on."""
+        self._cluster = cluster
         cluster.on_remove.append(lambda topic: self._deleted.put(uuid_text(topic.topic_id), topic.name))
         cluster.on_delete.append(self._topic_deleted)
         if self._unknown:
             adopt(cluster, self._unknown, self._directories, self._random)
             self._unknown.clear()
-        for text in list(self._deleted):
-            self._deleted.remove(text)
+        self._forget_deleted(list(self._deleted))
         settings = self._settings
         self._flusher.start(self._logs.values, settings.log_flush_scheduler_interval_ms, self._time)
         self._every(settings.log_flush_offset_checkpoint_interval_ms, lambda: self.checkpoint((RECOVERY_POINT, CLEANER_OFFSET)))
@@ -246,8 +324,14 @@ class LogManager:
         for partition in topic.partitions:
             self._home.pop((topic.name, partition.index), None)
             self._logs.pop((topic.name, partition.index), None)
-        self._deleted.remove(uuid_text(topic.topic_id))
+        self._forget_deleted([uuid_text(topic.topic_id)])
         spawn(self.checkpoint)  # a topic of the same name must not inherit recovery points
+
+    def _forget_deleted(self, texts):
+        """No directory of these topics is left, unless it is offline: then it goes when it comes back."""
+        if len(self._online()) == len(self._directories):
+            for text in texts:
+                self._deleted.remove(text)
 
     def remove_later(self, directory, topic, index, path):
         """Put the directory of a deleted partition out of the way; its files go after file.delete.delay.ms. Raises OSError."""
@@ -285,7 +369,7 @@ class LogManager:
             finally:
                 log.unwatch(moved)
             if log.failed is not None:
-                raise log.failed
+                raise log.refusal()
 
     # -- what a restart needs ----------------------------------------------------------------------
 
@@ -306,11 +390,12 @@ class LogManager:
                         get_hub().threadpool.apply(write_offsets, (directory.at(name), files[name]))
                     except OSError as error:
                         log_.error("%s: %s", directory.at(name), error.strerror)
+                        self.refused(directory, error)
 
     def _checkpoints(self):
         """[(directory, {file: {(topic, index): offset}})]"""
         found = []
-        for directory in self._directories:
+        for directory in self._online():
             logs = [(key, log) for key, log in self._logs.items() if self._home[key] is directory and not log.closed and log.files.lasting]
             found.append((directory, {
                 RECOVERY_POINT: {key: log.recovery_point for key, log in logs},
@@ -330,7 +415,7 @@ class LogManager:
             pass
         pool.kill()
         for key, log in self._logs.items():
-            if log.failed is not None:
+            if log.failed is not None and not self._home[key].failed:
                 failed.add(self._home[key])
                 log_.error("%s: %s", log.name, log.failed)
         for directory, files in written:
@@ -355,6 +440,22 @@ class LogManager:
             directory.close()
 
 
+class OfflineFiles:
+    """Stands for what is in a DataDirectory that cannot be used."""
+
+    lasting = True
+    memory = None
+
+    def __init__(self, directory):
+        self._reason = f"its directory may be offline: {directory.failed}"
+
+    def names(self):
+        raise KafkaError(KAFKA_STORAGE_ERROR, self._reason)
+
+    def delete(self):
+        """It goes when it comes back."""
+
+
 class PartitionFiles(DiskFiles):
     """A partition's directory, which the manager puts away when the partition is deleted."""
 
@@ -373,16 +474,42 @@ class PartitionFiles(DiskFiles):
             except OSError:
                 pass  # the log will say so
 
+    def trouble(self, what, error):
+        self._manager.refused(self._directory, error)
+        return super().trouble(what, error)
+
     def delete(self):
         with self.trying("cannot put away"):
             self._manager.remove_later(self._directory, *self._partition, self.path)
+
+
+class Opening:
+    """How far one log has been read, of those that must be: without a clean stop, or an index.
+
+    `size` bytes, 0 as long as nothing is to be read; `read` of them; `done`: it is open.
+    """
+
+    def __init__(self, path, clean):
+        self.clean = clean
+        self.size = 0 if clean else _size_of(path)
+        self.read = 0
+        self.done = False
+        self._path = path
+
+    def has_read(self, count):
+        if not self.size:
+            self.size = _size_of(self._path)
+        self.read = min(self.read + count, self.size)
+
+    def end(self):
+        self.read, self.done = self.size, True
 
 
 def _close(log):
     try:
         log.close()
     except KafkaError as error:
-        log.failed = error
+        log.failed = str(error)
 
 
 def _size_of(path):

@@ -12,10 +12,10 @@ ONLINE, PREFERRED, UNCLEAN = "online", "preferred", "unclean"  # elections: if n
 def change_partition(cluster, partition, election=ONLINE, able=None, died=(), **wanted):
     """Bring a partition to what is `wanted` (isr, replicas, adding, removing); gives whether anything changed.
 
-    `able(broker id)`: who may lead, the active brokers if None. `died`: brokers that went without a clean stop, and may
+    `able(broker id)`: who may lead, see `may_lead` if None. `died`: brokers that went without a clean stop, and may
     have lost what they had.
     """
-    plan = _Plan(cluster, partition, able or (lambda broker: bool(active(cluster, [broker]))), wanted)
+    plan = _Plan(cluster, partition, able or (lambda broker: may_lead(cluster, partition, broker)), wanted)
     plan.complete_reassignment()
     plan.keep_eligible(died)
     plan.elect(election)
@@ -28,6 +28,12 @@ def change_partition(cluster, partition, election=ONLINE, able=None, died=(), **
 def active(cluster, broker_ids):
     """Those of the brokers that are registered and take part, in order."""
     return [one for one in broker_ids if one in cluster.brokers and cluster.brokers[one].active]
+
+
+def may_lead(cluster, partition, broker):
+    """Whether a broker takes part, and its disk lets it have its replica."""
+    log = partition.logs.get(broker)
+    return bool(active(cluster, [broker])) and not (log and log.failed)
 
 
 class _Plan:

@@ -25,10 +25,11 @@ class Cluster:
     Topics that are in the metadata of `configs` are there again.
     `on_create`, `on_grow` and `on_delete` are called with a topic once it is there, has more partitions, or is gone;
     `on_remove` when its removal is being written, to write more with it. `on_leader` is called with a partition, and who led
-    it before, once it has another leader or leader epoch; `on_isr` with one whose ISR or replicas are others.
+    it before, once it has another leader or leader epoch; `on_isr` with one whose ISR or replicas are others. `turns()` begins long work: what
+    it gives is to be called after each step, so that others have their turn.
     """
 
-    def __init__(self, cluster_id, brokers, configs, new_log, time, random):
+    def __init__(self, cluster_id, brokers, configs, new_log, time, random, turns=None):
         self.cluster_id = cluster_id
         self.brokers = {broker.id: broker for broker in brokers}
         self.configs = configs
@@ -40,6 +41,7 @@ class Cluster:
         self._partition_table = self.metadata.table("partitions")  # "topic id:index" -> see _stored
         self.topics = {}
         self.topics_by_id = {}
+        self.opening = set()  # names of topics whose logs are being made
         self.on_create = []
         self.on_remove = []
         self.on_delete = []
@@ -47,6 +49,7 @@ class Cluster:
         self.on_leader = []
         self.on_isr = []
         self._new_log = new_log
+        self._turns = turns
         self._metric_names = {}  # topics that share a name once '.' and '_' are one
         configs.on_change.append(self._configs_changed)
         self._restore()
@@ -75,9 +78,10 @@ class Cluster:
 
     # Topics -------------------------------------------------------------------------------
 
-    def create_topics(self, new_topics, validate_only=False, charge=None):
+    def create_topics(self, new_topics, validate_only=False, charge=None, in_turns=False):
         """Make NewTopics: for each, in order, the Topic that was (or would be) made or a KafkaError.
 
+        With `in_turns` others are served while the logs of many partitions are made; they see each topic once it is whole.
         `charge(partitions)` may raise a KafkaError for each in turn. Raises KafkaError POLICY_VIOLATION when the request as a whole is too large.
         """
         creation.check_batch(new_topics, self.configs.settings.num_partitions)
@@ -102,7 +106,7 @@ class Cluster:
         if not validate_only:
             for position, topic, overrides in made:
                 try:
-                    self._install(topic, overrides)
+                    self._install(topic, overrides, self._turns() if in_turns and self._turns and not topic.internal else None)
                 except KafkaError as error:
                     results[position] = error  # the disk takes no more of the metadata
         return results
@@ -146,23 +150,36 @@ class Cluster:
                 self.change(partition, leader_epoch=epoch)
         return topic
 
-    def _install(self, topic, overrides):
+    def _install(self, topic, overrides, turn=None):
+        if topic.name in self.opening or topic.name in self.topics:
+            raise KafkaError(TOPIC_ALREADY_EXISTS, f"Topic '{topic.name}' already exists.")  # made while this request gave others a turn
         with self.metadata:
             self._topic_table.put(uuid_text(topic.topic_id), topic.name)
             for partition in topic.partitions:
                 self._store(partition)
             self.configs.new_topic(topic.name, overrides)
-        self._open(topic)
+        self._open(topic, turn)
         for created in self.on_create:
             created(topic)
 
-    def _open(self, topic):
-        config = self.configs.topic(topic.name)
-        for partition in topic.partitions:
-            self._open_logs(partition, config)
-        self.topics[topic.name] = self.topics_by_id[topic.topic_id] = topic
+    def _open(self, topic, turn=None):
         if names.may_collide(topic.name):
             self._metric_names.setdefault(names.metric_name(topic.name), {})[topic.name] = None
+        self.opening.add(topic.name)
+        config = self.configs.topic(topic.name)
+        missing = iter(topic.partitions)
+        try:
+            for partition in missing:
+                self._open_logs(partition, config)
+                if turn is not None:
+                    turn()
+        finally:
+            for partition in missing:  # who waited for it went in the middle
+                self._open_logs(partition, config)
+            self.opening.discard(topic.name)
+            self.topics[topic.name] = self.topics_by_id[topic.topic_id] = topic
+            if turn is not None:
+                self._configs_changed(topic.name)  # they may have, meanwhile
 
     def _open_logs(self, partition, config):
         for broker in partition.replicas:

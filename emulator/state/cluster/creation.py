@@ -38,7 +38,7 @@ def check_records(count):
 
 def check_name(name, cluster):
     """Raise KafkaError unless a topic may be made under this name now."""
-    if name in cluster.topics:
+    if name in cluster.topics or name in cluster.opening:
         raise KafkaError(TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
     if names.may_collide(name):
         other = cluster.collision(name)

@@ -4,7 +4,7 @@ Source: org.apache.kafka.controller.ReplicationControlManager.
 """
 
 from emulator.state.cluster import changes
-from emulator.state.cluster.changes import NO_LEADER, active, change_partition
+from emulator.state.cluster.changes import NO_LEADER, active, change_partition, may_lead
 from wire.errors import (
     BROKER_ID_NOT_REGISTERED, ELECTION_NOT_NEEDED, ELIGIBLE_LEADERS_NOT_AVAILABLE, INVALID_REPLICA_ASSIGNMENT,
     INVALID_REPLICATION_FACTOR, NO_REASSIGNMENT_IN_PROGRESS, PREFERRED_LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION,
@@ -172,13 +172,23 @@ def unregister(cluster, broker_id):
     _without(cluster, broker_id)
 
 
+def log_failed(cluster, partition, broker_id):
+    """The disk does not let a broker have its replica. Raises KafkaError."""
+    if broker_id in partition.isr:
+        _leave(cluster, partition, broker_id)
+
+
 def _without(cluster, broker_id, died=()):
     """Nobody waits for this broker any more, and it does not lead."""
     with cluster.metadata:
         for partition in _partitions(cluster):
             if broker_id in partition.isr or died and broker_id in partition.elr:
-                isr = [replica for replica in partition.isr if replica != broker_id]
-                _change(cluster, partition, lambda broker: broker != broker_id and bool(active(cluster, [broker])), died, isr=isr)
+                _leave(cluster, partition, broker_id, died)
+
+
+def _leave(cluster, partition, broker_id, died=()):
+    isr = [replica for replica in partition.isr if replica != broker_id]
+    _change(cluster, partition, lambda broker: broker != broker_id and may_lead(cluster, partition, broker), died, isr=isr)
 
 
 def _change(cluster, partition, able=None, died=(), **wanted):

@@ -2,6 +2,8 @@
 
 from collections import namedtuple
 
+from wire.errors import NOT_LEADER_OR_FOLLOWER, KafkaError
+
 # Where a listener is reached: its name (PLAINTEXT, EXTERNAL, ...), host, port and security protocol.
 Endpoint = namedtuple("Endpoint", "name host port security_protocol")
 
@@ -55,6 +57,11 @@ class Partition:
         self.partition_epoch = 0
         self.log = None
         self.logs = {}
+
+    def no_leader(self, broker_id):
+        """The KafkaError for clients that take a broker for the leader which it is not."""
+        log = self.logs.get(broker_id)
+        return log and log.refusal() or KafkaError(NOT_LEADER_OR_FOLLOWER)
 
     def __repr__(self):
         return f"<{self.topic.name}-{self.index} leader={self.leader} isr={self.isr}>"

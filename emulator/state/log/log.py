@@ -65,19 +65,20 @@ class Log:
     `files` is its directory; what is in it is opened: after a clean stop as it is, else recovered from `recovery_point`
     on, below which all had been synced. It begins at `log_start_offset` at the earliest. A new one gets `topic_id`
     (16 bytes) written down. `largest_segment` (bytes) bounds segments where segment.bytes would let them grow larger.
-    `flusher` brings what was written to disk.
+    `flusher` brings what was written to disk. `on_read(bytes)` is called as it is recovered.
 
     A log that cannot be opened, or of which the disk lost something, is there, but closed; `failed` says why.
     """
 
     def __init__(
         self, name, config, time, random, files=None, *,
-        clean=True, recovery_point=0, log_start_offset=0, topic_id=None, largest_segment=_MOST_RELATIVE, flusher=None,
+        clean=True, recovery_point=0, log_start_offset=0, topic_id=None, largest_segment=_MOST_RELATIVE, flusher=None, on_read=None,
     ):  # fmt: skip
         self.name = name
         self.config = config
         self.closed = False
-        self.failed = None  # the KafkaError that closed it
+        self.failed = None  # why the disk closed it, as text
+        self.on_failure = None  # called when that happens
         self._replication = None
         self.files = files = files or MemoryFiles()
         self._memory = files.memory or UNBOUNDED
@@ -99,18 +100,19 @@ class Log:
         self.segments = []
         if files.lasting:
             try:
-                self._load(clean, recovery_point, topic_id)
+                self._load(clean, recovery_point, topic_id, on_read)
             except KafkaError as error:
                 if error.error != errors.KAFKA_STORAGE_ERROR:  # of those the disk has told
                     log_.error("%s cannot be opened: %s", name, error)
-                self._fail(KafkaError(errors.KAFKA_STORAGE_ERROR, str(error)))
+                self.fail(str(error))
         else:
             self.segments.append(self._directory.new_segment(log_start_offset))
         self.high_watermark = self.end_offset
 
-    def _load(self, clean, recovery_point, topic_id):
+    def _load(self, clean, recovery_point, topic_id, on_read):
         self._directory.identify(topic_id)
-        found = Loader(self.name, self.files, self.config, clean, recovery_point, self.log_start_offset, self._time.now()).load()
+        loader = Loader(self.name, self.files, self.config, clean, recovery_point, self.log_start_offset, self._time.now(), on_read)
+        found = loader.load()
         self.segments, self.producers, self.leader_epochs = found.segments, found.producers, found.leader_epochs
         for aborted in found.aborted:
             self.aborted.add(*aborted)
@@ -146,7 +148,12 @@ class Log:
     def check_open(self):
         """Raise KafkaError for a log that is closed: why it failed, or UNKNOWN_TOPIC_OR_PARTITION when it was deleted."""
         if self.closed:
-            raise self.failed or KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+            raise self.refusal() or KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
+
+    def refusal(self):
+        """The KafkaError for who asks something of a log that has failed, else None."""
+        # A new one each time: one that is raised again keeps all the frames that it came through.
+        return self.failed and KafkaError(errors.KAFKA_STORAGE_ERROR, self.failed)
 
     @property
     def replication(self):
@@ -387,7 +394,7 @@ class Log:
         if self.closed:
             return
         if error is not None:
-            self._fail(error)
+            self.fail(str(error))
             return
         self.flushed_offset, self.recovery_point = flushed, point
         if self.end_offset - flushed < self.config.flush_messages:
@@ -422,9 +429,12 @@ class Log:
         except KafkaError:
             pass  # who looks after the disk has been told
 
-    def _fail(self, error):
-        self.failed = error
+    def fail(self, reason):
+        """The disk has lost something of it, or all: it is closed, and says why."""
+        self.failed = reason
         self._end()
+        if self.on_failure is not None:
+            self.on_failure()
 
     def _end(self):
         self.closed = True

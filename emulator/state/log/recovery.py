@@ -11,7 +11,7 @@ from collections import namedtuple
 
 from emulator.state.log.aborted import AbortedTransactions
 from emulator.state.log.formats import (
-    CLEANED, DELETED, INDEX, LEADER_EPOCHS, LOG, SNAPSHOT, SWAP, TIME_INDEX,
+    CLEANED, DELETED, INDEX, LEADER_EPOCHS, LOG, PARTITION_METADATA, SNAPSHOT, SWAP, TIME_INDEX,
     Corrupt, file_name, parse_leader_epochs, parse_name, parse_snapshot,
 )  # fmt: skip
 from emulator.state.log.leader_epochs import LeaderEpochs
@@ -35,10 +35,10 @@ class Loader:
     """Of the partition `name` in `files`. `clean`: the log was closed, and nothing happened to it since.
 
     `recovery_point`: below it all had been synced. `log_start_offset`: where the log began, at the least.
-    `config` is the topic's; `now`: ms, for a segment that must be made.
+    `config` is the topic's; `now`: ms, for a segment that must be made. `on_read(bytes)` is called as segments are recovered.
     """
 
-    def __init__(self, name, files, config, clean, recovery_point, log_start_offset, now):
+    def __init__(self, name, files, config, clean, recovery_point, log_start_offset, now, on_read=None):
         self._name = name
         self._files = files
         self._clean = clean
@@ -46,11 +46,14 @@ class Loader:
         self._log_start_offset = log_start_offset
         self._config = config
         self._now = now
+        self._on_read = on_read
         self._segments = []
         self._epochs = LeaderEpochs()
 
     def load(self):
         """The Loaded; raises KafkaError."""
+        if set(self._files.names()) <= {PARTITION_METADATA}:
+            return self._begin()  # a thousand new partitions are not looked through for what cannot be there
         self._finish_swaps()
         self._epochs = self._load_epochs()
         missing = self._find_segments()
@@ -80,6 +83,10 @@ class Loader:
         recall(producers, self._segments)
         point = end if self._clean else min(self._recovery_point, end)
         return Loaded(self._segments, producers, aborted, self._epochs, start, end, point)
+
+    def _begin(self):
+        start = self._log_start_offset
+        return Loaded([Segment(self._files, start, self._now)], Producers(self._name), [], LeaderEpochs(), start, start, start)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -193,7 +200,7 @@ class Loader:
                 if found is not None:
                     aborted.add(*found)
 
-        end = segment.recover(self._config.index_interval_bytes, epochs.latest, seen)
+        end = segment.recover(self._config.index_interval_bytes, epochs.latest, seen, self._on_read)
         cut = segment.size - end
         if cut:
             self._spare_old_format(segment, end)

@@ -133,11 +133,11 @@ class Segment:
         self._since_entry += header.size
         self.next_offset = header.last_offset + 1
 
-    def recover(self, index_interval, latest_epoch=-1, seen=None):
+    def recover(self, index_interval, latest_epoch=-1, seen=None, on_read=None):
         """Make the indexes anew from what is in the file, up to the first batch that is not whole and right.
 
-        `seen(header, batch)` is called for those of producers, and of leader epochs above `latest_epoch`. Gives how many
-        bytes are good (LogSegment.recover).
+        `seen(header, batch)` is called for those of producers, and of leader epochs above `latest_epoch`; `on_read(bytes)` now
+        and then. Gives how many bytes are good (LogSegment.recover).
         """
         self.reset()
         file, base, size = self.file, self.base_offset, self.file.size
@@ -148,6 +148,8 @@ class Segment:
         while position < size:
             chunk = memoryview(b"".join(file.read(position, wanted)))
             at, end = 0, len(chunk)
+            if on_read is not None:
+                on_read(end)
             if end < min(wanted, size - position):
                 size = position + end  # shorter than it was a moment ago
             if end < HEADER_SIZE:

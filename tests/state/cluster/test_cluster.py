@@ -6,6 +6,7 @@ import pytest
 
 from emulator.state.clock import VirtualClock
 from emulator.state.cluster import Broker, Cluster, NewTopic, leadership, uuid_text
+from emulator.state.cluster.leadership import PREFERRED, UNCLEAN, elect
 from emulator.state.configs import Configs, parse_broker_settings
 from emulator.state.metadata import Metadata
 from wire import errors
@@ -18,6 +19,7 @@ class Log:
         self.config = config
         self.closed = False
         self.end_offset = 5
+        self.failed = None
         self.epoch_before = 7 if topic.name == "t" and index == 3 else -1
 
     def delete(self):
@@ -35,10 +37,10 @@ class Log:
         self.epoch = epoch
 
 
-def cluster(brokers=1, seed=1, metadata=None, **settings):
+def cluster(brokers=1, seed=1, metadata=None, turns=None, **settings):
     settings = parse_broker_settings({name.replace("_", "."): value for name, value in settings.items()})
     brokers = [Broker(number + 1) for number in range(brokers)]
-    return Cluster("id", brokers, Configs(settings, metadata), Log, VirtualClock(), Random(seed))
+    return Cluster("id", brokers, Configs(settings, metadata), Log, VirtualClock(), Random(seed), turns)
 
 
 def test_a_topic_is_found_by_name_by_id_and_by_partition():
@@ -246,3 +248,52 @@ def test_a_topic_whose_logs_came_from_elsewhere_keeps_its_id():
     assert here.configs.topic("t").retention_ms == 5
     with pytest.raises(KafkaError):
         here.adopt_topic("t", bytes(16), [0], {})
+
+
+def test_a_broker_does_not_lead_what_its_disk_has_lost():
+    """As seen with Kafka 4.3.1: LEADER_NOT_AVAILABLE in the next epoch, and no election brings it back before a restart does."""
+    here = cluster()
+    there, lost = here.create_topic("t", 2).partitions
+    lost.log.failed = "the disk is full"
+    leadership.log_failed(here, lost, 1)
+    leadership.log_failed(here, lost, 1)
+    assert [(p.leader, p.leader_epoch, p.isr) for p in (there, lost)] == [(1, 0, [1]), (-1, 1, [])]
+    for kind in (PREFERRED, UNCLEAN):
+        with pytest.raises(KafkaError):
+            elect(here, "t", 1, kind)
+    leadership.restart(here, [1], clean=False)
+    assert [(p.leader, p.leader_epoch) for p in (there, lost)] == [(1, 2), (-1, 1)]
+    lost.log.failed = None
+    leadership.restart(here, [1], clean=False)
+    assert [(p.leader, p.leader_epoch) for p in (there, lost)] == [(1, 4), (1, 2)]
+
+
+def test_others_have_their_turn_while_many_logs_are_made():
+    seen = []
+
+    def turn():
+        seen.append([part.log is not None for part in made.partitions] if (made := here.topics.get("t.a")) else "not there")
+        with pytest.raises(KafkaError, match="already exists"):
+            here.create_topic("t.a")
+        with pytest.raises(KafkaError, match="collides"):
+            here.create_topic("t_a")
+
+    here = cluster(turns=lambda: turn)
+    new = NewTopic("t.a", 3, 1)
+    (topic,) = here.create_topics([new], in_turns=True)
+    assert seen == ["not there"] * 3 and here.topics["t.a"] is topic
+    assert all(partition.log for partition in topic.partitions)
+
+
+def test_a_topic_is_whole_though_its_client_went_in_the_middle():
+    class Gone(BaseException):
+        """As GreenletExit is."""
+
+    def turn():
+        raise Gone
+
+    here = cluster(turns=lambda: turn)
+    with pytest.raises(Gone):
+        here.create_topics([NewTopic("t", 3, 1)], in_turns=True)
+    assert all(partition.log for partition in here.topics["t"].partitions)
+    here.delete_topic(here.topics["t"].topic_id)

@@ -137,13 +137,12 @@ def test_a_log_whose_flush_failed_is_closed_and_says_why():
     woken = []
     partition.log.watch(lambda: woken.append(True))
     partition.send()
-    error = KafkaError(errors.KAFKA_STORAGE_ERROR, "gone")
-    partition.offload.do(error)
+    partition.offload.do(KafkaError(errors.KAFKA_STORAGE_ERROR, "gone"))
     assert partition.log.closed and woken and partition.seen == 0
     for action in (partition.send, lambda: partition.log.read(0, 100, 1), lambda: partition.log.delete_records(0)):
         with pytest.raises(KafkaError) as refused:
             action()
-        assert refused.value is error
+        assert (refused.value.error, refused.value.message) == (errors.KAFKA_STORAGE_ERROR, "gone")
     assert partition.log.delete_old_segments(partition.clock.now()) == 0
 
 

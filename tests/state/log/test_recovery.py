@@ -78,6 +78,6 @@ def test_what_kafka_wrote_before_0_11_is_not_cut_off(caplog):
     disk = SimulatedDisk({"00000000000000000000.log": message})
     config = Configs(parse_broker_settings({})).preview({})
     log = Log("t-0", config, VirtualClock(), random.Random(1), disk, clean=False)
-    assert log.failed.error == errors.KAFKA_STORAGE_ERROR and "older than Kafka 0.11" in str(log.failed)
+    assert log.refusal().error == errors.KAFKA_STORAGE_ERROR and "older than Kafka 0.11" in log.failed
     assert disk.load("00000000000000000000.log") == message
     assert [record.getMessage() for record in caplog.records] == [f"t-0 cannot be opened: {log.failed}"]
