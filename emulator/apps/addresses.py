@@ -29,6 +29,11 @@ def is_loopback(host):
 
 
 def bootstrap_of(server):
-    """HOST:PORT of the first listener, for a client on this machine."""
-    _, host, port = server.bound[0]
+    """HOST:PORT of each broker's first listener, with commas between them, for a client on this machine."""
+    return ",".join(reached_at(broker) for broker in server.brokers.values())
+
+
+def reached_at(broker):
+    """HOST:PORT of a broker's first listener, for a client on this machine."""
+    _, host, port = broker.bound[0]
     return format_address("localhost" if host in EVERY_INTERFACE else host, port)

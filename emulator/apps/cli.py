@@ -57,6 +57,8 @@ def serve_parser():
            help="serve here, whatever the file says of listeners; port 0: a free one (default localhost:9092)")
     option("--topic", metavar="NAME[:PARTITIONS]", action="append", default=[], dest="topics",
            help="create this topic at the start; may be repeated")
+    option("--brokers", metavar="N", help="so many brokers, on the port of --listen and those after it (default 1)")
+    option("--racks", metavar="A,B,...", help="the rack of each broker")
     option("--data-dir", metavar="DIR", help="keep all in this directory, in Kafka's own files, and go on with what is there (default: in memory)")
     option("--clock", choices=("real", "virtual"), metavar="CLOCK",
            help="virtual: time stands still until `kafka-emulator clock advance` moves it (default real)")

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
 
 from emulator.apps.addresses import bootstrap_of
+from emulator.apps.brokers import settings_of
 from emulator.apps.control.upkeep import run_cleaner, run_retention
 from emulator.apps.errors import UsageError
 from emulator.apps.own import KEYS, take_own
@@ -25,7 +26,7 @@ from emulator.runtime.clock import ManualClock
 from emulator.runtime.log_manager import StorageError
 from emulator.runtime.server import Server
 from emulator.runtime.thread import LoopThread, Stopped
-from emulator.state.configs import ConfigError, Settings, parse_broker_settings
+from emulator.state.configs import ConfigError, Settings
 from wire.errors import KafkaError
 
 __all__ = ["Cleaner", "Clock", "Emulator", "Retention", "Stopped"]
@@ -34,14 +35,14 @@ T = TypeVar("T")
 
 
 class Emulator:
-    """One broker on a free loopback port, from `start()` (or `with`) to `stop()`; it may be started again, empty, or with
+    """One broker, or `brokers` of them, on a free loopback port each, from `start()` (or `with`) to `stop()`; it may be started again, empty, or with
     what is in its directory.
 
     `config`: names of Kafka's server.properties, and of config.yaml, with their values; `data_dir`: where to keep all,
     None for memory (or what `config` says of log.dirs). `topics`: NAME or
     NAME:PARTITIONS. `clock`: "virtual" stands still until `clock.advance`, from `clock_start` on (now; UTC where it has
     no zone). `seed` fixes every id and choice. `as_version`: pass for an
-    earlier release of Kafka ("3.7"). Raises ValueError for what cannot be, OSError for an address that is taken.
+    earlier release of Kafka ("3.7"). `racks`: of each broker. Raises ValueError for what cannot be, OSError for an address that is taken.
     """
 
     def __init__(
@@ -54,16 +55,21 @@ class Emulator:
         seed: int | None = None,
         data_dir: str | os.PathLike | None = None,
         as_version: str | None = None,
+        brokers: int | None = None,
+        racks: Iterable[str] | None = None,
     ) -> None:
         values = {"listeners": "PLAINTEXT://127.0.0.1:0"}
-        values.update((name, str(value) if name in KEYS else value) for name, value in (config or {}).items())
+        values.update((name, _text(value) if name in KEYS else value) for name, value in (config or {}).items())
         if data_dir is not None:
             values["log.dirs"] = os.fspath(data_dir)
         if clock_start is not None:
             values["clock.start"] = clock_start.isoformat()
         try:
-            self._own, defaults = take_own(values, clock, None if seed is None else str(seed), as_version)
-            self._settings: Settings = parse_broker_settings({**defaults, **values})
+            self._own, defaults = take_own(
+                values, clock, None if seed is None else str(seed), as_version,
+                None if brokers is None else str(brokers), None if racks is None else ",".join(racks),
+            )  # fmt: skip
+            self._settings: list[Settings] = settings_of({**defaults, **values}, self._own.brokers, self._own.racks)
             self._topics = parse_topics([topics] if isinstance(topics, str) else list(topics), "topic")
         except (ConfigError, UsageError) as error:
             raise ValueError(str(error)) from None
@@ -95,13 +101,13 @@ class Emulator:
         return self
 
     def _serve(self) -> Server:
-        server = Server(self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
+        server = Server(*self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
         try:
             server.start()
         except (StorageError, ConfigError, KafkaError) as error:
             raise ValueError(str(error)) from None
         except OSError as error:
-            wanted = ", ".join(self._settings.listeners)
+            wanted = ", ".join(listener for one in self._settings for listener in one.listeners)
             raise OSError(error.errno, f"cannot listen on {wanted}: {error.strerror or error}") from None
         for name, partitions in self._topics:
             try:
@@ -145,6 +151,10 @@ class Emulator:
         if thread is None:
             raise Stopped("the emulator does not run")
         return thread.call(function, *arguments)
+
+
+def _text(value):
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""What config.yaml and the command line say that is ours and not Kafka's: which clock runs, the seed, and how much memory records may take."""
+"""What config.yaml and the command line say that is ours and not Kafka's: how many brokers, which clock, the seed, how much memory."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ _UNLIMITED = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
 
 class Own(NamedTuple):
     """`clock_start`: ms, None for now; `seed`: None for one that is drawn; `memory_max`: bytes, None for half of the machine's;
-    `release`: None for what this is.
+    `release`: None for what this is; `brokers`: how many, `racks`: of each its rack, or ().
     """
 
     clock: str = "real"
@@ -20,6 +20,8 @@ class Own(NamedTuple):
     seed: int | None = None
     memory_max: int | None = None
     release: str | None = None
+    brokers: int = 1
+    racks: tuple = ()
 
     def time(self):
         """The clock that stamps and expires, None for wall time."""
@@ -31,11 +33,12 @@ class Own(NamedTuple):
 
 
 _MEMORY = "log.memory.max.bytes"
-KEYS = ("clock", "clock.start", "seed", _MEMORY, "as.version")
+KEYS = ("clock", "clock.start", "seed", _MEMORY, "as.version", "brokers", "racks")
+_MOST_BROKERS = 100
 
 
-def take_own(values, clock=None, seed=None, release=None):
-    """Take our keys out of `values`, {key: text}; `clock`, `seed` and `release` (texts, None where not said) go before them.
+def take_own(values, clock=None, seed=None, release=None, brokers=None, racks=None):
+    """Take our keys out of `values`, {key: text}; the others (texts, None where not said) go before them.
 
     Gives (Own, defaults), the latter of Kafka's keys, that go with it. Raises UsageError that begins with the key.
     """
@@ -66,4 +69,15 @@ def take_own(values, clock=None, seed=None, release=None):
 
         if release not in RELEASES:
             raise UsageError(f"as.version {release}: expected one of {', '.join(RELEASES)}")
-    return Own(clock, start, seed, memory, release), _UNLIMITED if clock == "virtual" else {}
+    brokers, racks = _brokers(brokers or found.get("brokers", "1"), racks or found.get("racks"))
+    return Own(clock, start, seed, memory, release, brokers, racks), _UNLIMITED if clock == "virtual" else {}
+
+
+def _brokers(brokers, racks):
+    """(how many, the rack of each)"""
+    if not (brokers.isascii() and brokers.isdigit() and len(brokers) <= 3 and 0 < int(brokers) <= _MOST_BROKERS):
+        raise UsageError(f"brokers {brokers}: expected a number from 1 to {_MOST_BROKERS}")
+    brokers, racks = int(brokers), tuple(rack.strip() for rack in racks.split(",")) if racks else ()
+    if racks and (len(racks) != brokers or not all(racks)):
+        raise UsageError(f"racks {','.join(racks)}: expected one for each of {brokers} brokers, with commas between them")
+    return brokers, racks

@@ -85,14 +85,14 @@ def spare_the_collector():
 def start(settings, topics, own=Own()):
     """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
     server = Server(
-        settings, seed=own.seed, time=own.time(), progress=Recovery(), memory_max=own.memory_max, release=own.release
+        *settings, seed=own.seed, time=own.time(), progress=Recovery(), memory_max=own.memory_max, release=own.release
     )
     try:
         server.start()
     except (StorageError, ConfigError, KafkaError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        wanted = ", ".join(format_address(endpoint.host, endpoint.port) for endpoint in settings.endpoints)
+        wanted = ", ".join(format_address(endpoint.host, endpoint.port) for one in settings for endpoint in one.endpoints)
         raise UsageError(f"cannot listen on {wanted}: {error.strerror or error}") from None
     try:
         for name, partitions in topics:

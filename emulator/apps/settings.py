@@ -1,4 +1,4 @@
-"""The command line's options and the config file -> the broker's settings.
+"""The command line's options and the config file -> the settings of each broker.
 
 Without a file: Kafka's quick-start values on localhost:9092. A file overrides those key by key,
 --listen overrides the file's listeners and --data-dir its log.dirs.
@@ -7,17 +7,18 @@ Without a file: Kafka's quick-start values on localhost:9092. A file overrides t
 import re
 
 from emulator.apps.addresses import EVERY_INTERFACE, format_address, parse_address
+from emulator.apps.brokers import settings_of
 from emulator.apps.config_file import read_config_file
 from emulator.apps.errors import UsageError
 from emulator.apps.own import take_own
-from emulator.state.configs import ConfigError, parse_broker_settings
+from emulator.state.configs import ConfigError
 
 _DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface; there is no security here yet
 _LISTENER_KEYS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 
 
 def make_settings(options):
-    """(the broker's settings, Own). Raises UsageError: which file and line, what is wrong."""
+    """([the settings of each broker], Own). Raises UsageError: which file and line, what is wrong."""
     file = None if options.config is None else read_config_file(options.config)
     values = {} if file is None else dict(file.values)
     if options.listen is not None:
@@ -32,9 +33,10 @@ def make_settings(options):
         values.pop("log.dir", None)
         values["log.dirs"] = options.data_dir
     try:
-        own, defaults = take_own(values, options.clock, options.seed, options.as_version)
-        settings = parse_broker_settings({**defaults, **values})
-        _check_advertised(settings)
+        own, defaults = take_own(values, options.clock, options.seed, options.as_version, options.brokers, options.racks)
+        settings = settings_of({**defaults, **values}, own.brokers, own.racks)
+        for one in settings:
+            _check_advertised(one)
     except (ConfigError, UsageError) as error:
         raise UsageError(_located(file, str(error))) from None
     return settings, own

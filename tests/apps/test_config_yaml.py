@@ -14,7 +14,8 @@ CONFIG_YAML = Path(__file__).resolve().parents[2] / "config.yaml"
 
 
 def settings(*arguments):
-    return make_settings(serve_parser().parse_args(arguments))[0]
+    [broker], _ = make_settings(serve_parser().parse_args(arguments))
+    return broker
 
 
 def test_it_changes_nothing():
