@@ -62,7 +62,7 @@ class Clock:
 
     def soon(self, action):
         """Call `action()`, a slice of longer work, after others have had a turn."""
-        return self.after(0, action)
+        self.after(0, action)
 
     def spared(self, client):
         """By how much (ms) a session that is due now is to be prolonged.
