@@ -62,7 +62,7 @@ class Clock:
 
     def soon(self, action):
         """Call `action()`, a slice of longer work, after others have had a turn."""
-        return self.after(0, action)
+        self.after(0, action)
 
     def next_turn(self, action):
         """Call `action()` as soon as what runs now is done."""

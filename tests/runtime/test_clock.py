@@ -2,8 +2,9 @@
 
 import gevent
 import pytest
+from gevent import event, socket
 
-from emulator.runtime.clock import LATEST_MS, ManualClock
+from emulator.runtime.clock import LATEST_MS, ManualClock, wall_clock
 
 
 @pytest.fixture
@@ -91,3 +92,39 @@ def test_it_tells_what_happened(clock):
     clock.at(1, lambda: clock.happened("offsets expired", 2))
     assert clock.advance(1) == {"offsets expired": 2}
     assert clock.advance(1) == {}
+
+
+@pytest.fixture
+def wall():
+    clock = wall_clock()
+    yield clock
+    clock.close()
+
+
+def test_every_socket_is_looked_at_between_slices_and_nothing_is_waited_for(wall):
+    ours, theirs = socket.socketpair()
+    served = gevent.spawn(lambda: [theirs.sendall(theirs.recv(1)) for _ in range(100)])
+    slices, waited = [0], []
+
+    def work():
+        slices[0] += 1
+        if len(waited) < 100:
+            wall.soon(work)
+
+    wall.soon(work)
+    with gevent.Timeout(20):
+        for _ in range(100):
+            before = slices[0]
+            ours.sendall(b"x")
+            ours.recv(1)
+            waited.append(slices[0] - before)
+        served.join()
+    assert max(waited) <= 4 and slices[0] > 100
+
+
+def test_a_slice_that_fails_does_not_take_the_others_with_it(wall, capsys):
+    done = event.Event()
+    wall.soon(lambda: 1 // 0)
+    wall.soon(done.set)
+    assert done.wait(10)
+    assert "ZeroDivisionError" in capsys.readouterr().err

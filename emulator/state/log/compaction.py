@@ -16,9 +16,9 @@ from wire.records import (
     BatchHeader, invalid, payload_of, read_header, recut, skim, skim_singles,
 )  # fmt: skip
 
-_WORK_A_SLICE = 1_000  # a record is 1, a batch some more: 1 ms or so
+_WORK_A_SLICE = 500  # a record is 1, a batch some more: 0.5 ms or so
 _OF_A_BATCH = 4  # and its kilobytes
-_RECORDS_AT_ONCE = 500
+_RECORDS_AT_ONCE = 250
 _SMALLEST_WINDOW = 64 * 1024  # of what is read at once
 _LARGE = 16 * 1024  # bytes of a compressed batch that are better left to a thread
 _TOGETHER = 16 * 1024  # bytes of small batches that are written at once
