@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from emulator import Emulator
+from emulator.state.cluster import leadership
 from tests.api.test_data import batch, fetch_request, produce, produce_request, until, values
 from tests.wire_client import WireClient
 from wire import errors
@@ -165,9 +166,8 @@ def test_too_few_in_sync(clients, fresh, stopped):
     assert produce(clients[1], name, batch(b"x"), acks=1).error_code == errors.NONE
 
 
-def test_a_long_poll_and_a_producer_that_waits_learn_of_a_new_leader(kafka, clients, topic, stopped):
-    from emulator.state.cluster import leadership
-
+def test_a_long_poll_and_a_producer_that_waits_learn_of_a_new_leader(kafka, clients, topic, stopped, monkeypatch):
+    monkeypatch.setattr(kafka.server.services["replication"], "longest_lag_ms", 60_000)  # they stay in sync throughout
     stopped(2)
     stopped(3)
     answers = {}
