@@ -309,10 +309,10 @@ class Log:
         self._acknowledge(next_offset)
 
     def _acknowledge(self, offset):
-        if self._replication is None:
-            self.high_watermark = offset
-        else:
+        if self._replication is not None:
             self._replication.grown(self)
+            return
+        self.high_watermark = offset
         if self._waiters:
             self._notify()
 
@@ -403,6 +403,8 @@ class Log:
             self._flusher.flush(self)
         if flushed > self.high_watermark:
             self._acknowledge(flushed)
+            if self._replication is not None:
+                self._notify()  # who needs no other replica has waited for this
 
     # -- the end ------------------------------------------------------------------------------
 
