@@ -45,17 +45,17 @@ class Route:
 class Dispatcher:
     """All routes of one broker, made when first asked for.
 
-    `disk`: `changes()` grows when a handler has changed what must be on disk before it is answered, `settle()` waits until
-    it is there and raises KafkaError; None where there is no disk.
+    `lasting`: `changes()` is another when a handler has changed what must be on disk, or on other brokers, before it is
+    answered; `settle(changes before)` waits until it is there and raises KafkaError. None where there is neither.
     """
 
-    def __init__(self, handlers, services, disk=None):
+    def __init__(self, handlers, services, lasting=None):
         self._handlers = handlers
         self._bound = {key: handler.bind(services) for key, handler in handlers.items()}
-        if disk is not None:
+        if lasting is not None:
             for key in self._bound:
                 if key not in _WITHOUT_CHANGES:
-                    self._bound[key] = _settled(self._bound[key], disk)
+                    self._bound[key] = _settled(self._bound[key], lasting)
         self._routes = {}
         self._wrap = None
 
@@ -126,16 +126,16 @@ class Dispatcher:
         out[at] = route.answer_head.pack(size, correlation_id, *route.empty_tags)
 
 
-def _settled(handle, disk):
-    """`handle`, answering once the changes that it made are on disk."""
+def _settled(handle, lasting):
+    """`handle`, answering once the changes that it made will last."""
 
     def handle_and_settle(request, call):
-        before = disk.changes()
+        before = lasting.changes()
         try:
             response = handle(request, call)
-            if disk.changes() != before:
-                disk.settle()
-        except KafkaError as error:  # a change that the disk does not take, and that the answer has no place for
+            if lasting.changes() != before:
+                lasting.settle(before)
+        except KafkaError as error:  # a change that the disk or the others do not take, and that the answer has no place for
             raise Refused(str(error)) from None
         return response
 

@@ -4,21 +4,32 @@ import logging
 from time import perf_counter_ns
 
 from gevent import killall, spawn
+from gevent.event import Event
 
 from emulator.api.api_versions import Served
 from emulator.pipeline.dispatch import Dispatcher
 from emulator.pipeline.throttle import Throttle
 from emulator.runtime.connection import Connection
+from emulator.runtime.lifetime import Lifetime
 from emulator.runtime.listener import Listener, bind
 from emulator.runtime.services import make_broker_services
+from emulator.runtime.turns import give_turn
+from emulator.state.cluster import leadership
 
 log = logging.getLogger(__name__)
+
+
+RUNNING, FROZEN, STOPPED, KILLED = "running", "frozen", "stopped", "killed"
+
+
+class WrongState(RuntimeError):
+    """What was asked of a broker cannot be done in the state that it is in."""
 
 
 class BrokerServer:
     """A broker that `settings` describe, on the clocks `time` and `patience`.
 
-    `bound` lists (listener name, host, port) as really bound.
+    `bound` lists (listener name, host, port) as really bound; `state` is RUNNING ..., `is_split` whether clients are kept out.
     """
 
     def __init__(self, settings, time, patience):
@@ -29,9 +40,15 @@ class BrokerServer:
         self.bound = []
         self.connections = set()
         self.services = self.dispatcher = None
+        self.state = STOPPED
+        self.is_split = False
+        self._shared = self._logs = self._handlers = self._lasting = None
+        self._lifetime = None
         self._listeners = []
         self._turned_away = set()
         self._quotas = None
+        self._thawed = None  # while it is frozen: an Event
+        self._fencing = None  # the deadline at which the controller gives a silent broker up
 
     def bind(self):
         """Take the addresses. Raises OSError (with `.strerror`) when one is not to be had."""
@@ -41,21 +58,146 @@ class BrokerServer:
             self.bound.append((endpoint.name, endpoint.host, port))
             self._listeners += [Listener(sock, self._accepted_by(endpoint.name)) for sock in sockets]
 
-    def start(self, shared, logs, handlers, disk):
-        """Make what answers, of what all brokers share and what is this one's own."""
-        services = make_broker_services(shared, self.settings, logs)
-        services["served"] = Served(handlers)
+    def join(self, shared, logs, handlers, lasting):
+        """Make what answers, of what all brokers share and what is this one's own. See Dispatcher."""
+        self._shared, self._logs, self._handlers, self._lasting = shared, logs, handlers, lasting
+        self._begin()
+
+    def _begin(self):
+        self._lifetime = Lifetime()
+        services = make_broker_services(self._shared, self.settings, self._logs, self._lifetime)
+        services["served"] = Served(self._handlers)
         self.services = services
-        self.dispatcher = Dispatcher(handlers, services, disk)
+        self.dispatcher = Dispatcher(self._handlers, services, self._lasting)
         self._quotas = services["quotas"]
         self._quotas.on_change.append(self._quotas_changed)
         self._quotas_changed()
 
     def serve(self):
         """Let clients in."""
+        self.state = RUNNING
         for listener in self._listeners:
             listener.start()
-        self._watch_idle()
+        self._watch_idle(self._lifetime)
+
+    # -- what becomes of it ------------------------------------------------------------------------
+
+    def kill(self):
+        """Gone at once, as after kill -9: sockets are reset, others lead. What is in its logs stays, as in a page cache."""
+        self._expect("kill", RUNNING, FROZEN)
+        self.state = KILLED
+        for connection in self.connections:
+            connection.reset()
+        self._leave()
+        self._close_connections()
+
+    def stop(self):
+        """A controlled shutdown: others lead first, then connections are closed."""
+        self._expect("stop", RUNNING)
+        leadership.shut_down(self._shared["cluster"], self.id)
+        give_turn()  # whoever waited for what this broker led is told to look elsewhere
+        self.state = STOPPED
+        for listener in self._listeners:
+            listener.pause()
+        self._close_connections()
+        self._leave()
+
+    def start(self):
+        """Again, after `stop` or `kill`, at the same addresses: it follows first, and leads what nobody leads."""
+        self._expect("start", STOPPED, KILLED)
+        was_stopped = self.state == STOPPED
+        self._begin()
+        self._shared["replication"].mend(self.id)
+        leadership.unfence(self._shared["cluster"], self.id, clean=was_stopped)
+        self.is_split = False
+        self.serve()
+
+    def freeze(self):
+        """As after SIGSTOP: clients are accepted and never answered; after broker.session.timeout.ms the controller gives it up."""
+        self._expect("freeze", RUNNING)
+        self.state = FROZEN
+        self._thawed = Event()
+        for connection in self.connections:
+            connection.freeze(self._thawed)
+        self._lifetime.freeze()
+        self._shared["peers"].answering.pop(self.id, None)
+        self._shared["replication"].cut(self.id)
+        self._fencing = self.patience.after(self.settings.broker_session_timeout_ms, self._silent_for_too_long)
+
+    def _silent_for_too_long(self):
+        leadership.fence(self._shared["cluster"], self.id)
+
+    def thaw(self):
+        """It goes on where it stood; what clients have asked meanwhile is answered."""
+        self._expect("thaw", FROZEN)
+        self.state = RUNNING
+        self._fencing.cancel()
+        self._shared["peers"].answering[self.id] = self.services
+        self._shared["replication"].mend(self.id)
+        if self._shared["cluster"].brokers[self.id].fenced:
+            leadership.unfence(self._shared["cluster"], self.id, clean=True)
+        self._lifetime.thaw()
+        self._melt()
+
+    def _melt(self):
+        for connection in self.connections:
+            connection.freeze(None)
+        thawed, self._thawed = self._thawed, None
+        if thawed is not None:
+            thawed.set()
+
+    def split(self):
+        """Clients cannot reach it any more: their connections are reset, new ones refused. Other brokers can, and it leads on."""
+        self._expect("split", RUNNING)
+        if self.is_split:
+            raise WrongState(f"broker {self.id} is split from its clients already")
+        self.is_split = True
+        for listener in self._listeners:
+            listener.pause()
+        for connection in self.connections:
+            connection.reset()
+        self._close_connections()
+
+    def mend(self):
+        """Clients reach it again."""
+        self._expect("mend", RUNNING)
+        if not self.is_split:
+            raise WrongState(f"broker {self.id} is not split from its clients")
+        self.is_split = False
+        for listener in self._listeners:
+            listener.start()
+
+    def _expect(self, what, *states):
+        if self.state not in states:
+            raise WrongState(f"broker {self.id} is {self.state}: only one that is {' or '.join(states)} can be asked to {what}")
+
+    def _leave(self):
+        """Nothing of this run goes on; the cluster goes on without it."""
+        if self._fencing is not None:
+            self._fencing.cancel()
+        self.end()
+        for listener in self._listeners:
+            if listener.listens:
+                listener.pause()
+        self._shared["replication"].cut(self.id)
+        leadership.fence(self._shared["cluster"], self.id)
+
+    def end(self):
+        """What is set for later never happens."""
+        if self._lifetime is not None:
+            self._lifetime.end()
+        if self.services is not None:
+            self.services["coordinators"].close()
+            self._shared["peers"].answering.pop(self.id, None)
+
+    def _close_connections(self):
+        """Returns once nobody serves any of them."""
+        connections = list(self.connections)
+        killall([connection.greenlet for connection in connections], timeout=1)
+        for connection in connections:
+            connection.close()
+        for sock in list(self._turned_away):
+            self._turn_away(sock)
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -67,6 +209,8 @@ class BrokerServer:
                 self.patience.after(throttle_ms, lambda: self._turn_away(sock))
                 return
             connection = Connection(self, sock, listener_name, peer)
+            if self._thawed is not None:
+                connection.freeze(self._thawed)
             self.connections.add(connection)
             connection.greenlet = spawn(connection.serve)
 
@@ -84,7 +228,7 @@ class BrokerServer:
     def forget(self, connection):
         self.connections.discard(connection)
 
-    def _watch_idle(self):
+    def _watch_idle(self, lifetime):
         """Close connections that have been silent for connections.max.idle.ms."""
         longest = self.settings.connections_max_idle_ms
         if longest < 0:
@@ -98,18 +242,14 @@ class BrokerServer:
                 connection.greenlet.kill(block=False)
             elif due < soonest:
                 soonest = due
-        self.patience.at(max(soonest, now + 1), self._watch_idle)
+        lifetime.clock(self.patience).at(max(soonest, now + 1), lambda: self._watch_idle(lifetime))
 
     # -- the end -----------------------------------------------------------------------------------
 
     def close(self):
         """Close every socket; what waits is let go."""
         self.close_listeners()
-        killall([connection.greenlet for connection in self.connections], timeout=1)
-        for connection in list(self.connections):
-            connection.close()
-        for sock in list(self._turned_away):
-            self._turn_away(sock)
+        self._close_connections()
 
     def close_listeners(self):
         for listener in self._listeners:

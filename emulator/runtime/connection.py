@@ -9,11 +9,13 @@ import errno
 import logging
 import mmap
 import socket
+import struct
 from time import perf_counter_ns
 
 from gevent import get_hub, getcurrent
 
 from emulator.pipeline.dispatch import Refused
+from emulator.runtime.frozen import FrozenSocket
 from emulator.runtime.turns import give_turn
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ _FIRST_ALLOCATION = 1024 * 1024  # for a large frame, before more of it has real
 _TURN_MS = 5  # a client that always has more to say must let others speak
 _READS_BEFORE_TURN = 32  # of a large frame
 _FRESH = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 _MOST_PIECES = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
 
 
@@ -362,6 +365,17 @@ class Connection:
         gone()
 
     # -- the end ------------------------------------------------------------------------------
+
+    def reset(self):
+        """End it as the kernel does for a process that is gone: what was not sent never is, and nobody takes leave."""
+        self.on_close = []
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        if self.greenlet is not None:
+            self.greenlet.kill(block=False)
+
+    def freeze(self, thawed):
+        """Neither read nor write before `thawed`, an Event; None: from now on again."""
+        self.socket = getattr(self.socket, "socket", self.socket) if thawed is None else FrozenSocket(self.socket, thawed)
 
     def close(self):
         """Close the socket; safe to call twice, and from outside the serving greenlet."""

@@ -41,13 +41,23 @@ def bind(host, port):
 
 
 def _listen(family, address):
+    sock = _bound(family, address)
+    try:
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _bound(family, address):
+    """A socket that has the address, and refuses who comes as long as it does not listen."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
-        sock.listen(_BACKLOG)
         sock.setblocking(False)
     except OSError:
         sock.close()
@@ -66,6 +76,7 @@ class Listener:
         self._readable = None
 
     def start(self):
+        self.socket.listen(_BACKLOG)
         self._readable = get_hub().loop.io(self.socket.fileno(), 1)
         self._greenlet = spawn(self._accept)
 
@@ -96,9 +107,20 @@ class Listener:
                 log.info("connection from %s lost at once: %s", peer[0], error)
                 sock.close()
 
+    @property
+    def listens(self):
+        return self._greenlet is not None
+
+    def pause(self):
+        """Whoever comes is refused until the next `start`; the address stays ours."""
+        self.close()
+        self.socket = _bound(self.socket.family, self.address)
+
     def close(self):
         if self._greenlet is not None:
             self._greenlet.kill()
+            self._greenlet = None
         if self._readable is not None:
             self._readable.close()
+            self._readable = None
         self.socket.close()

@@ -8,6 +8,7 @@ from gevent.event import Event
 from emulator.api import HANDLERS
 from emulator.runtime.broker import BrokerServer
 from emulator.runtime.clock import ManualClock, monotonic_clock, wall_clock
+from emulator.runtime.lasting import Lasting
 from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.runtime.machine import memory_bytes
 from emulator.runtime.services import advertised, make_cluster_services
@@ -66,8 +67,9 @@ class Server:
             handlers, supported = self._limits()
             endpoints = {broker.id: advertised(broker.settings, broker.bound) for broker in brokers}
             shared = make_cluster_services(self.settings, endpoints, self.time, self.patience, choices, logs, supported)
+            lasting = Lasting(shared["replication"], self.logs) if len(self.brokers) > 1 else self.logs
             for broker in brokers:
-                broker.start(shared, logs, handlers, self.logs)
+                broker.join(shared, logs, handlers, lasting)
         except BaseException:
             for broker in brokers:
                 broker.close_listeners()
@@ -96,6 +98,8 @@ class Server:
         """Close every socket; what waits is let go."""
         for broker in self.brokers.values():
             broker.close()
+        for broker in self.brokers.values():
+            broker.end()
         if self.logs is not None:
             self.logs.close()
         self.time.close()

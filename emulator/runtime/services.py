@@ -4,8 +4,10 @@ from copy import copy
 
 from gevent import get_hub
 
-from emulator.runtime import coordinators
 from emulator.runtime.clock import SystemClock
+from emulator.runtime.coordinators import Coordinators
+from emulator.runtime.lifetime import Lifetime
+from emulator.runtime.peers import Peers, PersisterPeers, TransactionPeers
 from emulator.runtime.resolver import Resolver
 from emulator.runtime.telemetry_log import report_telemetry
 from emulator.runtime.turns import Turns
@@ -60,29 +62,48 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
         "quorum": Quorum(metadata, features, cluster, first.node_id, time, random),
         "telemetry": Telemetry(configs, time, patience, random, report_telemetry),
         "client_quotas": ClientQuotas(metadata, Resolver().resolve),
+        "peers": Peers(cluster),
         "time": time,
         "patience": patience,
         "random": random,
     }
 
 
-def make_broker_services(shared, settings, logs):
-    """All services of one broker, by name: those that are `shared` and its own."""
+def make_broker_services(shared, settings, logs, lifetime=None):
+    """All services of one broker, by name: those that are `shared` and its own, which end with its Lifetime.
+
+    Its peers may ask it from now on.
+    """
     cluster, configs = shared["cluster"], shared["configs"]
-    time, patience, random = shared["time"], shared["patience"], shared["random"]
+    lifetime = lifetime or Lifetime()
+    with lifetime.hooking(
+        cluster.on_create, cluster.on_grow, cluster.on_remove, cluster.on_delete, cluster.on_leader, cluster.on_isr,
+        configs.on_change, shared["client_quotas"].on_change,
+    ):  # fmt: skip
+        services = _make_own(shared, settings, logs, lifetime)
+    shared["peers"].answering[settings.node_id] = services
+    return services
+
+
+def _make_own(shared, settings, logs, lifetime):
+    cluster, configs, random, peers = (shared[name] for name in ("cluster", "configs", "random", "peers"))
+    time, patience = lifetime.clock(shared["time"]), lifetime.clock(shared["patience"])
     broker = cluster.brokers[settings.node_id]
     settings = _as_it_is(settings, cluster)
-    persister = _make_persister(settings, cluster, time)
-    groups = _make_groups(settings, configs, cluster, time, patience, random, persister)
-    markers = Markers(cluster, groups, time)
-    transactions = _make_transactions(settings, cluster, time, patience, markers)
-    coordinators.load(
+    own_persister = _make_persister(settings, broker, cluster, time)
+    persister = PersisterPeers(own_persister, cluster, peers)
+    groups = _make_groups(settings, broker, configs, cluster, time, patience, random, persister)
+    transactions = _make_transactions(settings, broker, cluster, time, patience, peers)
+    coordinators = Coordinators(
+        broker.id,
         cluster,
-        [(names.SHARE_GROUP_STATE, persister), (names.CONSUMER_OFFSETS, groups), (names.TRANSACTION_STATE, transactions)],
+        {names.SHARE_GROUP_STATE: own_persister, names.CONSUMER_OFFSETS: groups, names.TRANSACTION_STATE: transactions},
     )
     retention = _make_retention(broker, configs, cluster, time)
     retention.start()
-    cleaner = _make_cleaner(broker, configs, cluster, time)
+    # Under a clock by hand all that falls due is done before an advance returns.
+    in_thread = _in_thread if isinstance(shared["time"], SystemClock) else None
+    cleaner = _make_cleaner(broker, configs, cluster, time, in_thread)
     cleaner.start()
     configs.on_change.append(lambda name: cleaner.reconfigure() if name is None else None)
     return {
@@ -97,9 +118,13 @@ def make_broker_services(shared, settings, logs):
         "internal_topics": InternalTopics(cluster, patience),
         "fetch_sessions": FetchSessions(settings.max_incremental_fetch_session_cache_slots, random),
         "transactions": transactions,
-        "persister": persister,
-        "share_partitions": SharePartitions(settings, configs.group, cluster, persister, time),
-        "markers": markers,
+        "transaction_peers": TransactionPeers(transactions, peers),
+        "persister": own_persister,
+        "share_partitions": SharePartitions(settings, configs.group, broker, cluster, persister, time),
+        "markers": Markers(broker, cluster, groups, shared["time"]),
+        "coordinators": coordinators,
+        "time": time,
+        "patience": patience,
     }
 
 
@@ -128,12 +153,12 @@ def _as_it_is(settings, cluster):
     return settings
 
 
-def _make_groups(settings, configs, cluster, time, patience, random, persister):
+def _make_groups(settings, broker, configs, cluster, time, patience, random, persister):
     """The group coordinator over the logs of __consumer_offsets."""
 
     def partition_of(index):
         partition = cluster.partition(names.CONSUMER_OFFSETS, index)
-        if partition is None:
+        if partition is None or partition.leader != broker.id:
             raise KafkaError(errors.NOT_COORDINATOR)
         return partition
 
@@ -149,7 +174,7 @@ def _make_groups(settings, configs, cluster, time, patience, random, persister):
     return groups
 
 
-def _make_persister(settings, cluster, time):
+def _make_persister(settings, broker, cluster, time):
     """The share coordinator over the logs of __share_group_state."""
 
     def partition_of(index):
@@ -157,6 +182,8 @@ def _make_persister(settings, cluster, time):
         partition = cluster.partition(names.SHARE_GROUP_STATE, index)
         if partition is None:
             raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE)
+        if partition.leader != broker.id:
+            raise KafkaError(errors.NOT_COORDINATOR)
         return partition
 
     def topic_deleted(topic):
@@ -176,7 +203,7 @@ def _make_persister(settings, cluster, time):
     return persister
 
 
-def _make_transactions(settings, cluster, time, patience, markers):
+def _make_transactions(settings, broker, cluster, time, patience, peers):
     """The transaction coordinator over the logs of __transaction_state."""
 
     def topic_deleted(topic):
@@ -184,8 +211,8 @@ def _make_transactions(settings, cluster, time, patience, markers):
             for partition in topic.partitions:
                 transactions.unload(partition.index)
 
-    log = TransactionLog(cluster, settings, time)
-    transactions = TransactionCoordinator(settings, time, patience, ProducerIds(cluster.metadata), log, markers.write)
+    log = TransactionLog(broker, cluster, settings, time)
+    transactions = TransactionCoordinator(settings, time, patience, ProducerIds(cluster.metadata), log, peers.write_marker)
     cluster.on_delete.append(topic_deleted)
     return transactions
 
@@ -197,7 +224,7 @@ def _make_retention(broker, configs, cluster, time):
     return Retention(logs, lambda: configs.settings, time)
 
 
-def _make_cleaner(broker, configs, cluster, time):
+def _make_cleaner(broker, configs, cluster, time, in_thread):
     def compacted():
         for topic in cluster.topics.values():
             if topic.partitions[0].log.config.compact:
@@ -205,8 +232,7 @@ def _make_cleaner(broker, configs, cluster, time):
                     if broker.id in partition.logs:
                         yield partition.logs[broker.id]
 
-    # Under a clock by hand all that falls due is done before an advance returns.
-    return LogCleaner(compacted, lambda: configs.settings, time, _in_thread if isinstance(time, SystemClock) else None)
+    return LogCleaner(compacted, lambda: configs.settings, time, in_thread)
 
 
 def _in_thread(work, done):

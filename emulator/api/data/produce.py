@@ -24,13 +24,13 @@ _WITHOUT_LOG_START = frozenset({
 
 # Versions 0 to 2 are advertised, as Kafka does for old librdkafka (KAFKA-18659), and refused as it does.
 @handles(Produce, advertised=(0, Produce.versions.max))
-def produce(request, call, cluster, configs, transactions, broker):
+def produce(request, call, cluster, configs, transaction_peers, broker):
     acks, now, version = request.acks, call.now, call.version
     topics, held, failed, unbroken = [], [], [], 0
     try:
         transactional = has_transactional(request)
         request.topic_data = _once(request.topic_data, version)
-        unsettled = settle(request, call, cluster, configs, transactions) if transactional else None
+        unsettled = settle(request, call, cluster, configs, transaction_peers) if transactional else None
     except KafkaError as refusal:
         return _refuse_all(request, refusal, call)
     for asked in request.topic_data:
@@ -66,7 +66,7 @@ def produce(request, call, cluster, configs, transactions, broker):
                 if others_served and partition.leader != broker.id:
                     raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
                 if others_served and transactional:  # which may have ended meanwhile
-                    unsettled = settle(request, call, cluster, configs, transactions)
+                    unsettled = settle(request, call, cluster, configs, transaction_peers)
                     if (topic.name, index) in unsettled:
                         raise unsettled[topic.name, index]
                 appended = log.append(checked, partition.leader_epoch, now, verified=transactional)

@@ -109,7 +109,7 @@ def _commit(request, accepted, version, groups):
 
 
 @handles(TxnOffsetCommit)
-def txn_offset_commit(request, call, cluster, configs, groups, transactions):
+def txn_offset_commit(request, call, cluster, configs, groups, transaction_peers):
     answer = _Answer(TxnOffsetCommit.Response.Topics)
     accepted = []
     refused = errors.NONE
@@ -136,7 +136,7 @@ def txn_offset_commit(request, call, cluster, configs, groups, transactions):
         try:
             if not request.group_id:
                 raise KafkaError(errors.INVALID_GROUP_ID)
-            _join_transaction(request, call, configs, groups, transactions)
+            _join_transaction(request, call, configs, groups, transaction_peers)
             codes = groups.offsets.commit_in_transaction(
                 request.group_id, request.member_id, request.group_instance_id, request.generation_id,
                 (request.producer_id, request.producer_epoch), _positions(accepted),

@@ -351,7 +351,7 @@ class LogManager:
         """Grows with each change of the metadata, and with what coordinators write where flush.messages asks for more."""
         return self.metadata.offset + self._flusher.owed
 
-    def settle(self):
+    def settle(self, before=None):
         """Wait until all changes so far are on disk. Raises KafkaError KAFKA_STORAGE_ERROR."""
         self._journal.settle()
         for log, offset in list(self._flusher.owing.items()):

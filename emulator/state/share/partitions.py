@@ -20,16 +20,18 @@ _OF_PERSISTER = {
 
 
 class SharePartitions:
-    """`configs(group_id)`: a GroupConfig; `cluster`: whose partitions and logs; `time`: what locks hang on."""
+    """Of one `broker`. `configs(group_id)`: a GroupConfig; `cluster`: whose partitions and logs; `time`: what locks hang on."""
 
-    def __init__(self, settings, configs, cluster, persister, time):
+    def __init__(self, settings, configs, broker, cluster, persister, time):
         self.sessions = ShareSessions(settings.group_share_max_share_sessions)
         self._configs = configs
+        self._broker = broker
         self._cluster = cluster
         self._persister = persister
         self._time = time
         self._partitions = {}  # (group id, topic id, index) -> SharePartition
         cluster.on_delete.append(self._topic_deleted)
+        cluster.on_leader.append(self._led)
 
     def config(self, group_id):
         return self._configs(group_id)
@@ -42,7 +44,10 @@ class SharePartitions:
         topic = self._cluster.topics_by_id.get(topic_id)
         if topic is None or not 0 <= index < len(topic.partitions):
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
-        return topic.partitions[index]
+        partition = topic.partitions[index]
+        if partition.leader != self._broker.id:
+            raise KafkaError(errors.NOT_LEADER_OR_FOLLOWER)
+        return partition
 
     def begin(self, group_id, topic_id, index):
         """The SharePartition, made when it is first fetched from. KafkaError."""
@@ -109,6 +114,12 @@ class SharePartitions:
             self.release(group_id, member_id)
         gone = self.sessions.forget_connection(connection)
         for key in [key for key in self._partitions if key[0] in gone]:
+            self._drop(key)
+
+    def _led(self, partition, before):
+        """Whoever leads a partition in a new epoch begins with what the persister knows."""
+        topic_id, index = partition.topic.topic_id, partition.index
+        for key in [key for key in self._partitions if key[1] == topic_id and key[2] == index]:
             self._drop(key)
 
     def _topic_deleted(self, topic):

@@ -9,9 +9,10 @@ from wire.errors import KafkaError
 
 
 class Markers:
-    """Offsets committed within a transaction take effect with the marker in __consumer_offsets."""
+    """Those into partitions that `broker` leads. Offsets committed within a transaction take effect with the marker in __consumer_offsets."""
 
-    def __init__(self, cluster, groups, time):
+    def __init__(self, broker, cluster, groups, time):
+        self._broker = broker
         self._cluster = cluster
         self._groups = groups
         self._time = time
@@ -21,10 +22,12 @@ class Markers:
         partition = self._cluster.partition(topic, index)
         if partition is None:
             return errors.UNKNOWN_TOPIC_OR_PARTITION
-        if partition.leader < 0:
+        if partition.leader != self._broker.id:
             return errors.NOT_LEADER_OR_FOLLOWER
         if -1 in (producer_id, producer_epoch):
             return errors.UNKNOWN_SERVER_ERROR  # nobody's; so answers Kafka
+        if len(partition.isr) < min(partition.log.config.min_insync_replicas, len(partition.replicas)):
+            return errors.NOT_ENOUGH_REPLICAS
         try:
             partition.log.append_marker(
                 commit, producer_id, producer_epoch, coordinator_epoch, partition.leader_epoch, self._time.now(), version

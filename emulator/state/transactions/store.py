@@ -17,9 +17,10 @@ _Partitions = Kind.Value.TransactionPartitions
 
 
 class TransactionLog:
-    """The topic's partitions, by transactional id."""
+    """The topic's partitions, by transactional id: those that `broker` leads."""
 
-    def __init__(self, cluster, settings, time):
+    def __init__(self, broker, cluster, settings, time):
+        self._broker = broker
         self._cluster = cluster
         self._count = settings.transaction_state_log_num_partitions
         self.records = Store(self._partition, time, base_sequence=-1)
@@ -29,7 +30,7 @@ class TransactionLog:
 
     def _partition(self, index):
         partition = self._cluster.partition(TRANSACTION_STATE, index)
-        if partition is None:
+        if partition is None or partition.leader != self._broker.id:
             raise KafkaError(errors.NOT_COORDINATOR)
         return partition
 

@@ -49,6 +49,8 @@ class World:
         """The coordinators go and come again: all they know is what their topics tell."""
         for name, coordinator in ((TRANSACTION_STATE, self.transactions), (CONSUMER_OFFSETS, self.groups)):
             for partition in self.cluster.topics[name].partitions:
+                if partition.leader < 0:
+                    continue
                 coordinator.unload(partition.index)
                 coordinator.load(partition.index)
 
