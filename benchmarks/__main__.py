@@ -27,6 +27,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
     parser.add_argument("--curves", action="store_true",
                         help="instead: what requests cost as a log grows and partitions become many, and compaction")
+    parser.add_argument("--administration", action="store_true",
+                        help="instead: what administrative requests cost with 1, 100 and 2,000 topics")
     parser.add_argument("--disk", action="store_true", help="the emulator keeps its logs on disk, as Kafka does")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
     options = parser.parse_args()
@@ -185,6 +187,10 @@ def main():
         from benchmarks import curves
 
         return curves.main(available([name for name in options.only if name != "kfake"]), options.quick)
+    if options.administration:
+        from benchmarks import administration
+
+        return administration.main(available([name for name in options.only if name != "kfake"]), options.quick)
     measured = compare_servers(options) if options.rows else True
     if options.codec:
         from benchmarks import codec  # here, for it imports another client's codec

@@ -12,7 +12,7 @@ from benchmarks.crowd import Crowd
 from wire import errors
 from wire.apis.consumer_groups import ConsumerGroupHeartbeat
 from wire.apis.groups import Heartbeat, JoinGroup, LeaveGroup, SyncGroup
-from wire.apis.metadata import FindCoordinator
+from wire.apis.metadata import ApiVersions, FindCoordinator
 from wire.apis.topics import CreateTopics
 
 CLASSIC_PACE, CONSUMER_PACE = 0.02, 0.2  # seconds from an answer to the next heartbeat
@@ -27,23 +27,27 @@ def message(api, version, **fields):
     """A request as a frame."""
     out = []
     api.build_request(version)(api.Request(**fields), out)
-    return raw.frame(api.key, version, b"".join(out), version >= api.flexible_from)
+    return raw.frame(api.key, version, b"".join(out), _is_flexible(api, version))
 
 
 def answer(api, version, reply):
     """A reply frame as a record; a code at its top that is not among `errors` raises."""
-    return api.parse_response(version)(reply, 9 if version >= api.flexible_from else 8)[0]
+    return api.parse_response(version)(reply, 9 if _is_flexible(api, version) and api is not ApiVersions else 8)[0]
+
+
+def _is_flexible(api, version):
+    return api.flexible_from is not None and version >= api.flexible_from
 
 
 def assignments(member_ids):
     return [SyncGroup.Request.Assignments(member_id=each, assignment=ASSIGNMENT) for each in member_ids]
 
 
-def find_coordinator(address, group):
-    """Ask until there is one: the first time, its topic must be made."""
+def find_coordinator(address, key, kind=0):
+    """Ask until there is one (of a group; `kind` 1: of a transactional id): the first time, its topic must be made."""
     with raw.Connection(address) as connection:
         deadline = time.monotonic() + 30
-        while answer(FindCoordinator, 3, connection.call(message(FindCoordinator, 3, key=group))).error_code:
+        while answer(FindCoordinator, 3, connection.call(message(FindCoordinator, 3, key=key, key_type=kind))).error_code:
             if time.monotonic() > deadline:
                 raise ValueError("no coordinator was found")
             time.sleep(0.01)

@@ -21,6 +21,12 @@ class Record:
         return f"{type(self).__qualname__}({fields})"
 
 
+class Built(list):
+    """An array of structures, each as the bytes that `Message.element_builder` made of it: built once, sent often."""
+
+    __slots__ = ()
+
+
 def _same(a, b):
     # An array is a list when parsed and perhaps a tuple when made by hand (the empty default is `()`).
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):

@@ -64,6 +64,7 @@ class Message:
         self._structs = {}
         self._parsers = {}
         self._builders = {}
+        self._element_builders = {}
 
     @cached_property
     def record(self):
@@ -92,6 +93,23 @@ class Message:
         if found is None:
             from .compiler import compile_builder
             found = self._builders[version] = compile_builder(self[version])
+        return found
+
+    def element_builder(self, version, *path):
+        """f(record) -> bytes, of an element of the array at `path` (field names); what it makes may stand in a `Built`."""
+        found = self._element_builders.get((version, path))
+        if found is None:
+            from .compiler import compile_builder
+            element = self[version]
+            for name in path:
+                element = next(field.subcon for field in element.subcons if field.name == name).element
+            build = compile_builder(element)
+
+            def found(record):
+                out = []
+                build(record, out)
+                return b"".join(out)
+            self._element_builders[version, path] = found
         return found
 
 

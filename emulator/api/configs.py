@@ -1,5 +1,8 @@
 """DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, brokers, groups, loggers and client metrics."""
 
+from collections import Counter
+from functools import partial
+
 from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
 from emulator.state import loggers
@@ -10,10 +13,12 @@ from emulator.state.configs.topic import TOPIC as TOPIC_KEYS
 from wire import errors
 from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs, ListConfigResources
 from wire.errors import KafkaError
+from wire.record import Built
 
 # ConfigResource.Type
 _KINDS = TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
 
+_KEPT = 64  # descriptions: those of all topics without configs of their own are one
 _DYNAMIC_BROKER_LOGGER_CONFIG = 6  # where a level comes from
 
 _Result = DescribeConfigs.Response.Results
@@ -40,39 +45,56 @@ def describe_configs(request, call, configs, cluster):
             if kind == BROKER_LOGGER:
                 result.configs = _levels(name, call, configs, keys)
             else:
-                entries = _entries(kind, name, call, configs, cluster, keys)
-                result.configs = [_described(entry, request) for entry in entries if not keys or entry.key.name in keys]
+                depends_on, describe = _description(kind, name, call, configs, cluster, keys)
+                if depends_on and not keys:
+                    result.configs = _told(depends_on, describe, request, call, configs)
+                else:
+                    result.configs = [_described(entry, request) for entry in describe() if not keys or entry.key.name in keys]
         except KafkaError as error:
             result.error_code, result.error_message = error.error, error.message or ""
         results.append(result)
     return DescribeConfigs.reply(results=results)
 
 
-def _entries(kind, name, call, configs, cluster, keys):
+def _told(depends_on, describe, request, call, configs):
+    """Every config that `describe` gives, as it was built when last asked for."""
+    form = *depends_on, call.version, request.include_synonyms, request.include_documentation
+    found = configs.told.get(form)
+    if found is None:
+        build = DescribeConfigs.response.element_builder(call.version, "results", "configs")
+        found = Built(build(_described(entry, request)) for entry in describe())
+        if len(configs.told) >= _KEPT:
+            configs.told.clear()
+        configs.told[form] = found
+    return found
+
+
+def _description(kind, name, call, configs, cluster, keys):
+    """(what its answer depends on beside the broker configs, or None; a function that gives its entries)"""
     if kind == TOPIC:
         if not call.allowed("describe_configs", "topic", name):
             raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
         names.check(name)
         if name not in cluster.topics:
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
-        return configs.describe_topic(name)
+        return ("topic", *configs.topics.get(name, {}).items()), partial(configs.describe_topic, name)
     if kind == GROUP:
         if not call.allowed("describe_configs", "group", name):
             raise KafkaError(errors.GROUP_AUTHORIZATION_FAILED, "Group authorization failed.")
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Group name must not be empty")
-        return configs.describe_group(name)
+        return None, partial(configs.describe_group, name)
     if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
         raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
     if kind == BROKER:
         if not name:
-            return configs.describe_default_broker()
+            return None, configs.describe_default_broker
         if _broker_id(name, "Broker") != int(configs.node):
             raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node} or empty string, but received {name}")
-        return configs.describe_broker(keys)
+        return ("broker",), partial(configs.describe_broker, keys)
     if not name:
         raise KafkaError(errors.INVALID_REQUEST, "Client metrics subscription name must not be empty")
-    return configs.describe_client_metrics(name)
+    return None, partial(configs.describe_client_metrics, name)
 
 
 def _levels(name, call, configs, keys):
@@ -146,11 +168,12 @@ def alter_configs(request, call, configs, cluster):
 
 def _alter_all(request, Response, operations, call, configs, cluster):
     asked = [(resource.resource_type, resource.resource_name) for resource in request.resources]
+    times = Counter(asked)
     responses = []
     for resource, (kind, name) in zip(request.resources, asked):
         response = Response(resource_type=kind, resource_name=name, error_message=None)
         try:
-            if asked.count((kind, name)) > 1:
+            if times[kind, name] > 1:
                 raise KafkaError(errors.INVALID_REQUEST, "Each resource must appear at most once.")
             check_operations([(one.name, getattr(one, "config_operation", 0), one.value) for one in resource.configs])
             if kind == BROKER_LOGGER and Response is IncrementalAlterConfigs.Response.Responses:  # which came with it (KIP-412)

@@ -6,11 +6,13 @@ from emulator.state.cluster import names
 from wire import errors
 from wire.apis.metadata import DescribeCluster, DescribeTopicPartitions, Metadata
 from wire.errors import KafkaError
+from wire.record import Built
 from wire.types import ZERO_UUID
 
 _Topic = Metadata.Response.Topics
 _Partition = _Topic.Partitions
 _BROKERS, _CONTROLLERS = 1, 2  # DescribeCluster's endpoint types
+_KEPT = 16  # forms of a topic, by versions and what a client may do
 
 
 @handles(Metadata)
@@ -18,12 +20,12 @@ def metadata(request, call, cluster, quotas):
     asked = request.topics
     everything = asked is None or (call.version == 0 and not asked)  # v0 has no null array
     try:
-        topics = _every_topic(call, cluster) if everything else _asked_topics(request, call, cluster, quotas)
+        topics = _every_topic(request, call, cluster) if everything else _asked_topics(request, call, cluster, quotas)
     except KafkaError as error:
         return Metadata.reply(
             topics=[_Topic(error_code=error.error, name=one.name or "", topic_id=one.topic_id) for one in asked or ()], error_code=error.error
         )
-    if request.include_topic_authorized_operations:
+    if request.include_topic_authorized_operations and not everything:
         for topic in topics:
             if topic.name is not None and topic.error_code != errors.TOPIC_AUTHORIZATION_FAILED:
                 topic.topic_authorized_operations = topic_operations(call, topic.name)
@@ -49,8 +51,40 @@ def _alive(cluster, listener):
             yield broker, broker.endpoints[listener]
 
 
-def _every_topic(call, cluster):
-    return [_found(topic, call, cluster) for topic in cluster.topics.values() if call.allowed("describe", "topic", topic.name)]
+def _every_topic(request, call, cluster):
+    build = Metadata.response.element_builder(call.version, "topics")
+    reachable = _reachable(call, cluster)
+    operations = _Topic.DEFAULT.topic_authorized_operations
+    topics = Built()
+    for topic in cluster.topics.values():
+        if not call.allowed("describe", "topic", topic.name):
+            continue
+        if request.include_topic_authorized_operations:
+            operations = topic_operations(call, topic.name)
+        form = Metadata, call.version, reachable, operations, _failed(topic)
+        told = topic.told.get(form)
+        if told is None:
+            found = _found(topic, call, cluster)
+            found.topic_authorized_operations = operations
+            told = _keep(topic, form, build(found))
+        topics.append(told)
+    return topics
+
+
+def _reachable(call, cluster):
+    """What, beside a topic itself, its description depends on."""
+    return call.listener, tuple(broker.id for broker, _ in _alive(cluster, call.listener))
+
+
+def _failed(topic):
+    return tuple([partition.index for partition in topic.partitions if partition.log.failed])
+
+
+def _keep(topic, form, told):
+    if len(topic.told) >= _KEPT:
+        topic.told.clear()
+    topic.told[form] = told
+    return told
 
 
 def _asked_topics(request, call, cluster, quotas):
@@ -181,30 +215,36 @@ def describe_topic_partitions(request, call, cluster):
         return DescribeTopicPartitions.reply(topics=[Topic(error_code=error, name=topic.name) for topic in request.topics])
     first = cursor.topic_name if cursor else ""
     room = max(min(request.response_partition_limit, cluster.configs.settings.max_request_partition_size_limit), 1)
-    topics, unauthorized, following = [], [], None
+    topics, unauthorized, following = Built(), Built(), None
+    build, reachable = DescribeTopicPartitions.response.element_builder(call.version, "topics"), _reachable(call, cluster)
     for name in sorted(name for name in (cluster.topics if everything else asked) if name >= first):
         if not call.allowed("describe", "topic", name):
             if not everything:
-                unauthorized.append(Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name))
+                unauthorized.append(build(Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name)))
             continue
         if room <= 0:
             following = (name, 0)
             break
-        topic = cluster.topics.get(name)
+        topic, operations = cluster.topics.get(name), topic_operations(call, name)
         if topic is None:
             error = errors.UNKNOWN_TOPIC_OR_PARTITION if names.is_valid(name) else errors.INVALID_TOPIC_EXCEPTION
-            described = Topic(error_code=error, name=name, is_internal=name in names.INTERNAL)
-        else:
-            start = cursor.partition_index if cursor and name == first else 0
-            page = topic.partitions[start : start + room]
-            described = _described(topic, page, call, cluster)
-            room -= len(page)
-        described.topic_authorized_operations = topic_operations(call, name)
-        topics.append(described)
-        if topic is not None and start + len(page) < len(topic.partitions):
-            following = (name, start + len(page))
+            topics.append(build(Topic(error_code=error, name=name, is_internal=name in names.INTERNAL, topic_authorized_operations=operations)))
+            continue
+        start = cursor.partition_index if cursor and name == first else 0
+        end = min(start + room, len(topic.partitions))
+        form = DescribeTopicPartitions, start, end, reachable, operations, _failed(topic)
+        told = topic.told.get(form)
+        if told is None:
+            described = _described(topic, topic.partitions[start:end], call, cluster)
+            described.topic_authorized_operations = operations
+            told = _keep(topic, form, build(described))
+        topics.append(told)
+        room -= max(end - start, 0)
+        if end < len(topic.partitions):
+            following = (name, end)
             break
-    response = DescribeTopicPartitions.reply(topics=topics + unauthorized)
+    topics += unauthorized
+    response = DescribeTopicPartitions.reply(topics=topics)
     if following:
         response.next_cursor = DescribeTopicPartitions.Response.NextCursor(topic_name=following[0], partition_index=following[1])
     return response

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.api.conftest import becomes as settles
 from tests.api.test_topics import create, new, outcome
 from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs
 
@@ -220,6 +221,25 @@ def test_lists_grow_and_shrink(client, topic):
     ]:
         assert alter(client, TOPIC, topic, ("cleanup.policy", operation, text)) == ("NONE", None)
         assert becomes(client, topic, expected)
+
+
+def test_what_was_told_of_all_configs_is_told_anew_when_one_changes(client, topic):
+    def values(kind, name, key):
+        return [[one.value for one in describe(client, kind, name).configs if one.name == key] for _ in range(2)]
+    assert values(TOPIC, topic, "retention.ms") == [["604800000"]] * 2
+    alter(client, TOPIC, topic, ("retention.ms", SET, "5"))
+    assert settles(lambda: values(TOPIC, topic, "retention.ms"), [["5"]] * 2)
+    alter(client, TOPIC, topic, ("retention.ms", DELETE, None))
+    assert settles(lambda: values(TOPIC, topic, "retention.ms"), [["604800000"]] * 2)
+    alter(client, BROKER, "", ("log.retention.ms", SET, "70000"))
+    try:
+        assert settles(lambda: values(TOPIC, topic, "retention.ms"), [["70000"]] * 2)
+        assert settles(lambda: values(BROKER, "1", "log.retention.ms"), [["70000"]] * 2)
+        plain, told = (describe(client, TOPIC, topic, synonyms=asked, documentation=asked).configs for asked in (False, True))
+        assert not any(one.synonyms or one.documentation for one in plain) and all(one.documentation for one in told)
+    finally:
+        alter(client, BROKER, "", ("log.retention.ms", DELETE, None))
+    assert settles(lambda: values(TOPIC, topic, "retention.ms"), [["604800000"]] * 2)
 
 
 def test_the_older_request_resets_what_it_does_not_name(client, topic):

@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.api.conftest import becomes
 from tests.api.test_topics import NO_ID, create, new, outcome
 from wire import errors
 from wire.apis.metadata import DescribeCluster, DescribeTopicPartitions, Metadata
+from wire.apis.topics import CreatePartitions, DeleteTopics
 
 UNSET = -(2**31)
 # All that can be done with a topic and with the cluster (KIP-430): what everybody may where nobody authorizes.
@@ -48,6 +50,31 @@ def test_all_topics(client, topic):
     assert client.call(Metadata, 1, topics=[]).topics == []
     assert topic in [one.name for one in client.call(Metadata, 1, topics=None).topics]
     assert topic in [one.name for one in client.call(Metadata, 12, topics=None).topics]
+
+
+def told(client, name, **fields):
+    """What Metadata of all topics and DescribeTopicPartitions tell of a topic: its id, how many partitions, what may be done with it."""
+    for _ in range(2):  # the second time of what was made the first time
+        found = [one for one in client.call(Metadata, 12, topics=None, **fields).topics if one.name == name]
+        asked = [DescribeTopicPartitions.Request.Topics(name=name)]
+        [described] = client.call(DescribeTopicPartitions, 0, topics=asked, response_partition_limit=9).topics
+    return [(one.topic_id, len(one.partitions), one.topic_authorized_operations) for one in found], (described.topic_id, len(described.partitions))
+
+
+def test_what_was_told_of_a_topic_is_told_anew_when_it_changes(client, topic):
+    one = metadata(client, topic).topics[0].topic_id
+    assert told(client, topic) == ([(one, 2, UNSET)], (one, 2))
+    assert told(client, topic, include_topic_authorized_operations=True) == ([(one, 2, ALL_OF_TOPIC)], (one, 2))
+    assert told(client, topic) == ([(one, 2, UNSET)], (one, 2))
+    asked = [CreatePartitions.Request.Topics(name=topic, count=4, assignments=None)]
+    assert client.call(CreatePartitions, 3, topics=asked, timeout_ms=10_000).results[0].error_code == errors.NONE
+    assert becomes(lambda: told(client, topic), ([(one, 4, UNSET)], (one, 4)))
+    client.call(DeleteTopics, 6, topics=[DeleteTopics.Request.Topics(name=topic)], timeout_ms=10_000)
+    assert becomes(lambda: told(client, topic), ([], (NO_ID, 0)))
+    create(client, new(topic, 1))
+    other = metadata(client, topic).topics[0].topic_id
+    assert other != one
+    assert becomes(lambda: told(client, topic), ([(other, 1, UNSET)], (other, 1)))
 
 
 def test_an_unknown_topic_is_made_for_who_asks_again(client, fresh):

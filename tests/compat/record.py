@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import load_sessions  # noqa: E402, F401  adds its own to SESSIONS
 import servers  # noqa: E402
 from sessions import SESSIONS, SETTINGS  # noqa: E402
 from shell import Shell  # noqa: E402

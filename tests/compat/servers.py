@@ -15,9 +15,9 @@ BIN = HERE / "bin"
 
 
 @contextlib.contextmanager
-def emulator(directory, **settings):
+def emulator(directory, python=sys.executable, **settings):
     """Serve the emulator from a new process, as `settings` (Kafka's names, dots as underscores) say; yields "host:port"."""
-    command = [sys.executable, "-m", "emulator.apps.cli", "serve",
+    command = [python, "-m", "emulator.apps.cli", "serve",
                "--listen", "127.0.0.1:0", "--control", str(directory / "control.sock"), "--log-level", "info"]
     if settings:
         config = directory / "config.yaml"

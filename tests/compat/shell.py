@@ -13,7 +13,14 @@ import uuid
 from helpers import TIMEOUT
 from servers import BIN
 
-SUBCOMMAND_LAST = ("kafka-features.sh", "kafka-metadata-quorum.sh")  # they have the server's address before it
+SUBCOMMAND_LAST = ("kafka-features.sh", "kafka-metadata-quorum.sh", "kafka-transactions.sh")  # they have the server's address before it
+
+
+
+def _figures(match):
+    """A line of figures with only those that count things left in."""
+    return match[1] + re.sub(r"[\d.]+(?= records/sec| MB/sec| ms\b)", "N", match[2])
+
 
 MASKS = [
     (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[TIME]"),  # in log lines
@@ -39,8 +46,26 @@ MASKS = [
     (r'("(?:subscription|assignment)":")([\w+/=]+)', lambda m: m[1] + "b" * len(m[2])),  # names of topics, in base64
     (r"console-consumer-\d{1,5}\b", "console-consumer-N"),
     (r" [\w-]{22}(?= +/127\.0\.0\.1 )", " " + "m" * 22),  # the ids that members of the consumer protocol make
-    (r"(__consumer_offsets --partition )\d+", r"\1N"),
+    (r"((?:__consumer_offsets|__transaction_state) --partition )\d+", r"\1N"),
     (r"correlation id \d+", "correlation id N"),
+    (r"(?m)^(\d+ (?:steady state )?records sent, )(.*)$", _figures),
+    (r"\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d[:,]\d{3}", "TIME"),
+    (r"(?m)^(TIME, TIME, [\d.]+), [\d.]+, (\d+, )[\d.]+, \d+, \d+, [\d.]+, [\d.]+$", r"\1, N, \2N, N, N, N, N"),
+    (r"(?m)^(TIME, TIME, [\d.]+), [\d.]+, [\d.]+, (\d+), \d+$", r"\1, N, N, \2, N"),
+    (r"(?m)^(0\t|Avg latency: )[\d.E-]+", r"\1N"),
+    (r"(?<=th = )\d+", "N"),
+    (r"(?m)^([\w-]+-x{8} *\t1 +\t)\d+( *\t[A-Z])", r"\1P\2"),  # transactions: ids of producers, times
+    (r"(?m)^(1 +\t\S+ *\t)\d+( *\t\d+ *\t\w+ *\t\d+ *\t)\d+( *\t)\d+( *\t)", r"\1P\2T\3D\4"),
+    (r"(?m)^(\d+ *)(\t\d+ *\t-?\d+ *\t-?\d+ *\t)\d{13}", lambda m: "P".ljust(len(m[1])) + m[2] + "T"),
+    (r"(?<=\bValidated )\d+", "N"),  # of random keys
+    (r"(?<=assignment=\(topicPartitions=)[^)]+", lambda m: ",".join(sorted(m[0].split(",")))),  # of a set
+    (r"(log-cleaner-test-)-?\d+", r"\1N"),
+    (r"\S*/(kafka-log-cleaner-\w+-)\d+", r"\1N"),
+    (r'("memberId":")[\w-]{22}(?=")', r"\1" + "m" * 22),
+    (r'("(?:producerId|previousProducerId)":)\d+', r"\1P"),
+    (r'("\w*TimestampMs":)\d{13}', r"\1" + "T" * 13),
+    (r"(?<=internal topics \[)[^]]+", lambda m: ", ".join(sorted(m[0].split(", ")))),  # of a set
+    (r'("metadataHash":)-?[1-9]\d+', r"\1H"),
     (r"(?m)^(?:\tat |\t\.\.\. \d+ more).*\n", ""),  # stack frames are the JDK's and the client's matter
 ]
 
@@ -104,7 +129,10 @@ class Shell:
     def _start(self, command):
         tool, *arguments = shlex.split(command)
         subcommand = bool(arguments) and not arguments[0].startswith("-") and tool not in SUBCOMMAND_LAST
-        arguments[subcommand:subcommand] = ["--bootstrap-server", self.bootstrap]
+        if "HOST:PORT" in arguments:
+            arguments[arguments.index("HOST:PORT")] = self.bootstrap
+        else:
+            arguments[subcommand:subcommand] = ["--bootstrap-server", self.bootstrap]
         return subprocess.Popen([BIN / tool, *arguments], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

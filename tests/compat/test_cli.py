@@ -26,11 +26,11 @@ pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"))]
 
 @pytest.fixture(scope="module")
 def transcripts(bootstrap, request):
-    """The sessions that are asked for, performed two at a time: a tool is mostly a JVM that starts."""
+    """The sessions that are asked for, performed three at a time on two cores: a tool is mostly a JVM that starts, but now and then it waits."""
     asked = [item.callspec.params["name"] for item in request.session.items
              if getattr(item, "originalname", "") == "test_output_is_that_of_real_kafka"]
     own_server = request.getfixturevalue("own_server")
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
         yield {name: pool.submit(on_its_own, name, own_server) if name in SETTINGS else pool.submit(perform, name, bootstrap) for name in asked}
 
 

@@ -4,13 +4,16 @@ What was acknowledged is there once, in order, whatever the policy of flushing: 
 what it has handed to the kernel. Transactions are whole or not at all, and offsets go with them.
 """
 import itertools
+import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -61,38 +64,94 @@ def server(tmp_path):
     server.end(signal.SIGKILL)
 
 
-class Writer(threading.Thread):
+class Client:
+    """A stock client in a process of its own, this file run as a program: `told` is what it prints, {word: [number]}.
+
+    It ends when its stdin does. What its library aborts for is in the failure, and the test goes down in order.
+    """
+
+    def __init__(self, what, *arguments, told=()):
+        self.told = defaultdict(list, told)
+        self._complaints = tempfile.TemporaryFile()
+        self._process = subprocess.Popen([sys.executable, "-X", "faulthandler", __file__, what, *map(str, arguments)], text=True,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self._process.stdout:
+            word, number = line.split()
+            self.told[word].append(int(number))
+
+    def end(self, patience=None, tolerated=()):
+        """Let it finish; one that has not by `patience` (seconds), if that is given, is killed.
+
+        It may have ended by itself with one of the `tolerated` statuses.
+        """
+        if self._process.poll() is None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(patience or 2 * TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(TIMEOUT)
+            assert patience, "the client does not end"
+        self._reader.join(TIMEOUT)
+        self._complaints.seek(0)
+        assert self._process.returncode in (0, -signal.SIGKILL, *tolerated), (self._process.returncode, self._complaints.read()[-5000:].decode())
+
+
+def over():
+    """For a Client's process: set once its stdin has ended."""
+    ended = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    return ended
+
+
+class Writer(Client):
     """Numbers in order to one partition, each produced once by its client, however often it is sent."""
 
     def __init__(self, address, topic):
-        super().__init__(daemon=True)
-        self.topic, self.sent, self.acknowledged, self.failed = topic, 0, [], []
-        self._producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 0, "batch.num.messages": 10,
-                                   "reconnect.backoff.max.ms": 100, "message.timeout.ms": 120_000, "log_level": 0})
-        self._over = threading.Event()
+        super().__init__("write", address, topic)
+        self.topic = topic
 
-    def run(self):
-        while not self._over.is_set():
-            if self.sent - len(self.acknowledged) < 50 and not self.failed:
-                self._producer.produce(self.topic, b"%d" % self.sent, partition=0, on_delivery=self._delivered)
-                self.sent += 1
-            self._producer.poll(0.001)
-        self._producer.flush(TIMEOUT)
-
-    def _delivered(self, error, message):
-        if error is None:
-            self.acknowledged.append(int(message.value()))
-        else:
-            self.failed.append(error)
+    @property
+    def acknowledged(self):
+        return self.told["acknowledged"]
 
     def finish(self):
-        self._over.set()
-        self.join(2 * TIMEOUT)
-        assert not self.failed, self.failed
-        assert self.acknowledged == list(range(self.sent))
+        """How many there are."""
+        self.end()
+        (sent,) = self.told["sent"]
+        assert self.acknowledged == list(range(sent))
+        return sent
 
 
-class Committer(threading.Thread):
+def write(address, topic):
+    ended, waiting, failed = over(), set(), []
+
+    def delivered(error, message):
+        if error is None:
+            waiting.discard(int(message.value()))
+            print("acknowledged", int(message.value()), flush=True)
+        else:
+            failed.append(error)
+
+    producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 0, "batch.num.messages": 10,
+                         "reconnect.backoff.max.ms": 100, "message.timeout.ms": 120_000, "log_level": 0})
+    sent = 0
+    while not ended.is_set() and not failed:
+        if len(waiting) < 50:
+            waiting.add(sent)
+            producer.produce(topic, b"%d" % sent, partition=0, on_delivery=delivered)
+            sent += 1
+        producer.poll(0.001)
+    producer.flush(TIMEOUT)
+    assert not failed and not waiting, (failed, waiting)
+    print("sent", sent, flush=True)
+
+
+class Committer(Client):
     """Transactions: the same number to two topics, and as the offset of a group.
 
     Who comes `after` another fences it: librdkafka's send_offsets_to_transaction may wait for ever, without asking
@@ -100,48 +159,47 @@ class Committer(threading.Thread):
     """
 
     def __init__(self, address, topics, group, after=None):
-        super().__init__(daemon=True)
-        self._address, self._topics, self._group = address, topics, group
-        self.numbers = after.numbers if after else itertools.count()
-        self.committed, self.in_doubt = (after.committed, after.in_doubt) if after else ([], [])
-        self.error = None
-        self._over = threading.Event()
+        told = after.told if after else {}
+        super().__init__("commit", address, group, max(told.get("committing", ()), default=-1) + 1, *topics, told=told)
 
-    def run(self):
-        try:
-            self._run()
-        except Exception as error:  # noqa: BLE001 - told by finish()
-            self.error = error
+    @property
+    def committed(self):
+        return self.told["committed"]
 
-    def _run(self):
-        producer = None
-        group = Consumer({"bootstrap.servers": self._address, "group.id": self._group, "log_level": 0}).consumer_group_metadata()
-        while not self._over.is_set():
-            if producer is None:
-                producer = Producer({"bootstrap.servers": self._address, "transactional.id": self._group, "log_level": 0,
-                                     "reconnect.backoff.max.ms": 100, "transaction.timeout.ms": 60_000})
-                producer.init_transactions(TIMEOUT)
-            number = next(self.numbers)
-            try:
-                producer.begin_transaction()
-                for topic in self._topics:
-                    producer.produce(topic, b"%d" % number, partition=0)
-                producer.send_offsets_to_transaction([TopicPartition("orders", 0, number)], group, TIMEOUT)
-                self.in_doubt.append(number)
-                producer.commit_transaction(TIMEOUT)
-                self.committed.append(number)
-            except confluent_kafka.KafkaException as refusal:
-                error = refusal.args[0]
-                if error.txn_requires_abort():
-                    producer.abort_transaction(TIMEOUT)
-                elif not error.retriable() or error.fatal():
-                    producer = None
+    @property
+    def in_doubt(self):
+        return self.told["committing"]
 
     def stop(self):
         """From now on another may take its place."""
-        self._over.set()
-        self.join(1)
-        assert self.error is None, self.error
+        # librdkafka 2.16 has been seen to free something twice, where abort_transaction lost its server: glibc aborts it then.
+        self.end(patience=1, tolerated=(-signal.SIGABRT,))
+
+
+def commit(address, group_id, first, *topics):
+    ended, producer = over(), None
+    group = Consumer({"bootstrap.servers": address, "group.id": group_id, "log_level": 0}).consumer_group_metadata()
+    for number in itertools.count(int(first)):
+        if ended.is_set():
+            os._exit(0)  # the library waits for what nobody wants any more
+        if producer is None:
+            producer = Producer({"bootstrap.servers": address, "transactional.id": group_id, "log_level": 0,
+                                 "reconnect.backoff.max.ms": 100, "transaction.timeout.ms": 60_000})
+            producer.init_transactions(TIMEOUT)
+        try:
+            producer.begin_transaction()
+            for topic in topics:
+                producer.produce(topic, b"%d" % number, partition=0)
+            producer.send_offsets_to_transaction([TopicPartition("orders", 0, number)], group, TIMEOUT)
+            print("committing", number, flush=True)
+            producer.commit_transaction(TIMEOUT)
+            print("committed", number, flush=True)
+        except confluent_kafka.KafkaException as refusal:
+            error = refusal.args[0]
+            if error.txn_requires_abort():
+                producer.abort_transaction(TIMEOUT)
+            elif not error.retriable() or error.fatal():
+                producer = None
 
 
 def read(address, topic, isolation="read_committed"):
@@ -174,8 +232,6 @@ def crash(server, rounds, seed):
         future.result(TIMEOUT)
     writers = [Writer(server.address, topic) for topic in ("orders", "careful", "small")]
     committer = Committer(server.address, ("left", "right"), "group")
-    for thread in (*writers, committer):
-        thread.start()
     for number in range(rounds):
         before = [len(writer.acknowledged) for writer in writers]
         eventually(lambda: all(len(writer.acknowledged) > count for writer, count in zip(writers, before)))
@@ -186,16 +242,14 @@ def crash(server, rounds, seed):
         committer.stop()
         server.start()
         committer = Committer(server.address, ("left", "right"), "group", committer)
-        committer.start()
         assert {f"made-{one}" for one in range(number + 1)} < set(admin.list_topics(timeout=TIMEOUT).topics)
     eventually(lambda: len(committer.committed) > 3)
-    for writer in writers:
-        writer.finish()
+    sent = [writer.finish() for writer in writers]
     committer.stop()
     server.end(signal.SIGKILL)
     server.start()
-    for writer in writers:
-        assert read(server.address, writer.topic) == list(range(writer.sent)), writer.topic
+    for writer, count in zip(writers, sent):
+        assert read(server.address, writer.topic) == list(range(count)), writer.topic
     left, right = read(server.address, "left"), read(server.address, "right")
     assert left == right == sorted(set(left))
     assert set(committer.committed) <= set(left) <= set(committer.in_doubt)
@@ -251,3 +305,7 @@ def test_members_of_a_group_outlive_their_coordinator(server, protocol):
     assert (consumer.memberid(), changes) == (member, [2])
     consumer.close()
     assert server.complaints() == []
+
+
+if __name__ == "__main__":
+    {"write": write, "commit": commit}[sys.argv[1]](*sys.argv[2:])

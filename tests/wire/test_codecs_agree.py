@@ -7,6 +7,9 @@ from construct import ConstructError
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from wire.apis import BY_KEY
+from wire.apis.configs import DescribeConfigs
+from wire.apis.metadata import Metadata
+from wire.record import Built
 from wire.types import Malformed
 
 from .messages import Draw, built, every_version, plain
@@ -96,3 +99,19 @@ def mutated(data, chance):
         else:
             data[at:at] = b"\xff\xff\xff\xff"
     return bytes(data)
+
+
+@pytest.mark.parametrize("api, path", [(Metadata, ("topics",)), (DescribeConfigs, ("results", "configs"))], ids=["Metadata", "DescribeConfigs"])
+def test_elements_that_were_built_before_make_the_same_message(api, path):
+    for version in range(api.versions.min, api.versions.max + 1):
+        struct = api.response[version]
+        record = Draw(random.Random(version)).message(struct)
+        holders = [record]
+        for name in path[:-1]:
+            holders = [element for holder in holders for element in getattr(holder, name)]
+        expected = built(api.response, version, record)
+        build = api.response.element_builder(version, *path)
+        for holder in holders:
+            elements = getattr(holder, path[-1])
+            setattr(holder, path[-1], elements if elements is None else Built(map(build, elements)))
+        assert built(api.response, version, record) == expected

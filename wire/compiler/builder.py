@@ -3,6 +3,7 @@
 from struct import Struct as Layout, calcsize, error as struct_error
 
 from .. import reference
+from ..record import Built
 from ..types import Unbuildable, UnsupportedField
 from ..varint import pack_varint
 from .source import TOO_LONG, Source, constant, format_of, layouts_of
@@ -29,7 +30,7 @@ _UNCOPIED = 4096  # bytes; below, copying costs less than one more piece to send
 class Builder:
     def __init__(self, message):
         self.source = s = Source(
-            join=b"".join, varint=pack_varint, unbuildable=_unbuildable, unsupported=_unsupported,
+            join=b"".join, varint=pack_varint, unbuildable=_unbuildable, unsupported=_unsupported, built=Built,
             failures=(ValueError, TypeError, AttributeError, struct_error, OverflowError))
         self.pending = []      # (expression, format, path): fixed-size writes not written out yet
         s.indent = 0
@@ -167,6 +168,10 @@ class Builder:
             s.line(f"add({s.name('many', layouts_of(code))}(len(r{depth})).pack(*r{depth}))", path)
             return
         item = f"o{depth + 1}" if isinstance(type_.element, reference.Message) else "v"
+        if item != "v":
+            s.line(f"if type(r{depth}) is built:")
+            s.line(f"    for v in r{depth}: add(v)")
+            s.line(f"    r{depth} = ()")
         s.line(f"for {item} in r{depth}:", path)
         s.indent += 1
         if item == "v":

@@ -195,6 +195,7 @@ class Cluster:
         before, epoch = partition.leader, partition.leader_epoch
         for name, value in values.items():
             setattr(partition, name, value)
+        partition.topic.told.clear()
         if "replicas" in changes:
             self._move_logs(partition)
         if (partition.leader, partition.leader_epoch) != (before, epoch):
@@ -278,6 +279,7 @@ class Cluster:
         for partition in added:
             self._open_logs(partition, config)
         topic.partitions += added
+        topic.told.clear()
         for grown in self.on_grow:
             grown(topic)
 

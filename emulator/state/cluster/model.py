@@ -68,15 +68,19 @@ class Partition:
 
 
 class Topic:
-    """A topic: name, id (16 bytes), its partitions by index, whether it is one of Kafka's own."""
+    """A topic: name, id (16 bytes), its partitions by index, whether it is one of Kafka's own.
 
-    __slots__ = ("name", "topic_id", "partitions", "internal")
+    `told`: what was made of it for clients, by what that depends on; the cluster empties it when the topic changes.
+    """
+
+    __slots__ = ("name", "topic_id", "partitions", "internal", "told")
 
     def __init__(self, name, topic_id, internal=False):
         self.name = name
         self.topic_id = topic_id
         self.partitions = []
         self.internal = internal
+        self.told = {}
 
     @property
     def replication_factor(self):

@@ -53,6 +53,7 @@ class Configs:
         self._of_node = None
         self._resolved = {}
         self._resolved_groups = {}
+        self.told = {}  # what was made for clients of the broker configs and of topics' overrides, by what that depends on
         self.features = features or Features(self.metadata, settings.node_id)
         if _ALL not in self._brokers and self.pinned:
             self._brokers.put(_ALL, {_MIN_ISR: str(settings.min_insync_replicas)})
@@ -181,6 +182,7 @@ class Configs:
         self._defaults = self._topic_defaults(self.settings)
         self._resolved.clear()
         self._resolved_groups.clear()
+        self.told.clear()
         self._tell(None)
 
     def _tell(self, name):
