@@ -177,7 +177,7 @@ def _offline(partition, cluster, listener):
     return [
         replica for replica in partition.replicas
         if replica not in brokers or brokers[replica].fenced or listener not in brokers[replica].endpoints
-        or partition.log.failed and replica == cluster.controller_id
+        or (log := partition.logs.get(replica)) and log.failed
     ]  # fmt: skip
 
 
