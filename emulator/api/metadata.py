@@ -77,7 +77,8 @@ def _reachable(call, cluster):
 
 
 def _failed(topic):
-    return tuple([partition.index for partition in topic.partitions if partition.log.failed])
+    """(partition, broker) of each replica that a disk has lost, which no change of the partition need tell."""
+    return tuple([(partition.index, broker) for partition in topic.partitions for broker, log in partition.logs.items() if log.failed])
 
 
 def _keep(topic, form, told):
