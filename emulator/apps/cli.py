@@ -9,12 +9,15 @@ import sys
 from emulator import __version__
 from emulator.apps.errors import UsageError
 
+ACTIONS = ("kill", "stop", "start", "freeze", "thaw", "split", "mend", "pause", "resume", "slow")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 EXAMPLES = """\
 other commands (each has --help):
   status                one server's address, age, topics and connections
   topics                its topics: partitions, ids, start and end offsets
+  brokers               its brokers: id, rack, address, state, what each leads and how far it lags
+  broker kill 2         what becomes of one: kill, stop, start, freeze, thaw, split, mend; pause, resume, slow its replication
   clock                 its clock; clock advance 7d moves one that is virtual, and does what falls due on the way
   cleaner run           compact now what is due
   retention run         delete now what is no longer kept
@@ -47,7 +50,7 @@ class Parser(argparse.ArgumentParser):
 
 def serve_parser():
     parser = Parser(
-        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|clock|cleaner|retention|stop [options]",
+        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|brokers|broker|clock|cleaner|retention|stop [options]",
         description="A Kafka cluster in one small process, for whatever speaks Kafka's protocol (as of Apache Kafka 4.3.1).",
         epilog=EXAMPLES,
     )
@@ -96,6 +99,28 @@ def clock_arguments(parser):
                         help="let sessions of group members end that are connected, too; they survive otherwise")
 
 
+def broker_arguments(parser):
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = """\
+kill     gone at once: its connections are reset, others lead what it led
+stop     a controlled shutdown: others lead first
+start    again, after kill or stop
+freeze   clients are accepted and never answered; given up after broker.session.timeout.ms
+thaw     after freeze: it goes on, and answers what was asked meanwhile
+split    clients cannot reach it any more, other brokers can
+mend     after split: clients can again
+pause    it follows its leaders no more
+resume   after pause
+slow     it waits DELAY before each round of fetches from its leaders; 0ms: as fast as it can"""
+    parser.add_argument("action", choices=ACTIONS, metavar="ACTION", help=", ".join(ACTIONS))
+    parser.add_argument("broker", metavar="ID", help="its node id")
+    parser.add_argument("delay", nargs="?", metavar="DELAY", help="of slow: such as 200ms or 3s")
+
+
+def topics_arguments(parser):
+    parser.add_argument("--describe", action="store_true", help="leaders, leader epochs, replicas, those in sync, and how far others lag")
+
+
 def run_arguments(parser):
     parser.add_argument("action", choices=("run",), metavar="run", help="do it now")
 
@@ -116,7 +141,9 @@ def run_client(command, description, add_arguments=None):
 COMMANDS = {
     "serve": run_serve,
     "status": run_client("status", "Prints one server's address, age, topics and connections."),
-    "topics": run_client("topics", "Lists one server's topics, a line per partition with its start and end offsets."),
+    "topics": run_client("topics", "Lists one server's topics, a line per partition with its start and end offsets.", topics_arguments),
+    "brokers": run_client("brokers", "Lists one server's brokers: what each leads and replicates, and how far it lags."),
+    "broker": run_client("broker", "Has something happen to a broker of one server.", broker_arguments),
     "clock": run_client(
         "clock", "Shows one server's clock, or moves one that is virtual: all that would have happened by then happens.",
         clock_arguments,

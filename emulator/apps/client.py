@@ -18,15 +18,60 @@ def status(options):
 
 def topics(options):
     """A line per partition, in columns; a topic's name and id stand in each, for awk's sake."""
+    if options.describe:
+        return _describe(ask_politely(choose(options), "GET", "/topics")["topics"])
     rows = [("TOPIC", "TOPIC-ID", "PARTITION", "START", "END")]
     for topic in ask_politely(choose(options), "GET", "/topics")["topics"]:
         for one in topic["partitions"]:
             rows.append((topic["name"], topic["topic_id"], one["partition"], one["start_offset"], one["end_offset"]))
-    widths = [max(len(str(row[column])) for row in rows) for column in range(5)]
-    for name, topic_id, *numbers in rows:
-        print(f"{name:<{widths[0]}}  {topic_id:<{widths[1]}}  "
-              + "  ".join(f"{number:>{width}}" for number, width in zip(numbers, widths[2:])))
+    _print_table(rows, "<<>>>")
     return 0
+
+
+def _describe(topics):
+    rows = [("TOPIC", "PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "START", "END", "LAG")]
+    for topic in topics:
+        for one in topic["partitions"]:
+            lags = [f"{replica['broker']}:{replica['lag']}" for replica in one["replicas"] if replica["lag"]]
+            replicas = ",".join(str(replica["broker"]) for replica in one["replicas"])
+            leader = "none" if one["leader"] < 0 else one["leader"]
+            rows.append((topic["name"], one["partition"], leader, one["leader_epoch"], replicas, ",".join(map(str, one["isr"])) or "-",
+                         one["start_offset"], one["end_offset"], ",".join(lags) or "-"))  # fmt: skip
+    _print_table(rows, "<>>><<>><")
+    return 0
+
+
+def brokers(options):
+    _print_brokers(ask_politely(choose(options), "GET", "/brokers")["brokers"])
+    return 0
+
+
+def broker(options):
+    """Does something to one, and shows how it is then."""
+    if not (options.broker.isascii() and options.broker.isdigit()):
+        raise UsageError(f"broker {options.broker}: expected a node id, such as 2")
+    if (options.action == "slow") != (options.delay is not None):
+        raise UsageError("broker slow: how much? DELAY is missing, such as 200ms" if options.action == "slow"
+                         else f"broker {options.action}: takes no {options.delay}")
+    asked = {} if options.delay is None else {"delay_ms": parse_duration(options.delay)}
+    answer = ask_politely(choose(options), "POST", f"/brokers/{options.broker}/{options.action}", asked)
+    _print_brokers([answer])
+    return 0
+
+
+def _print_brokers(brokers):
+    rows = [("BROKER", "RACK", "ADDRESS", "STATE", "LEADERS", "REPLICAS", "IN-SYNC", "LAG")]
+    for one in brokers:
+        state = one["state"] + (", fenced" if one["fenced"] and one["state"] in ("running", "frozen", "split") else "")
+        rows.append((one["id"], one["rack"] or "-", one["address"], state, one["leaders"], one["replicas"], one["in_sync"], one["lag"]))
+    _print_table(rows, "><<<>>>>")
+
+
+def _print_table(rows, sides):
+    """`sides`: for each column whether it stands left (<) or right (>)."""
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(sides))]
+    for row in rows:
+        print("  ".join(f"{cell!s:{side}{width}}" for cell, side, width in zip(row, sides, widths)).rstrip())
 
 
 def clock(options):

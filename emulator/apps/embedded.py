@@ -15,7 +15,7 @@ import os
 from datetime import datetime, timedelta
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
 
-from emulator.apps.addresses import bootstrap_of
+from emulator.apps.addresses import bootstrap_of, reached_at
 from emulator.apps.brokers import settings_of
 from emulator.apps.control.upkeep import run_cleaner, run_retention
 from emulator.apps.errors import UsageError
@@ -29,7 +29,7 @@ from emulator.runtime.thread import LoopThread, Stopped
 from emulator.state.configs import ConfigError, Settings
 from wire.errors import KafkaError
 
-__all__ = ["Cleaner", "Clock", "Emulator", "Retention", "Stopped"]
+__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Retention", "Stopped"]
 
 T = TypeVar("T")
 
@@ -78,6 +78,7 @@ class Emulator:
         self.clock = Clock(self)
         self.cleaner = Cleaner(self)
         self.retention = Retention(self)
+        self.brokers = {one.node_id: Broker(self, one.node_id) for one in self._settings}
 
     def __enter__(self) -> Emulator:
         return self if self._thread is not None else self.start()
@@ -128,9 +129,13 @@ class Emulator:
                 self._server = None
                 thread.stop()
 
+    def kill_broker(self, broker_id: int) -> None:
+        """As `brokers[broker_id].kill()`."""
+        self.brokers[broker_id].kill()
+
     @property
     def bootstrap(self) -> str:
-        """HOST:PORT, for clients' bootstrap.servers."""
+        """HOST:PORT of each broker, with commas between them, for clients' bootstrap.servers."""
         return bootstrap_of(self.server)
 
     @property
@@ -151,6 +156,74 @@ class Emulator:
         if thread is None:
             raise Stopped("the emulator does not run")
         return thread.call(function, *arguments)
+
+
+class Broker:
+    """One of the brokers. What makes no sense as it is now raises RuntimeError."""
+
+    def __init__(self, emulator: Emulator, broker_id: int) -> None:
+        self._emulator = emulator
+        self.id = broker_id
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of its first listener."""
+        return reached_at(self._server)
+
+    @property
+    def state(self) -> str:
+        """running, frozen, stopped or killed"""
+        return self._server.state
+
+    def kill(self) -> None:
+        """Gone at once, as after kill -9: its connections are reset, others lead what it led."""
+        self._do("kill")
+
+    def stop(self) -> None:
+        """A controlled shutdown: others lead first, then its connections are closed."""
+        self._do("stop")
+
+    def start(self) -> None:
+        """Again, after `kill` or `stop`, at the same address."""
+        self._do("start")
+
+    def freeze(self) -> None:
+        """Clients are accepted and never answered; after broker.session.timeout.ms others lead what it led."""
+        self._do("freeze")
+
+    def thaw(self) -> None:
+        """After `freeze`: it goes on, and answers what was asked meanwhile."""
+        self._do("thaw")
+
+    def split(self) -> None:
+        """Clients cannot reach it any more: connections are reset, new ones refused. Other brokers can."""
+        self._do("split")
+
+    def mend(self) -> None:
+        """After `split`: clients can again."""
+        self._do("mend")
+
+    def pause_replication(self) -> None:
+        """It fetches no more from those whom it follows."""
+        self._replicate("pause")
+
+    def resume_replication(self) -> None:
+        """After `pause_replication`."""
+        self._replicate("resume")
+
+    def slow_replication(self, delay_ms: int) -> None:
+        """It waits so long before each round of fetches; 0: as fast as it can."""
+        self._replicate("slow", delay_ms)
+
+    @property
+    def _server(self):
+        return self._emulator.server.brokers[self.id]
+
+    def _do(self, action: str) -> None:
+        self._emulator.call(getattr(self._server, action))
+
+    def _replicate(self, action: str, *arguments: Any) -> None:
+        self._emulator.call(getattr(self._emulator.server.services["replication"], action), self.id, *arguments)
 
 
 def _text(value):

@@ -56,9 +56,7 @@ class Server:
                 broker.bind()
             choices = random.Random(self.seed)
             if self.settings[0].log_directories:
-                from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed
-
-                self.logs = LogManager(self.settings[0], self.time, self.patience, choices, self._progress)
+                self.logs = self._open_directories(choices)
                 if isinstance(self.time, ManualClock):
                     _keep_time(self.time, self.logs.metadata)
             else:
@@ -81,6 +79,15 @@ class Server:
         for broker in brokers:
             broker.serve()
         return self
+
+    def _open_directories(self, choices):
+        from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed
+        from emulator.runtime.log_manager.several import SeveralLogs, check_layout
+
+        check_layout(self.settings)
+        if len(self.settings) > 1:
+            return SeveralLogs(self.settings, self.time, self.patience, choices, self._progress)
+        return LogManager(self.settings[0], self.time, self.patience, choices, self._progress)
 
     def _limits(self):
         """(handlers, supported features) of the release that this is to pass for."""

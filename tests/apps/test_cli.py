@@ -47,7 +47,7 @@ def test_version(run):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["frobnicate"], ["frobnicate", "serve, status, topics, clock, cleaner, retention, stop"]),
+    (["frobnicate"], ["frobnicate", "serve, status, topics, brokers, broker, clock, cleaner, retention, stop"]),
     (["--frobnicate"], ["--frobnicate"]),
     (["serve", "status"], ["status"]),
     (["--log-level", "loud"], ["--log-level", "loud"]),

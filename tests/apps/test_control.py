@@ -62,7 +62,7 @@ def test_status(serve, run):
     assert lines.pop("connections") in ("0", "1")  # it may not have been accepted yet
     assert int(lines.pop("memory_max_bytes")) > int(lines.pop("memory_bytes")) == 0
     assert lines == {"version": __version__, "pid": str(server.process.pid), "bootstrap": server.bootstrap,
-                     "bound": server.bootstrap, "seed": server.seed, "topics": "2"}
+                     "bound": server.bootstrap, "seed": server.seed, "brokers": "1", "topics": "2"}
 
 
 def test_topics(serve, run):

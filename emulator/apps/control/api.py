@@ -2,7 +2,9 @@
 
 GET /status   version, pid, bootstrap, bound, seed, uptime_ms, topics, connections; without a data directory also
               memory_bytes (of records) and memory_max_bytes
-GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset (the high watermark)
+GET /topics   topics: name, topic_id, partitions: partition, start_offset, end_offset (the high watermark), leader, leader_epoch,
+              isr, replicas: broker, end_offset, lag (records that its log lacks)
+GET /brokers  see control/brokers.py, as for POST /brokers/ID/kill and its like
 GET /clock    see control/clock.py, as for POST /clock/advance; upkeep.py for POST /cleaner/run, /retention/run
 POST /stop    ends the server once the answer is out
 What a POST needs comes as a JSON object. An error is {"error": why} under its HTTP status.
@@ -15,7 +17,7 @@ import time
 
 from emulator import __version__
 from emulator.apps.addresses import format_address
-from emulator.apps.control import clock, upkeep
+from emulator.apps.control import brokers, clock, upkeep
 from emulator.apps.control.asked import body, read
 from emulator.apps.errors import UsageError
 from emulator.state.cluster.ids import uuid_text
@@ -35,6 +37,7 @@ class ControlApi:
             "/status": {"GET": self.status},
             "/topics": {"GET": self.topics},
             "/stop": {"POST": self.stop},
+            "/brokers": {"GET": lambda: brokers.show(server)},
             "/clock": {"GET": lambda: clock.show(server)},
             "/cleaner/run": {"POST": lambda asked: upkeep.run_cleaner(server, asked)},
             "/retention/run": {"POST": lambda asked: upkeep.run_retention(server, asked)},
@@ -50,7 +53,7 @@ class ControlApi:
 
     def _answer(self, environ):
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        methods = self._routes.get(path)
+        methods = self._routes.get(path) or self._of_broker(path)
         if methods is None:
             return "404 Not Found", [], {"error": f"no {path}; there are {', '.join(self._routes)}"}
         if method not in methods:
@@ -63,6 +66,14 @@ class ControlApi:
             log.exception("control: %s %s failed", method, path)
             return "500 Internal Server Error", [], {"error": f"{type(error).__name__}: {error}"}
 
+    def _of_broker(self, path):
+        """What may be asked at /brokers/ID/ACTION."""
+        _, _, rest = path.partition("/brokers/")
+        broker_id, _, action = rest.partition("/")
+        if action not in brokers.ACTIONS:
+            return None
+        return {"POST": lambda asked: brokers.act(self._server, broker_id, action, asked)}
+
     def status(self):
         return {
             "version": __version__,
@@ -71,6 +82,7 @@ class ControlApi:
             "bound": [format_address(host, port) for _, host, port in self._server.bound],
             "seed": self._server.seed,
             "uptime_ms": int((time.monotonic() - self._started) * 1000),
+            "brokers": len(self._server.brokers),
             "topics": len(self._server.cluster.topics),
             "connections": len(self._server.connections),
             **_memory(self._server.memory),
@@ -94,7 +106,18 @@ def _topic(topic):
         "name": topic.name,
         "topic_id": uuid_text(topic.topic_id),
         "partitions": [
-            {"partition": one.index, "start_offset": one.log.log_start_offset, "end_offset": one.log.high_watermark}
+            {
+                "partition": one.index,
+                "start_offset": one.log.log_start_offset,
+                "end_offset": one.log.high_watermark,
+                "leader": one.leader,
+                "leader_epoch": one.leader_epoch,
+                "isr": one.isr,
+                "replicas": [
+                    {"broker": broker, "end_offset": log.end_offset, "lag": max(one.log.end_offset - log.end_offset, 0)}
+                    for broker, log in ((broker, one.logs[broker]) for broker in one.replicas)
+                ],
+            }
             for one in topic.partitions
         ],
     }

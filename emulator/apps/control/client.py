@@ -67,7 +67,7 @@ def choose(options):
 
 
 def _ways_to_say(bootstrap):
-    host, port = parse_address(bootstrap, "--bootstrap")
+    host, port = parse_address(bootstrap.partition(",")[0], "--bootstrap")  # of a server with several any is its own
     hosts = {host, "127.0.0.1", "::1"} if host == "localhost" else {host}
     return {format_address(one, port) for one in hosts}
 

@@ -46,13 +46,14 @@ class LogManager:
 
     `metadata`: the cluster's, with its journal; `cluster_id`: as it is written there, or a new one.
     `progress(done, total, bytes_done, bytes_total)` is called as logs are recovered.
+    Of several brokers `journal_at` is where their journal is, and `beside` the first one's LogManager, None for the first.
 
     Of several directories one that the disk refuses goes offline, with the partitions in it, until the next start: at once
     (but for the first, which has the metadata), or when it is written to. The last that is left is kept, and each of its
     partitions refuses what cannot be written.
     """
 
-    def __init__(self, settings, time, patience, random, progress=None):
+    def __init__(self, settings, time, patience, random, progress=None, beside=None, journal_at=None):
         self._settings = settings
         self._time = time
         self._patience = patience  # by which checkpoints are written: a crash comes when it comes
@@ -67,18 +68,20 @@ class LogManager:
         self._known = ()  # "topic id:index" of all partitions that there were, where some of them may be out of reach
         self._cluster = None
         self._call_soon = get_hub().loop.run_callback_threadsafe
-        self._descriptors = Descriptors()
-        self._flusher = Flusher(Offload())
+        self._beside, self._is_one_of_several = beside, journal_at is not None
+        self._descriptors = Descriptors() if beside is None else beside._descriptors
+        self._flusher = Flusher(Offload()) if beside is None else beside._flusher
         self._timers = []
         self._checkpointing = Semaphore(1)
         try:
             self._take_directories()
-            self._journal = MetadataJournal(self._directories[0].at(FILE_NAME))
+            if beside is None:
+                self._journal = MetadataJournal(os.path.join(journal_at or self._directories[0].path, FILE_NAME))
         except BaseException:
             self._let_go()
             raise
-        self.metadata = self._journal.metadata
-        if self.metadata.offset:
+        self.metadata = self._journal.metadata if beside is None else beside.metadata
+        if beside is None and self.metadata.offset:
             # The same seed must not bring the same ids again.
             random.seed(random.getrandbits(64) ^ self.metadata.offset)
         self._deleted = self.metadata.table("deleted_topics")  # id -> name, until all their directories are renamed
@@ -88,7 +91,10 @@ class LogManager:
             self._directories.append(DataDirectory(path))
         self._check_directories()
         known = [directory for directory in self._directories if directory.cluster_id is not None]
-        self.cluster_id = known[0].cluster_id if known else uuid_text(new_uuid(self._random))
+        if self._beside is not None:
+            self.cluster_id = self._beside.cluster_id
+        else:
+            self.cluster_id = known[0].cluster_id if known else uuid_text(new_uuid(self._random))
         for directory in known + self._directories:
             if not directory.failed:
                 try:
@@ -155,9 +161,10 @@ class LogManager:
         if text is None:
             text = next((one for one, name in topics.items() if name == found.topic), None)
         key = found.topic, found.index
-        if topics.get(text) == found.topic and f"{text}:{found.index}" in self.metadata.table("partitions"):
+        partition = self.metadata.table("partitions").get(f"{text}:{found.index}")
+        if topics.get(text) == found.topic and partition is not None and self._settings.node_id in partition["replicas"]:
             pass
-        elif text in topics or found.topic in dict(topics.items()).values():
+        elif text in topics or found.topic in dict(topics.items()).values() or self._is_one_of_several:
             self._put_away(directory, found, "stray")
             return False
         else:
@@ -309,7 +316,8 @@ class LogManager:
     def started(self, cluster):
         """The cluster is there: it adopts what nobody knew, and its logs are looked after from now on."""
         self._cluster = cluster
-        cluster.on_remove.append(lambda topic: self._deleted.put(uuid_text(topic.topic_id), topic.name))
+        if self._beside is None:
+            cluster.on_remove.append(lambda topic: self._deleted.put(uuid_text(topic.topic_id), topic.name))
         cluster.on_delete.append(self._topic_deleted)
         if self._unknown:
             adopt(cluster, self._unknown, self._directories, self._random)
@@ -329,12 +337,14 @@ class LogManager:
 
     def _forget_deleted(self, texts):
         """No directory of these topics is left, unless it is offline: then it goes when it comes back."""
-        if len(self._online()) == len(self._directories):
+        if self._beside is None and len(self._online()) == len(self._directories):
             for text in texts:
                 self._deleted.remove(text)
 
     def remove_later(self, directory, topic, index, path):
         """Put the directory of a deleted partition out of the way; its files go after file.delete.delay.ms. Raises OSError."""
+        self._home.pop((topic, index), None)
+        self._logs.pop((topic, index), None)
         self._remove_later(directory.rename(topic, index, path, "delete"))
 
     def _remove_later(self, path):
