@@ -7,8 +7,10 @@ import pytest
 from tests.api.test_data import create, until
 from tests.api.test_share_groups import found
 from wire import errors
+from wire.apis.metadata import Metadata
 from wire.apis.share_groups import (
-    DeleteShareGroupState, InitializeShareGroupState, ReadShareGroupState, ReadShareGroupStateSummary, WriteShareGroupState,
+    AlterShareGroupOffsets, DeleteShareGroupState, InitializeShareGroupState, ReadShareGroupState, ReadShareGroupStateSummary,
+    ShareGroupHeartbeat, WriteShareGroupState,
 )  # fmt: skip
 
 UNINITIALIZED = "{} operation on uninitialized share partition not allowed."
@@ -176,3 +178,22 @@ def test_after_500_updates_comes_a_snapshot_and_all_is_still_there(state):
         assert state.write((2 * offset, 2 * offset, ACKNOWLEDGED, 1), start=0, complete=offset + 1)[0] == errors.NONE
     assert state.summary() == (1, 0, 0, 510)
     assert state.read()[2] == [(2 * offset, 2 * offset, ACKNOWLEDGED, 1) for offset in range(510)]
+
+
+def test_what_the_coordinator_refuses_a_group_is_not_begun(client, state):
+    """Somebody has begun partition 1 in a later epoch: an administrator is told so, a member is not."""
+    (name,) = [topic.name for topic in client.call(Metadata, 12, topics=[Metadata.Request.Topics(name=None, topic_id=state.topic_id)]).topics]
+    until(lambda: found(client, 0, state.group))
+    assert state.initialize(epoch=50, start=9, partition=1) == OK
+    Topic = AlterShareGroupOffsets.Request.Topics
+    asked = [Topic(topic_name=name, partitions=[Topic.Partitions(partition_index=index, start_offset=0) for index in (0, 1)])]
+
+    def alter():
+        return client.call(AlterShareGroupOffsets, 0, group_id=state.group, topics=asked)
+
+    until(lambda: alter().error_code == errors.NONE)  # once the group has a coordinator
+    answer = alter()
+    assert [(one.partition_index, one.error_code) for one in answer.responses[0].partitions] == [(0, errors.NONE), (1, errors.FENCED_STATE_EPOCH)]
+    beat = {"group_id": state.group, "member_id": "AAAAAAAAAAAAAAAAAAAAAQ", "member_epoch": 0, "subscribed_topic_names": [name]}
+    joined = client.call(ShareGroupHeartbeat, 1, **beat)
+    assert (joined.error_code, joined.error_message) == OK

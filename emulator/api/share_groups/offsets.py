@@ -101,9 +101,14 @@ def alter_share_group_offsets(request, call, groups, cluster):
                 offsets[topic.topic_id][index] = partition.start_offset
             answer.partitions.append(Topic.Partitions(partition_index=index, error_code=error, error_message=message))
     try:
-        groups.share.alter_offsets(group_id, offsets)
+        refused = groups.share.alter_offsets(group_id, offsets)
     except KafkaError as refusal:
         return AlterShareGroupOffsets.reply(error_code=refusal.error, error_message=refusal.message)
+    if refused:
+        for topic in answers:
+            for answer in topic.partitions:
+                if (refusal := refused.get((topic.topic_id, answer.partition_index))) and not answer.error_code:
+                    answer.error_code, answer.error_message = refusal.error, refusal.message
     return AlterShareGroupOffsets.reply(responses=answers)
 
 

@@ -192,16 +192,26 @@ class ShareGroup(ModernGroup):
         return found
 
     def initialize(self, offsets):
-        """Begin with {topic_id: {partition: start offset}}, which `announce` told of.
+        """Begin with {topic_id: {partition: start offset}}, which `announce` told of; gives {(topic_id, partition): KafkaError refused with}.
 
-        An offset of -1 is found when somebody first fetches.
+        An offset of -1 is found when somebody first fetches. Where the share coordinator refuses one, the group has begun with none.
         """
-        beginning = self._named(offsets)
+        refused, beginning = {}, self._named(offsets)
         for topic_id, partitions in offsets.items():
             for partition, start_offset in partitions.items():
-                self._persister.initialize((self.group_id, topic_id, partition), self.group_epoch, start_offset)
+                try:
+                    self._persister.initialize((self.group_id, topic_id, partition), self.group_epoch, start_offset)
+                except KafkaError as refusal:
+                    refused[topic_id, partition] = refusal
+        if refused:
+            return refused
         for topic_id, (name, partitions) in beginning.items():
             self.initialized[topic_id] = (name, self.initialized.get(topic_id, (name, frozenset()))[1] | partitions)
+        self._write_partitions()
+        return refused
+
+    def call_off(self):
+        """What `announce` told of does not begin."""
         self._write_partitions()
 
     def announce(self, offsets):

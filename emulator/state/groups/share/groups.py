@@ -4,6 +4,7 @@ Source: GroupCoordinatorService.shareGroupHeartbeat, describeShareGroupOffsets, 
 deleteShareGroupOffsets of Kafka 4.3.1.
 """
 
+import logging
 from typing import NamedTuple
 
 from emulator.state.cluster import uuid_text
@@ -16,6 +17,7 @@ from emulator.state.share.state import NO_OFFSET
 from wire import errors
 from wire.errors import KafkaError
 
+log = logging.getLogger(__name__)
 
 _NO_GROUP_ID = "The group id is invalid."
 _NO_SUCH_PARTITION = "Initialize share group parameters has invalid partitionId"
@@ -61,7 +63,10 @@ class ShareGroups(TopicsProtocol):
             if missing := group.uninitialized():
                 group.announce(missing)
         if missing:
-            group.initialize({topic_id: dict.fromkeys(partitions, NO_OFFSET) for topic_id, partitions in missing.items()})
+            offsets = {topic_id: dict.fromkeys(partitions, NO_OFFSET) for topic_id, partitions in missing.items()}
+            for (topic_id, index), refusal in group.initialize(offsets).items():  # the member is not told: the next heartbeat tries again
+                log.error("group %s: partition %d of %s cannot begin: %s", group_id, index, uuid_text(topic_id), refusal)
+                group.call_off()
         return answer
 
     # -- offsets -----------------------------------------------------------------------------------
@@ -83,26 +88,26 @@ class ShareGroups(TopicsProtocol):
     def alter_offsets(self, group_id, offsets):
         """Begin anew at {topic_id: {partition: offset}}, for a group that may not be there yet. KafkaError.
 
-        A topic without partitions begins nothing, but makes the group.
+        Gives {(topic_id, partition): KafkaError} of those that the share coordinator refused. A topic without partitions begins nothing, but makes the group.
         """
         if not group_id:
             raise KafkaError(errors.INVALID_GROUP_ID, _NO_GROUP_ID)
         group = self.table.get(group_id)
         if group is None:
             if not offsets:
-                return
+                return {}
             group = self.table.put(self.make(group_id))
         elif group.type != self.type:
             raise self.not_ours(group_id)
         group.check_delete()
         if not offsets:
-            return
+            return {}
         group.announce({topic_id: [index for index in partitions if index >= 0] for topic_id, partitions in offsets.items()})
         for topic_id, partitions in offsets.items():
             for index in partitions:
                 if index < 0:  # Kafka finds out this late, and leaves what it has begun
                     raise KafkaError(errors.UNKNOWN_SERVER_ERROR, f"{_NO_SUCH_PARTITION} - {group_id} {uuid_text(topic_id)} {index}")
-        group.initialize({topic_id: partitions for topic_id, partitions in offsets.items() if partitions})
+        return group.initialize({topic_id: partitions for topic_id, partitions in offsets.items() if partitions})
 
     def check_delete_offsets(self, group_id):
         """KafkaError unless the offsets of this group may be deleted."""
