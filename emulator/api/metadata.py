@@ -143,7 +143,7 @@ def _offline(partition, cluster, listener):
     return [
         replica for replica in partition.replicas
         if replica not in brokers or brokers[replica].fenced or listener not in brokers[replica].endpoints
-        or partition.log.failed and replica == cluster.controller_id
+        or replica in partition.logs and partition.logs[replica].failed
     ]  # fmt: skip
 
 
