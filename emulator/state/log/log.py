@@ -280,14 +280,14 @@ class Log:
 
     def append_as_it_is(self, header, data):
         """One more batch of the leader's, where compaction may have left a gap before it; see replica.py."""
-        end, self.end_offset = self.end_offset, header.base_offset
-        try:
-            self.assign_epoch(header.partition_leader_epoch, header.base_offset)
-            self._write(data, header.last_offset_delta, header.max_timestamp, header.partition_leader_epoch, self._time.now())
-        except KafkaError:
-            self.end_offset = end
-            raise
-        self._grow(header.last_offset + 1)
+        base_offset, last_offset, max_timestamp = header.base_offset, header.last_offset, header.max_timestamp
+        segment = self.segments[-1]
+        if segment.size and self._should_roll(segment, len(data), last_offset, max_timestamp, self._time.now()):
+            segment = self._roll(base_offset)
+        if self.leader_epochs.latest != header.partition_leader_epoch:
+            self.assign_epoch(header.partition_leader_epoch, base_offset)
+        segment.append(b"", data, base_offset, last_offset + 1, max_timestamp, self.config.index_interval_bytes)
+        self._grow(last_offset + 1)
 
     def _write(self, data, last_offset_delta, max_timestamp, leader_epoch, now):
         """One batch at the log's end, which it does not move yet; gives its base offset."""
@@ -295,7 +295,7 @@ class Log:
         next_offset = base_offset + last_offset_delta + 1
         segment = self.segments[-1]
         if segment.size and self._should_roll(segment, len(data), next_offset - 1, max_timestamp, now):
-            segment = self._roll()
+            segment = self._roll(base_offset)
         if self.leader_epochs[-1][0] < leader_epoch:
             self.begin_epoch(leader_epoch)
         segment.append(
@@ -345,11 +345,12 @@ class Log:
         longest = min(config.segment_ms, config.max_compaction_lag_ms) if config.compact else config.segment_ms
         return waited > longest - segment.roll_jitter_ms
 
-    def _roll(self):
-        before, segment = self.segments[-1], self._directory.new_segment(self.end_offset)
+    def _roll(self, base_offset=None):
+        base_offset = self.end_offset if base_offset is None else base_offset
+        before, segment = self.segments[-1], self._directory.new_segment(base_offset)
         if self._flusher is not None:
             try:
-                self._directory.write_snapshot(self.end_offset, self.producers)
+                self._directory.write_snapshot(base_offset, self.producers)
                 before.seal(self.aborted)
             except KafkaError:
                 segment.remove()

@@ -3,38 +3,57 @@
 Source: UnifiedLog.appendAsFollower, truncateTo, truncateFullyAndStartAt of Kafka 4.3.1.
 """
 
-from collections import namedtuple
-
 from emulator.state.log.aborted import AbortedTransactions
 from emulator.state.log.leader_epochs import LeaderEpochs
 from emulator.state.log.producers import NO_PRODUCER_ID
 from emulator.state.log.recall import recall
 from emulator.state.log.recovery import Loader, replay
 from wire.errors import KafkaError
-
-# Where a reader of batches will go on: in this segment, at this position, with this offset.
-Cursor = namedtuple("Cursor", "segment position offset")
+from wire.records import HEADER, HEADER_SIZE, LOG_OVERHEAD, BatchHeader
 
 
 def batches_from(log, offset, max_bytes, cursor=None):
-    """([(header, data)], Cursor): the batches from `offset` on, beyond the high watermark too; the first however large.
+    """([(header, data)], cursor): the batches from `offset` on, beyond the high watermark too; the first however large.
 
-    With the Cursor that the reading before this one gave nothing need be looked for.
+    With the cursor that the reading before this one gave nothing need be looked for. Raises KafkaError.
     """
-    found, size = [], 0
-    for segment in log.segments[log.segment_index(offset) :]:
-        if cursor is not None and cursor.segment is segment and cursor.offset == offset:
-            position = cursor.position
-        else:
-            position = segment.position_of(offset)
-        for position, header in segment.batches(position):
-            if found and size + header.size > max_bytes:
-                return found, cursor
-            found.append((header, segment.batch_bytes(position, header)))
-            size += header.size
-            offset = header.last_offset + 1
-            cursor = Cursor(segment, position + header.size, offset)
+    if log.closed:
+        log.check_open()
+    found, segments = [], log.segments
+    if cursor is not None and cursor[0] is segments[-1] and cursor[2] == offset:
+        return found, _take(*cursor, max_bytes, found)
+    for segment in segments[log.segment_index(offset) :]:
+        left = max_bytes - sum(header.size for header, _ in found)
+        cursor = _take(segment, segment.position_of(offset), offset, left, found)
+        offset = cursor[2]
+        if cursor[1] < segment.size:
+            break
     return found, cursor
+
+
+def _take(segment, position, offset, max_bytes, found):
+    """Add to `found` what one segment has from `position` on; gives (segment, position, offset) of what comes then."""
+    file = segment.file
+    end, unpack, new = file.size, HEADER.unpack_from, tuple.__new__
+    while position < end:
+        # A replica that keeps up comes here for every batch: no call that can be spared.
+        buffer, at = file.view(position, HEADER_SIZE)
+        there = len(buffer) - at
+        if there < HEADER_SIZE:
+            raise segment.no_batch(position)
+        header = new(BatchHeader, unpack(buffer, at))
+        size = header[1] + LOG_OVERHEAD
+        if size < HEADER_SIZE or position + size > end:
+            raise segment.no_batch(position)
+        max_bytes -= size
+        if max_bytes < 0 and found:
+            break
+        if there < size:
+            buffer, at = file.view(position, size)
+        found.append((header, memoryview(buffer)[at : at + size]))
+        position += size
+        offset = header[0] + header[6] + 1
+    return segment, position, offset
 
 
 def append_replicated(log, header, data):

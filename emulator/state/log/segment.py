@@ -228,11 +228,11 @@ class Segment:
         while position < file.size:
             buffer, at = file.view(position, HEADER_SIZE)
             if len(buffer) - at < HEADER_SIZE:
-                raise self._no_batch(position)
+                raise self.no_batch(position)
             header = read_header(buffer, at)
             length = header.batch_length
             if length < HEADER_SIZE - LOG_OVERHEAD or position + length + LOG_OVERHEAD > file.size:
-                raise self._no_batch(position)
+                raise self.no_batch(position)
             yield position, header
             position += length + LOG_OVERHEAD
 
@@ -251,7 +251,8 @@ class Segment:
     def _header_at(self, position):
         return next(self.batches(position))[1]
 
-    def _no_batch(self, position):
+    def no_batch(self, position):
+        """The KafkaError for a place where a batch should begin."""
         name = file_name(self.base_offset, LOG, self._suffix)
         return KafkaError(errors.CORRUPT_MESSAGE, f"{name} holds no record batch at position {position}")
 
