@@ -178,7 +178,7 @@ def _offline(partition, cluster, listener):
     return [
         replica for replica in partition.replicas
         if replica not in brokers or brokers[replica].fenced or listener not in brokers[replica].endpoints
-        or (log := partition.logs.get(replica)) and log.failed
+        or replica in partition.logs and partition.logs[replica].failed
     ]  # fmt: skip
 
 

@@ -81,6 +81,8 @@ class Pending:
         call = self._call
         connection = call.connection
         connection.flush()
+        if self.done:  # while a client that reads slowly was waited for
+            return self.value
         timer = None if deadline_ms is None else call.patience.at(deadline_ms, self.resolve)
         connection.watch_for_end(self._client_gone)
         self._waiting = getcurrent()

@@ -46,6 +46,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
     first = settings[0]
     features = Features(metadata, first.node_id, supported)
     configs = Configs(first, metadata, features)
+    configs_of = {first.node_id: configs, **{one.node_id: Configs(one, metadata, features, configs) for one in settings[1:]}}
     logs.open(configs)
     brokers = [Broker(one.node_id, endpoints[one.node_id], one.broker_rack) for one in settings]
     cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random, lambda: Turns().over)
@@ -53,6 +54,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
     leadership.restart(cluster, [broker.id for broker in brokers], clean=False)
     return {
         "configs": configs,
+        "configs_of": configs_of,
         "cluster": cluster,
         "replication": Replication(cluster, patience),
         "metadata": metadata,
@@ -86,7 +88,8 @@ def make_broker_services(shared, settings, logs, lifetime=None):
 
 
 def _make_own(shared, settings, logs, lifetime):
-    cluster, configs, random, peers = (shared[name] for name in ("cluster", "configs", "random", "peers"))
+    cluster, random, peers = (shared[name] for name in ("cluster", "random", "peers"))
+    configs = shared["configs_of"][settings.node_id]
     time, patience = lifetime.clock(shared["time"]), lifetime.clock(shared["patience"])
     broker = cluster.brokers[settings.node_id]
     settings = _as_it_is(settings, cluster)
@@ -109,6 +112,7 @@ def _make_own(shared, settings, logs, lifetime):
     return {
         **shared,
         "settings": settings,
+        "configs": configs,
         "broker": broker,
         "quotas": Quotas(shared["client_quotas"], settings, patience),
         "log_dirs": logs.log_dirs(cluster, broker.id),

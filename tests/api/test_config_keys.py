@@ -25,6 +25,8 @@ from wire.records import read_header
 ROOT = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = {
+    "brokers": ("tests/apps/test_brokers.py", "brokers: 3"),
+    "racks": ("tests/apps/test_brokers.py", "racks: [x, y, z]"),
     "clock": ("tests/apps/test_clock.py", "clock: virtual"),
     "as.version": ("tests/compat/test_as_version.py", "as_version"),
     "brokers": ("tests/apps/test_brokers.py", "brokers"),

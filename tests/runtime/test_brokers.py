@@ -7,6 +7,7 @@ import pytest
 from emulator import Emulator
 from tests.wire_client import WireClient
 from wire import errors
+from wire.apis.configs import DescribeConfigs, IncrementalAlterConfigs
 from wire.apis.data import Produce
 from wire.apis.groups import OffsetCommit, OffsetFetch
 from wire.apis.metadata import FindCoordinator, Metadata
@@ -259,3 +260,51 @@ def test_a_transactional_id_lives_on_with_another_coordinator(kafka):
     do(kafka, "kill", at)
     second = begin(coordinator(kafka, others(at)[0], "x", kind=1))
     assert (second.producer_id, second.producer_epoch) == (first.producer_id, first.producer_epoch + 1)
+
+
+# -- configs -------------------------------------------------------------------------------------
+
+
+def described(kafka, broker, kind, name, key):
+    resource = DescribeConfigs.Request.Resources(resource_type=kind, resource_name=name, configuration_keys=[key])
+    [result] = ask(kafka, broker, DescribeConfigs, 4, resources=[resource]).results
+    return result.error_code or result.configs[0].value
+
+
+def alter(kafka, broker, kind, name, key, value):
+    config = IncrementalAlterConfigs.Request.Resources.Configs(name=key, config_operation=0, value=value)
+    resource = IncrementalAlterConfigs.Request.Resources(resource_type=kind, resource_name=name, configs=[config])
+    [result] = ask(kafka, broker, IncrementalAlterConfigs, 1, resources=[resource]).responses
+    return result.error_code
+
+
+def test_each_broker_has_configs_of_its_own_and_those_of_all(kafka):
+    topic, broker, key = 2, 4, "log.retention.ms"
+    assert [described(kafka, number, broker, str(number), "node.id") for number in (1, 2, 3)] == ["1", "2", "3"]
+    assert described(kafka, 1, broker, "2", "node.id") == errors.INVALID_REQUEST
+    assert alter(kafka, 2, broker, "2", key, "5000000") == errors.NONE
+    assert [described(kafka, number, broker, str(number), key) for number in (1, 2, 3)] == [None, "5000000", None]
+    assert alter(kafka, 3, broker, "", key, "6000000") == errors.NONE
+    assert [described(kafka, number, broker, str(number), key) for number in (1, 2, 3)] == ["6000000", "5000000", "6000000"]
+    assert alter(kafka, 1, topic, "t", "retention.ms", "77") == errors.NONE
+    assert [described(kafka, number, topic, "t", "retention.ms") for number in (1, 2, 3)] == ["77"] * 3
+
+
+def test_the_controller_that_clients_are_told_of_is_one_that_is_up(kafka):
+    assert ask(kafka, 2, Metadata, 12, topics=[]).controller_id == 1
+    do(kafka, "kill", 1)
+    assert ask(kafka, 2, Metadata, 12, topics=[]).controller_id == 2
+    do(kafka, "start", 1)
+    assert ask(kafka, 2, Metadata, 12, topics=[]).controller_id == 1
+
+
+def test_a_transaction_begins_only_where_enough_replicas_keep_it(kafka):
+    at = coordinator(kafka, 1, "x", kind=1)
+    for other in others(at):
+        do(kafka, "kill", other)
+    begin = {"transactional_id": "x", "transaction_timeout_ms": 60_000, "producer_id": -1, "producer_epoch": -1}
+    assert ask(kafka, at, InitProducerId, 4, **begin).error_code == errors.COORDINATOR_NOT_AVAILABLE
+    do(kafka, "start", others(at)[0])
+    while (answer := ask(kafka, at, InitProducerId, 4, **begin)).error_code == errors.COORDINATOR_NOT_AVAILABLE:
+        pass
+    assert answer.error_code == errors.NONE

@@ -138,3 +138,12 @@ def test_a_stopped_server_closes_its_connections():
         client.call(ApiVersions, 0)
     assert closed(client.socket)
     client.socket.close()
+
+
+def test_an_answer_that_comes_while_earlier_ones_are_being_sent_is_not_waited_for():
+    from types import SimpleNamespace
+
+    from emulator.runtime.connection import Pending
+
+    pending = Pending(SimpleNamespace(connection=SimpleNamespace(flush=lambda: pending.resolve("there"))))
+    assert pending.wait() == "there"

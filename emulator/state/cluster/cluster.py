@@ -35,7 +35,6 @@ class Cluster:
         self.configs = configs
         self.time = time
         self.random = random
-        self.controller_id = min(self.brokers, default=-1)
         self.metadata = configs.metadata
         self._topic_table = self.metadata.table("topics")  # topic id -> name
         self._partition_table = self.metadata.table("partitions")  # "topic id:index" -> see _stored
@@ -55,6 +54,11 @@ class Cluster:
         self._restore()
 
     # Looking ------------------------------------------------------------------------------
+
+    @property
+    def controller_id(self):
+        """The broker that acts for the controller: the first that is up, -1 where there is none."""
+        return min((broker.id for broker in self.brokers.values() if not broker.fenced), default=min(self.brokers, default=-1))
 
     @property
     def metadata_offset(self):

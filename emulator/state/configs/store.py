@@ -33,23 +33,26 @@ Synonym = namedtuple("Synonym", "name value source")
 
 
 class Configs:
-    """All configs of the cluster.
+    """All configs of the cluster, as one broker has them.
 
     `settings` is what the server was started with; what was set later is in tables of `metadata`, and holds again.
     `changed(name)` hooks in `on_change` are called after a change: with a topic's name, or None when broker configs
     changed (every topic may differ). Raises ConfigError when the one does not go with the other.
+    `beside`: those of another broker of the same cluster, None for the first.
     """
 
-    def __init__(self, settings, metadata=None, features=None):
+    def __init__(self, settings, metadata=None, features=None, beside=None):
         self.settings = settings  # effective: static and dynamic together
         self.static = settings.originals
         self.node = str(settings.node_id)
         self.metadata = Metadata() if metadata is None else metadata
         self.topics = self.metadata.table("topic_configs")  # name -> {config: text}
         self.groups = self.metadata.table("group_configs")
-        self.client_metrics = ClientMetricsConfigs(self.metadata)
+        self.client_metrics = ClientMetricsConfigs(self.metadata) if beside is None else beside.client_metrics
         self._brokers = self.metadata.table("broker_configs")  # node id as text, or _ALL -> {config: text}
-        self.on_change = []
+        self.on_change = [] if beside is None else beside.on_change
+        self._every = [] if beside is None else beside._every  # of each broker its Configs
+        self._every.append(self)
         self._of_node = None
         self._resolved = {}
         self._resolved_groups = {}
@@ -72,8 +75,9 @@ class Configs:
         """Set the minimum ISR for all brokers and for none of its own, now that it is pinned."""
         if _MIN_ISR not in self.dynamic_default:
             self.set_dynamic(False, {**self.dynamic_default, _MIN_ISR: str(Settings(self.static).min_insync_replicas)})
-        if _MIN_ISR in self.dynamic_broker:
-            self.set_dynamic(True, {name: text for name, text in self.dynamic_broker.items() if name != _MIN_ISR})
+        for one in self._every:
+            if _MIN_ISR in one.dynamic_broker:
+                one.set_dynamic(True, {name: text for name, text in one.dynamic_broker.items() if name != _MIN_ISR})
 
     @property
     def dynamic_default(self):
@@ -129,15 +133,18 @@ class Configs:
 
     def set_topic(self, name, overrides):
         """Replace the overrides of a topic: {name: text}; raises KafkaError INVALID_CONFIG."""
-        resolved = self.preview(overrides)
-        _put(self.topics, name, overrides)
-        self._resolved[name] = resolved
+        self.preview(overrides)
+        self.new_topic(name, overrides)
         self._tell(name)
 
     def new_topic(self, name, overrides):
         """The overrides, checked already, of a topic that comes to be."""
-        self._resolved.pop(name, None)
         _put(self.topics, name, overrides)
+        self._forget_topic(name)
+
+    def _forget_topic(self, name):
+        for one in self._every:
+            one._resolved.pop(name, None)
 
     def preview_group(self, overrides):
         """The GroupConfig that `overrides` would give; raises KafkaError INVALID_CONFIG."""
@@ -148,17 +155,15 @@ class Configs:
 
     def set_group(self, name, overrides):
         """Replace the overrides of a group: {name: text}; raises KafkaError INVALID_CONFIG."""
-        resolved = self.preview_group(overrides)
+        self.preview_group(overrides)
         _put(self.groups, name, overrides)
-        if overrides:
-            self._resolved_groups[name] = resolved
-        else:
-            self._resolved_groups.pop(name, None)
+        for one in self._every:
+            one._resolved_groups.pop(name, None)
 
     def drop_topic(self, name):
         """Forget a deleted topic's configs."""
         self.topics.remove(name)
-        self._resolved.pop(name, None)
+        self._forget_topic(name)
 
     def check_dynamic(self, per_broker, overrides):
         """The Settings that these dynamic configs would give; raises ConfigError."""
@@ -173,17 +178,22 @@ class Configs:
 
     def set_dynamic(self, per_broker, overrides):
         """Replace the dynamic broker configs (of this broker, or the cluster's default) by `overrides`."""
-        settings = self.check_dynamic(per_broker, overrides)
+        changing = [self] if per_broker else self._every
+        settings = [one.check_dynamic(per_broker, overrides) for one in changing]
         if per_broker:
             _put(self._brokers, self.node, overrides)
         else:
             self._brokers.put(_ALL, dict(overrides))
+        for one, new in zip(changing, settings):
+            one._take(new)
+        self._tell(None)
+
+    def _take(self, settings):
         self.settings = settings
-        self._defaults = self._topic_defaults(self.settings)
+        self._defaults = self._topic_defaults(settings)
         self._resolved.clear()
         self._resolved_groups.clear()
         self.told.clear()
-        self._tell(None)
 
     def _tell(self, name):
         for changed in self.on_change:

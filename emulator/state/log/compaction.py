@@ -39,6 +39,7 @@ class Compaction:
         self.bytes = 0  # read and written so far
         self.removed = 0  # records that have gone
         self._segments = segments
+        self._cuts = log.cuts
         self._last_offset = segments[-1].next_offset - 1
         self._first_dirty = first_dirty
         self._now = now
@@ -63,7 +64,7 @@ class Compaction:
     # -- what is there --------------------------------------------------------------------------
 
     def _is_there(self, segment):
-        return not self.log.closed and any(segment is one for one in self.log.segments)
+        return not self.log.closed and self._cuts == self.log.cuts and any(segment is one for one in self.log.segments)
 
     def _windows(self, segment):
         """The bytes of whole batches of a segment, some at a time, as long as that is part of the log.
@@ -209,7 +210,7 @@ class Compaction:
         self.bytes += cleaned.size
         cleaned.next_offset = group[-1].next_offset
         yield from self._make_last(cleaned, set(decided.emptied))
-        if not log.replace_segments(group, cleaned):
+        if not log.replace_segments(group, cleaned, self._cuts):
             return False
         for offset in decided.emptied:
             log.aborted.forget(offset)

@@ -8,7 +8,7 @@ from functools import partial
 
 from emulator.state.log.formats import (
     CLEANED, DELETED, LEADER_EPOCHS, PARTITION_METADATA, SEGMENT_FILES, SNAPSHOT, SWAP,
-    file_name, pack_leader_epochs, pack_partition_metadata,
+    file_name, pack_leader_epochs, pack_partition_metadata, parse_name,
 )  # fmt: skip
 from emulator.state.log.segment import Segment
 from wire.errors import KafkaError
@@ -44,6 +44,13 @@ class Directory:
         file.truncate(0)
         file.append(b"", producers.pack())
         file.close()
+
+    def drop_snapshots(self, end):
+        """The log has been cut at `end`: what was written down of producers beyond it never was. Raises KafkaError."""
+        for name in self.files.names():
+            parsed = parse_name(name)
+            if parsed and parsed[1] == SNAPSHOT and parsed[0] > end:
+                self.files.remove(name)
 
     def swap_in(self, old, new, delay_ms):
         """The cleaned segment `new` takes the place of `old`: renamed in Kafka's order."""

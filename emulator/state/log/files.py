@@ -71,12 +71,13 @@ class MemoryFile:
 
     def __del__(self):
         # A file that nobody has any more: nothing else tells when readers have let go of it.
-        self._memory.give(sum(map(_weight, self._chunks)))
+        for chunk in self._chunks:
+            self._give(chunk)
 
     def append(self, prefix, data):
         """Append `data` with its first len(prefix) bytes replaced by `prefix`.
 
-        `data` must be writable when it is large: it is then kept, not copied.
+        `data` must be writable when it is large: it is then kept, not copied. So a follower keeps what its leader keeps.
         """
         length, position, skip = len(data), self.size, len(prefix)
         if length > self._room:
@@ -104,7 +105,7 @@ class MemoryFile:
         data[: len(prefix)] = prefix
         self._starts.append(self.size)
         self._chunks.append(data)
-        self._memory.take(_weight(data))
+        self._memory.keep(data.obj)
         self._room = 0
         self.size += len(data)
 
@@ -136,26 +137,35 @@ class MemoryFile:
 
     def truncate(self, size):
         """Forget everything from `size` on."""
-        before = sum(map(_weight, self._chunks))
+        if size >= self.size:
+            return
         while self._starts and self._starts[-1] >= size:
             self._starts.pop()
-            self._chunks.pop()
-        if self._starts:
+            self._give(self._chunks.pop())
+        if self._starts and not (self._ends_at(size) and isinstance(self._chunks[-1], memoryview)):
             # What readers still hold stays as it was: never write over bytes handed out before.
-            start = self._starts[-1]
-            kept = bytearray(memoryview(self._chunks[-1])[: size - start])
+            kept = bytearray(memoryview(self._chunks[-1])[: size - self._starts[-1]])
+            self._give(self._chunks[-1])
             self._chunks[-1] = kept
-        self._memory.give(before - sum(map(_weight, self._chunks)))
+            self._memory.take(len(kept))
         self._room = 0
         self.size = size
+
+    def _ends_at(self, size):
+        return self._starts[-1] + len(self._chunks[-1]) == size
+
+    def _give(self, chunk):
+        if isinstance(chunk, memoryview):
+            self._memory.let_go(chunk.obj)
+        else:
+            self._memory.give(len(chunk))
 
     def close(self):
         """Nothing to let go of."""
 
-
-def _weight(chunk):
-    """Bytes of memory that a chunk keeps: of a batch that kept the buffer in which it came, all of that."""
-    return len(chunk.obj) if isinstance(chunk, memoryview) else len(chunk)
+    def remove(self):
+        """Nobody else has it: what readers hold is all that is left."""
+        self.truncate(0)
 
 
 def _at_or_before(starts, position):

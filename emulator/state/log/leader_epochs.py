@@ -11,6 +11,20 @@ class LeaderEpochs(list):
         """The newest epoch, or -1."""
         return self[-1][0] if self else -1
 
+    def assign(self, epoch, offset):
+        """`epoch` begins at `offset`: what was thought to be newer, or to begin there or later, never came to be.
+
+        Gives whether that is news.
+        """
+        is_news = False
+        while self and (self[-1][0] > epoch or self[-1][1] >= offset) and self[-1] != (epoch, offset):
+            del self[-1]
+            is_news = True
+        if self.latest != epoch or not self:
+            self.append((epoch, offset))
+            return True
+        return is_news
+
     def at(self, offset):
         """The epoch that `offset` was (or would be) written in, or -1."""
         index = bisect_right(self, offset, key=lambda entry: entry[1]) - 1

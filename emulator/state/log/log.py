@@ -92,6 +92,7 @@ class Log:
         self._largest_segment = largest_segment
         self._waiters = set()
         self.first_dirty_offset = 0  # what comes before it has been compacted
+        self.cuts = 0  # how often its end was cut off
         self.leader_epochs = LeaderEpochs()
         self.aborted = AbortedTransactions()
         self.producers = Producers(name)
@@ -184,7 +185,11 @@ class Log:
     def begin_epoch(self, epoch):
         """This replica leads from now on, in `epoch`."""
         if self.leader_epochs.latest < epoch:
-            self.leader_epochs.append((epoch, self.end_offset))
+            self.assign_epoch(epoch, self.end_offset)
+
+    def assign_epoch(self, epoch, offset):
+        """A batch at `offset` is of `epoch`."""
+        if self.leader_epochs.assign(epoch, offset):
             self._directory.new_epochs = True
 
     def check(self, records, now, version=13):
@@ -274,11 +279,15 @@ class Log:
         return offset
 
     def append_as_it_is(self, header, data):
-        """One more batch of the leader's, which may have come to leave gaps; see replica.py."""
-        self.end_offset = header.base_offset
-        self.begin_epoch(header.partition_leader_epoch)
-        self._write(data, header.last_offset_delta, header.max_timestamp, header.partition_leader_epoch, self._time.now())
-        self._grow(header.last_offset + 1)
+        """One more batch of the leader's, where compaction may have left a gap before it; see replica.py."""
+        base_offset, last_offset, max_timestamp = header.base_offset, header.last_offset, header.max_timestamp
+        segment = self.segments[-1]
+        if segment.size and self._should_roll(segment, len(data), last_offset, max_timestamp, self._time.now()):
+            segment = self._roll(base_offset)
+        if self.leader_epochs.latest != header.partition_leader_epoch:
+            self.assign_epoch(header.partition_leader_epoch, base_offset)
+        segment.append(b"", data, base_offset, last_offset + 1, max_timestamp, self.config.index_interval_bytes)
+        self._grow(last_offset + 1)
 
     def _write(self, data, last_offset_delta, max_timestamp, leader_epoch, now):
         """One batch at the log's end, which it does not move yet; gives its base offset."""
@@ -286,7 +295,7 @@ class Log:
         next_offset = base_offset + last_offset_delta + 1
         segment = self.segments[-1]
         if segment.size and self._should_roll(segment, len(data), next_offset - 1, max_timestamp, now):
-            segment = self._roll()
+            segment = self._roll(base_offset)
         if self.leader_epochs[-1][0] < leader_epoch:
             self.begin_epoch(leader_epoch)
         segment.append(
@@ -336,11 +345,12 @@ class Log:
         longest = min(config.segment_ms, config.max_compaction_lag_ms) if config.compact else config.segment_ms
         return waited > longest - segment.roll_jitter_ms
 
-    def _roll(self):
-        before, segment = self.segments[-1], self._directory.new_segment(self.end_offset)
+    def _roll(self, base_offset=None):
+        base_offset = self.end_offset if base_offset is None else base_offset
+        before, segment = self.segments[-1], self._directory.new_segment(base_offset)
         if self._flusher is not None:
             try:
-                self._directory.write_snapshot(self.end_offset, self.producers)
+                self._directory.write_snapshot(base_offset, self.producers)
                 before.seal(self.aborted)
             except KafkaError:
                 segment.remove()
@@ -376,9 +386,7 @@ class Log:
 
         `end_flush` must follow before another begins.
         """
-        # The segment that ends here may be sealed later, with indexes that are not on disk yet: so not its last record.
-        end = self.end_offset
-        self._flushing = end, end - 1 if end > self.segments[-1].base_offset else end
+        self._flushing = self.end_offset, self._recovery_point_at(self.end_offset)
         self.last_flush_ms = self._time.now()
         syncs = self._directory.syncs(self.segments, self.recovery_point, self.leader_epochs)
 
@@ -387,6 +395,10 @@ class Log:
                 sync()
 
         return flush
+
+    def _recovery_point_at(self, end):
+        # The segment that ends here may be sealed later, with indexes that are not on disk yet: so not its last record.
+        return end - 1 if end > self.segments[-1].base_offset else end
 
     def end_flush(self, error=None):
         """What `begin_flush` gave has run, and raised `error` if any: then nobody knows what is on disk."""
@@ -543,13 +555,13 @@ class Log:
         """(epoch, end offset) of the largest epoch not above `epoch`; (-1, -1) when there is none."""
         return self.leader_epochs.end_of(epoch, self.end_offset)
 
-    def replace_segments(self, old, new):
+    def replace_segments(self, old, new, cuts):
         """Put the segment `new`, sealed and synced, in the place of `old`, adjacent ones.
 
-        False when these are no longer all there: then `new` is removed.
+        False when these are no longer all there, or the log has been cut (so that `cuts` is another): then `new` is removed.
         """
         for index, segment in enumerate(self.segments):
-            if segment is old[0]:
+            if segment is old[0] and cuts == self.cuts:
                 there = self.segments[index : index + len(old)]
                 if len(there) == len(old) and all(map(is_, there, old)):
                     self._directory.swap_in(there, new, self.config.file_delete_delay_ms)
@@ -563,26 +575,43 @@ class Log:
 
     def cut_at(self, end):
         """The segments end at `end` now; nothing that lies beyond is on its way to disk either."""
+        self.cuts += 1
         self.end_offset = end
         self.log_start_offset = min(self.log_start_offset, end)
         self.high_watermark = min(self.high_watermark, end)
-        self.flushed_offset, self.recovery_point = min(self.flushed_offset, end), min(self.recovery_point, end)
         self.first_dirty_offset = min(self.first_dirty_offset, end)
+        # The last segment may have had other indexes on disk: it is recovered, should it be sealed as it is.
+        point = self._recovery_point_at(end)
+        self.flushed_offset, self.recovery_point = min(self.flushed_offset, end), min(self.recovery_point, point)
         if self._flushing is not None:
-            self._flushing = tuple(min(offset, end) for offset in self._flushing)
-        self._directory.new_epochs = True
+            self._flushing = min(self._flushing[0], end), min(self._flushing[1], point)
+        self._directory.new_epochs = self._directory.new_names = True
+        self._notify()
 
     def begin_anew(self, offset):
         """Without segments: the first one begins at `offset`."""
         self.segments.append(self._directory.new_segment(offset))
-        self.log_start_offset = offset
+        self.log_start_offset = self.high_watermark = offset
         self.cut_at(offset)
-        self.high_watermark = self.flushed_offset = self.recovery_point = offset
+        self.flushed_offset = offset
+        if self._flushing is not None:
+            self._flushing = offset, self._flushing[1]
+
+    def lower_recovery_point(self, offset):
+        """What lies from `offset` on is about to be cut off, though it is on disk. Blocks until a crash would not mind."""
+        point = max(offset - 1, 0)
+        if point < self.recovery_point and self._flusher is not None:
+            self.recovery_point = point
+            self._flusher.lowered(self)
+
+    def drop_snapshots(self, end):
+        """Forget what was written down of producers when the log ended beyond `end`."""
+        self._directory.drop_snapshots(end)
 
     def increment_log_start(self, offset):
         """The leader has let go of what is before `offset`."""
         if offset > self.log_start_offset:
-            self.high_watermark = max(self.high_watermark, offset)
+            self.advance_high_watermark(offset)
             self.delete_records(offset)
 
     def delete_records(self, offset):

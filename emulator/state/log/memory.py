@@ -11,13 +11,29 @@ class Memory:
     The log says so when it comes to that, and not again before a tenth has become free.
     """
 
-    __slots__ = ("used", "limit", "full", "_told")
+    __slots__ = ("used", "limit", "full", "_told", "_kept")
 
     def __init__(self, limit=float("inf")):
         self.used = 0
         self.limit = limit
         self.full = limit <= 0
         self._told = False
+        self._kept = {}  # id of a buffer that files keep as it came -> how many do
+
+    def keep(self, buffer):
+        """A file keeps a buffer: the replicas of a partition may all keep the same one, which is counted once."""
+        times = self._kept.get(id(buffer), 0)
+        self._kept[id(buffer)] = times + 1
+        if not times:
+            self.take(len(buffer))
+
+    def let_go(self, buffer):
+        """Of a buffer that was kept; when nobody keeps it any more it takes nothing."""
+        times = self._kept.pop(id(buffer)) - 1
+        if times:
+            self._kept[id(buffer)] = times
+        else:
+            self.give(len(buffer))
 
     def take(self, size):
         self.used += size

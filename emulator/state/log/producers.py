@@ -239,6 +239,17 @@ class Producers:
         for producer_id in [one for one, asked in self._asked.items() if asked.timestamp < before]:
             del self._asked[producer_id]
 
+    def put_back(self, producer_ids, before):
+        """These producers are as they were in `before`, other Producers."""
+        for producer_id in producer_ids:
+            entry = before.get(producer_id)
+            if entry is None:
+                self._entries.pop(producer_id, None)
+            else:
+                self._entries[producer_id] = entry
+        began = [(entry.first_open_offset, one) for one, entry in self._entries.items() if entry.first_open_offset is not None]
+        self.open = {producer_id: offset for offset, producer_id in sorted(began)}
+
     def clear(self):
         self._entries.clear()
         self._asked.clear()

@@ -165,7 +165,16 @@ class Loader:
 
     # -- recovery -----------------------------------------------------------------------------
 
+    def _forget_unflushed(self):
+        """What lay beyond the recovery point may have been cut off since, and something else written in its place."""
+        self._epochs.end_at(self._recovery_point)
+        known = max(self._recovery_point, self._segments[0].base_offset) if self._segments else -1
+        for offset in self._snapshots():
+            if offset > known:
+                self._files.remove(file_name(offset, SNAPSHOT))
+
     def _recover(self, missing):
+        self._forget_unflushed()
         unflushed = [
             segment
             for index, segment in enumerate(self._segments)
@@ -177,7 +186,9 @@ class Loader:
             after = self._segments[self._segments.index(segment) + 1 :]
             # The end of a file may be lost as if it never was. Where compaction removed records, Kafka's may have gaps.
             is_short = after and segment.next_offset < after[0].base_offset and not self._config.compact
-            if cut or is_short:
+            # A segment that was cut off with what came before it, and written anew since, may have come back.
+            is_long = after and segment.next_offset > after[0].base_offset
+            if cut or is_short or is_long:
                 log_.warning(
                     "%s: %d bytes after offset %d were never written whole, or are spoilt, and are cut off",
                     self._name, cut + sum(segment.size for segment in after), segment.next_offset,
@@ -194,7 +205,7 @@ class Loader:
 
         def seen(header, batch):
             if header.partition_leader_epoch > epochs.latest:
-                epochs.append((header.partition_leader_epoch, header.base_offset))
+                epochs.assign(header.partition_leader_epoch, header.base_offset)
             if header.has_producer_id:
                 found = replay(producers, header, batch)
                 if found is not None:
@@ -250,12 +261,12 @@ class Loader:
             if offset not in wanted:
                 self._files.remove(file_name(offset, SNAPSHOT))
 
-    def producers_of(self, segments, end):
-        """The Producers of a log that has been cut: it has these segments, and ends at `end`."""
+    def producers_of(self, segments, end, only):
+        """The Producers of a log that has been cut, and has these segments now, for the producer ids in `only`."""
         self._segments = segments
-        return self._producers_at(end, save=True)
+        return self._producers_at(end, only=only)
 
-    def _producers_at(self, end, save=False):
+    def _producers_at(self, end, save=False, only=None):
         """The Producers as they were when the log ended at `end`: of the newest snapshot, and of what came after it."""
         producers, at = Producers(self._name), max(self._log_start_offset, 0)
         snapshots = self._snapshots()
@@ -281,7 +292,7 @@ class Loader:
                 for position, header in segment.batches(segment.position_of(at) if at > segment.base_offset else 0):
                     if header.base_offset >= end:
                         break
-                    if header.has_producer_id:
+                    if header.has_producer_id and (only is None or header.producer_id in only):
                         replay(producers, header, segment.batch_bytes(position, header))
         return producers
 

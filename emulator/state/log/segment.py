@@ -11,7 +11,7 @@ from functools import partial
 
 from emulator.state.log.formats import (
     INDEX, LOG, OFFSET_ENTRY, SEGMENT_FILES, TIME_ENTRY, TIME_INDEX, TXN_INDEX,
-    file_name, pack_aborted, pack_offset_index, pack_time_index, parse_aborted, parse_offset_index, parse_time_index,
+    Corrupt, file_name, pack_aborted, pack_offset_index, pack_time_index, parse_aborted, parse_offset_index, parse_time_index,
 )  # fmt: skip
 from wire import errors
 from wire.errors import KafkaError
@@ -228,11 +228,11 @@ class Segment:
         while position < file.size:
             buffer, at = file.view(position, HEADER_SIZE)
             if len(buffer) - at < HEADER_SIZE:
-                raise self._no_batch(position)
+                raise self.no_batch(position)
             header = read_header(buffer, at)
             length = header.batch_length
             if length < HEADER_SIZE - LOG_OVERHEAD or position + length + LOG_OVERHEAD > file.size:
-                raise self._no_batch(position)
+                raise self.no_batch(position)
             yield position, header
             position += length + LOG_OVERHEAD
 
@@ -251,7 +251,8 @@ class Segment:
     def _header_at(self, position):
         return next(self.batches(position))[1]
 
-    def _no_batch(self, position):
+    def no_batch(self, position):
+        """The KafkaError for a place where a batch should begin."""
         name = file_name(self.base_offset, LOG, self._suffix)
         return KafkaError(errors.CORRUPT_MESSAGE, f"{name} holds no record batch at position {position}")
 
@@ -276,9 +277,29 @@ class Segment:
     # -- shortening ---------------------------------------------------------------------------
 
     def truncate(self, offset, index_interval):
-        """Drop the batches from `offset` on. It is appended to again."""
-        self.file.truncate(self.position_of(offset))
-        self.recover(index_interval)
+        """Drop the batches that reach `offset`. From now on it is appended to."""
+        position = self.position_of(offset)
+        if position < self.file.size:
+            self.file.truncate(position)
+        try:
+            if not isinstance(self._offsets, array):
+                self._let_go()
+                self.activate()
+        except Corrupt:
+            self.recover(index_interval)
+            return
+        entries = bisect_left(self._positions, position)
+        del self._offsets[entries:], self._positions[entries:]
+        entries = bisect_left(self._time_offsets, offset - self.base_offset)
+        del self._times[entries:], self._time_offsets[entries:]
+        self.max_timestamp = self._times[-1] if entries else NO_TIMESTAMP
+        self.offset_of_max_timestamp = self.base_offset + (self._time_offsets[-1] if entries else 0)
+        self.index_bytes = max((len(self._offsets) + 1) * OFFSET_ENTRY.size, (entries + 2) * TIME_ENTRY.size)
+        if not position:
+            self.first_timestamp = NO_TIMESTAMP
+        self._since_entry, self._last_read, self.next_offset = 0, (self.base_offset, 0), self.base_offset
+        for position, header in self.batches(self._positions[-1] if self._positions else 0):
+            self.learn(position, header, index_interval)
 
     # -- side files ---------------------------------------------------------------------------
 

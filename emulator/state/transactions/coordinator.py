@@ -57,7 +57,7 @@ class TransactionCoordinator:
             raise KafkaError(errors.INVALID_REQUEST)
         if not 0 < timeout_ms <= self.settings.transaction_max_timeout_ms:
             raise KafkaError(errors.INVALID_TRANSACTION_TIMEOUT)
-        self._log.check(transactional_id)
+        self._log.check_writable(transactional_id)
         now = self._time.now()
         transaction = self._transactions.get(transactional_id)
         if transaction is None:
@@ -87,6 +87,7 @@ class TransactionCoordinator:
         transaction = self._of_producer(transactional_id, producer_id, producer_epoch)
         if transaction.state == ONGOING and all(one in transaction.partitions for one in partitions):
             return
+        self._log.check_writable(transactional_id)
         transaction.add(partitions, version, self._time.now())
         self._log.write(transaction)
         self._ongoing[transactional_id] = transaction
@@ -138,6 +139,7 @@ class TransactionCoordinator:
             table = END_V1
         step = table[commit].get(transaction.state, errors.INVALID_TXN_STATE)
         if step in ENDING:
+            self._log.check_writable(transactional_id)
             self._prepare(transaction, step, version)
         elif step != errors.NONE:
             raise KafkaError(step)

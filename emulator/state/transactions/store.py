@@ -38,6 +38,14 @@ class TransactionLog:
         """Raise KafkaError NOT_COORDINATOR as long as nobody has looked for the coordinator of this id; see Store."""
         self.records.check(self.partition_for(transactional_id))
 
+    def check_writable(self, transactional_id):
+        """As `check`, and COORDINATOR_NOT_AVAILABLE as long as too few replicas are in sync to take another record."""
+        index = self.partition_for(transactional_id)
+        self.records.check(index)
+        partition = self._partition(index)
+        if len(partition.isr) < min(partition.log.config.min_insync_replicas, len(partition.replicas)):
+            raise KafkaError(errors.COORDINATOR_NOT_AVAILABLE)
+
     def epoch_for(self, transactional_id):
         """The coordinator's epoch, which markers carry: its partition's leader epoch."""
         return self._partition(self.partition_for(transactional_id)).leader_epoch
