@@ -48,6 +48,18 @@ class Server:
     def connections(self):
         return [one for broker in self.brokers.values() for one in broker.connections]
 
+    @property
+    def _first(self):
+        return next(iter(self.brokers.values()))
+
+    @property
+    def services(self):
+        return self._first.services
+
+    @property
+    def dispatcher(self):
+        return self._first.dispatcher
+
     def start(self):
         """Bind and serve. Raises OSError (with `.strerror`) when an address is not to be had, StorageError, ConfigError."""
         brokers = self.brokers.values()
@@ -74,8 +86,7 @@ class Server:
             if self.logs is not None:
                 self.logs.abandon()
             raise
-        first = next(iter(brokers))
-        self.cluster, self.services, self.dispatcher = shared["cluster"], first.services, first.dispatcher
+        self.cluster = shared["cluster"]
         for broker in brokers:
             broker.serve()
         return self

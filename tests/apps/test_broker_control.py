@@ -3,6 +3,7 @@
 import pytest
 
 from emulator import Emulator
+from tests.storage_client import Client
 
 
 def rows(text):
@@ -68,3 +69,15 @@ def test_from_python():
         kafka.brokers[2].pause_replication()
         kafka.brokers[2].resume_replication()
         assert {number: broker.state for number, broker in kafka.brokers.items()} == {1: "stopped", 2: "running", 3: "running"}
+
+
+def test_what_is_due_is_done_at_every_broker_that_is_up():
+    config = {"default.replication.factor": 3, "log.retention.ms": 1}
+    with Emulator(brokers=3, clock="virtual", topics=["t"], config=config) as kafka, Client(leader_of(kafka)) as client:
+        assert client.produce("t", b"v").error_code == 0
+        kafka.clock.advance(seconds=1)
+        assert kafka.retention.run() == {"segments deleted": 3}
+
+
+def leader_of(kafka):
+    return kafka.brokers[kafka.server.cluster.partition("t", 0).leader].address

@@ -5,20 +5,29 @@ POST /retention/run   deletes all that is no longer kept; answers done: {"segmen
 """
 
 from emulator.apps.control.asked import read
+from emulator.runtime.broker import RUNNING
 from emulator.runtime.turns import Turns
 
 
 def run_cleaner(server, asked=None):
     read(asked or {})
-    cleaner, rounds, turns = server.services["cleaner"], 0, Turns()
-    before = cleaner.removed
-    for ended in cleaner.steps():
-        rounds += ended
-        turns.over()
-    return {"done": {"rounds of compaction": rounds, "records compacted away": cleaner.removed - before} if rounds else {}}
+    rounds, removed, turns = 0, 0, Turns()
+    for services in _running(server):
+        cleaner = services["cleaner"]
+        before = cleaner.removed
+        for ended in cleaner.steps():
+            rounds += ended
+            turns.over()
+        removed += cleaner.removed - before
+    return {"done": {"rounds of compaction": rounds, "records compacted away": removed} if rounds else {}}
 
 
 def run_retention(server, asked=None):
     read(asked or {})
-    deleted = server.services["retention"].run()
+    deleted = sum(services["retention"].run() for services in _running(server))
     return {"done": {"segments deleted": deleted} if deleted else {}}
+
+
+def _running(server):
+    """The services of each broker that is up."""
+    return [broker.services for broker in server.brokers.values() if broker.state == RUNNING]

@@ -102,6 +102,9 @@ class DiskFiles:
         except OSError as error:
             raise self.trouble(f"cannot sync {name or 'the directory'} in", error) from error
 
+    def lowered(self):
+        """Nobody keeps a recovery point."""
+
     def delete(self):
         """Renamed first, as by Kafka, so that a topic of the same name may follow at once. Blocks."""
         doomed = f"{self.path}.{secrets.token_hex(16)}-delete"

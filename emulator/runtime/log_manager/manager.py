@@ -6,6 +6,7 @@ Source: kafka.log.LogManager of Kafka 4.3.1.
 import logging
 import os
 import shutil
+from threading import Lock
 from errno import EDQUOT, EIO, ENODEV, ENOSPC, ENXIO, EROFS, ESTALE
 from functools import partial
 
@@ -73,6 +74,7 @@ class LogManager:
         self._flusher = Flusher(Offload()) if beside is None else beside._flusher
         self._timers = []
         self._checkpointing = Semaphore(1)
+        self._writing = Lock()
         try:
             self._take_directories()
             if beside is None:
@@ -397,16 +399,29 @@ class LogManager:
             for directory, files in self._checkpoints():
                 for name in wanted:
                     try:
-                        get_hub().threadpool.apply(write_offsets, (directory.at(name), files[name]))
+                        if name == RECOVERY_POINT:
+                            get_hub().threadpool.apply(self.write_recovery_points, (directory,))
+                        else:
+                            get_hub().threadpool.apply(write_offsets, (directory.at(name), files[name]))
                     except OSError as error:
                         log_.error("%s: %s", directory.at(name), error.strerror)
                         self.refused(directory, error)
+
+    def write_recovery_points(self, directory):
+        """As they are now: one that has just gone back must not be written over by an older one. Blocks; raises OSError."""
+        with self._writing:
+            write_offsets(directory.at(RECOVERY_POINT), {key: log.recovery_point for key, log in self._lasting(directory)})
+
+    def _lasting(self, directory):
+        """[((topic, index), log)] of the logs in it."""
+        logs = list(self._logs.items())  # all at once: this may be another thread
+        return [(key, log) for key, log in logs if self._home.get(key) is directory and not log.closed and log.files.lasting]
 
     def _checkpoints(self):
         """[(directory, {file: {(topic, index): offset}})]"""
         found = []
         for directory in self._online():
-            logs = [(key, log) for key, log in self._logs.items() if self._home[key] is directory and not log.closed and log.files.lasting]
+            logs = self._lasting(directory)
             found.append((directory, {
                 RECOVERY_POINT: {key: log.recovery_point for key, log in logs},
                 LOG_START_OFFSET: {key: log.log_start_offset for key, log in logs if log.log_start_offset > log.segments[0].base_offset},
@@ -487,6 +502,10 @@ class PartitionFiles(DiskFiles):
     def trouble(self, what, error):
         self._manager.refused(self._directory, error)
         return super().trouble(what, error)
+
+    def lowered(self):
+        with self.trying("cannot write the checkpoint of"):
+            self._manager.write_recovery_points(self._directory)
 
     def delete(self):
         with self.trying("cannot put away"):

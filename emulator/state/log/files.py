@@ -10,6 +10,7 @@ The log knows no other place. The form on disk (emulator/runtime/disk) has the s
             replace(name, data)    all at once, synced: after a crash it is the old one or the new
             remove(name)  rename(old, new)
             sync(name)             of one file, if it is there; without a name of the directory: what was renamed stays renamed
+            lowered()              the log's recovery point went back: blocks until a crash would not find the old one
             delete()               the directory and all in it
     File    size  append(prefix, data)  read(position, size)  view(position, size)  truncate(size)
             modified_ms            when it was last written, None when that is not known

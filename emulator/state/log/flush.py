@@ -20,14 +20,10 @@ def run_here(function, done):
 
 
 class Flusher:
-    """`offload(function, done)`: as `run_here`, but somewhere where `function` may block; `done` is called back here.
+    """`offload(function, done)`: as `run_here`, but somewhere where `function` may block; `done` is called back here."""
 
-    `lowered(log)` blocks until no checkpoint names a recovery point above that of `log`.
-    """
-
-    def __init__(self, offload=run_here, lowered=lambda log: None):
+    def __init__(self, offload=run_here):
         self.offload = offload
-        self.lowered = lowered
         self._running = {}  # log -> whether somebody asked again meanwhile
         self.owing = {}  # log -> the offset below which all that its coordinator wrote must be on disk before it answers
         self.owed = 0  # how often something was owed

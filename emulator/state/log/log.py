@@ -318,12 +318,12 @@ class Log:
         self._acknowledge(next_offset)
 
     def _acknowledge(self, offset):
-        if self._replication is not None:
-            self._replication.grown(self)
-            return
-        self.high_watermark = offset
-        if self._waiters:
-            self._notify()
+        if self._replication is None:
+            self.high_watermark = offset
+            if self._waiters:
+                self._notify()
+        else:
+            self._replication.grown(self)  # there is more to read once the high watermark has moved
 
     def advance_high_watermark(self, offset):
         """All replicas in sync have what is below: there it is for consumers. It never goes back."""
@@ -602,7 +602,7 @@ class Log:
         point = max(offset - 1, 0)
         if point < self.recovery_point and self._flusher is not None:
             self.recovery_point = point
-            self._flusher.lowered(self)
+            self.files.lowered()
 
     def drop_snapshots(self, end):
         """Forget what was written down of producers when the log ended beyond `end`."""

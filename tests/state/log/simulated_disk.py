@@ -105,6 +105,9 @@ class SimulatedDisk:
         self._synced_names = dict(self._names)
         self._changes.clear()
 
+    def lowered(self):
+        pass
+
     def delete(self):
         self._names.clear()
 

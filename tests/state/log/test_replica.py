@@ -54,12 +54,14 @@ class Replicas:
         else:
             self.later[index] = Later(self.choose)
 
-            def lowered(log):
+            def lowered():
                 self.checkpoints[index] = log.recovery_point
+
+            self.disks[index].lowered = lowered
 
             log = Log(
                 "t-0", self.config, self.clock, random.Random(1), self.disks[index],
-                clean=clean, recovery_point=self.checkpoints[index], flusher=Flusher(self.later[index], lowered),
+                clean=clean, recovery_point=self.checkpoints[index], flusher=Flusher(self.later[index]),
             )  # fmt: skip
         log.replication = Told()
         log.begin_epoch(0)
@@ -189,9 +191,13 @@ def test_a_log_with_replicas_does_not_move_its_own_high_watermark(replicas):
     replicas.send(b"a", b"b")
     log = replicas.leading
     assert (log.end_offset, log.high_watermark, log.replication.ends) == (2, 0, [2])
+    woken = []
+    log.watch(lambda: woken.append(log.high_watermark))
+    replicas.send(b"c")
+    assert woken == []  # nothing more to read
     log.advance_high_watermark(2)
     log.advance_high_watermark(1)
-    assert log.high_watermark == 2
+    assert (log.high_watermark, woken) == (2, [2])
 
 
 def test_what_is_to_be_flushed_first_is_acknowledged_once_it_is():
@@ -390,6 +396,29 @@ def test_a_disk_that_refuses_a_cut_closes_the_log():
     with pytest.raises(KafkaError):
         truncate_to(replicas.logs[1], 5)
     assert replicas.logs[1].closed and replicas.logs[1].failed.message == "broken"
+
+
+def test_replicas_in_memory_share_large_batches_which_are_counted_once():
+    memory = Memory(10_000_000)
+    config = Configs(parse_broker_settings({})).preview({})
+    leader, follower = (Log("t-0", config, VirtualClock(), random.Random(1), MemoryFiles(memory)) for _ in range(2))
+    leader.begin_epoch(0)
+    for _ in range(10):
+        batch = build_batch([Record(0, 0, None, bytes(100_000), ())])
+        leader.append(leader.check(memoryview(bytearray(batch)), 0), 0, 0)
+    once = memory.used
+    batches = batches_from(leader, 0, 1 << 30)[0]
+    for header, data in batches:
+        append_replicated(follower, header, data)
+    assert len(batches) == 10 and memory.used == once
+    truncate_to(leader, 5)
+    assert memory.used == once  # the follower has all of it
+    truncate_to(follower, 2)
+    assert memory.used == once // 2
+    leader.delete()
+    assert memory.used == once // 5
+    follower.delete()
+    assert memory.used == 0
 
 
 # -- chance ---------------------------------------------------------------------------------------
