@@ -434,6 +434,9 @@ class LogManager:
         for timer in self._timers:
             timer.cancel()
         failed = set()
+        idle = Event()  # two that sync one log at a time would write the same files
+        self._flusher.drain(idle.set)
+        idle.wait(_LONGEST_SYNC)
         written = self._checkpoints()
         pool = ThreadPool(max(_CLOSERS, self._settings.num_recovery_threads_per_data_dir))
         for _ in pool.imap_unordered(_close, self._logs.values()):

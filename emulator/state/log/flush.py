@@ -25,6 +25,7 @@ class Flusher:
     def __init__(self, offload=run_here):
         self.offload = offload
         self._running = {}  # log -> whether somebody asked again meanwhile
+        self._drained = []
         self.owing = {}  # log -> the offset below which all that its coordinator wrote must be on disk before it answers
         self.owed = 0  # how often something was owed
 
@@ -48,6 +49,17 @@ class Flusher:
             self.owing.pop(log, None)
         if again and not log.closed and log.unflushed:
             self.flush(log)
+        if not self._running:
+            drained, self._drained = self._drained, []
+            for done in drained:
+                done()
+
+    def drain(self, done):
+        """Call `done()` once nothing is on its way to disk."""
+        if self._running:
+            self._drained.append(done)
+        else:
+            done()
 
     def start(self, logs, interval_ms, time):
         """Look every log.flush.scheduler.interval.ms which of `logs()` have waited for their flush.ms."""

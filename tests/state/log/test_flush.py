@@ -157,3 +157,15 @@ def test_what_coordinators_wrote_is_owed_until_it_is_on_disk():
     log.delete()
     partition.offload.do()
     assert not partition.flusher.owing
+
+
+def test_who_stops_waits_for_what_is_on_its_way():
+    partition, told = Partition(flush_messages=1), []
+    partition.flusher.drain(lambda: told.append("nothing was"))
+    partition.send()
+    partition.send()
+    partition.flusher.drain(lambda: told.append("all is there"))
+    partition.offload.do()
+    assert told == ["nothing was"] and partition.flushes == 1
+    partition.offload.do()
+    assert told == ["nothing was", "all is there"] and partition.seen == 2
