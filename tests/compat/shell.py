@@ -149,8 +149,11 @@ class Shell:
             if sort:
                 kept = 0 if sort == "all" else 1
                 lines[kept:] = sorted(lines[kept:])
-            # A client repeats its warning as long as it has to; how often is a matter of luck.
-            lines = [line for i, line in enumerate(lines) if not (mark and i and line == lines[i - 1])]
+            # A client repeats its warning as long as it has to; how often, and until when, is a matter of luck.
+            lines = [
+                line for i, line in enumerate(lines)
+                if not (mark and i and (line == lines[i - 1] or " WARN " in line and line in lines[:i]))
+            ]  # fmt: skip
             self.lines.extend(f"{mark}{line}".rstrip("\n") for line in lines)
         if status:
             self.lines.append(f"(exit status {status})")
