@@ -11,6 +11,7 @@ from emulator.pipeline.dispatch import Dispatcher
 from emulator.pipeline.throttle import Throttle
 from emulator.runtime.connection import Connection
 from emulator.runtime.lifetime import Lifetime
+from emulator.runtime.frames import FreshFrames, ReusedFrames
 from emulator.runtime.listener import Listener, bind
 from emulator.runtime.services import make_broker_services
 from emulator.runtime.turns import give_turn
@@ -39,7 +40,7 @@ class BrokerServer:
         self.patience = patience
         self.bound = []
         self.connections = set()
-        self.services = self.dispatcher = None
+        self.services = self.dispatcher = self.frames = None
         self.state = STOPPED
         self.is_split = False
         self._shared = self._logs = self._handlers = self._lasting = None
@@ -61,6 +62,7 @@ class BrokerServer:
     def join(self, shared, logs, handlers, lasting):
         """Make what answers, of what all brokers share and what is this one's own. See Dispatcher."""
         self._shared, self._logs, self._handlers, self._lasting = shared, logs, handlers, lasting
+        self.frames = ReusedFrames() if self.settings.log_directories else FreshFrames()
         self._begin()
 
     def _begin(self):

@@ -7,7 +7,6 @@ the channel likewise), but a client that goes away is noticed.
 
 import errno
 import logging
-import mmap
 import socket
 import struct
 from time import perf_counter_ns
@@ -15,6 +14,7 @@ from time import perf_counter_ns
 from gevent import get_hub, getcurrent
 
 from emulator.pipeline.dispatch import Refused
+from emulator.runtime.frames import FIRST
 from emulator.runtime.frozen import FrozenSocket
 from emulator.runtime.turns import give_turn
 
@@ -23,27 +23,10 @@ log = logging.getLogger(__name__)
 _READ_SIZE = 64 * 1024
 _JOIN_BELOW = 64 * 1024  # smaller answers are joined into one send; larger ones leave as pieces
 _FLUSH_ABOVE = 1024 * 1024  # answers of one read are gathered up to this size
-_FIRST_ALLOCATION = 1024 * 1024  # for a large frame, before more of it has really arrived
 _TURN_MS = 5  # a client that always has more to say must let others speak
 _READS_BEFORE_TURN = 32  # of a large frame
-_FRESH = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 _MOST_PIECES = 512  # of one sendmsg; IOV_MAX is 1024 on Linux
-
-
-def fresh_buffer(size):
-    """Writable memory straight from the kernel, all its pages there at once.
-
-    A bytearray would be written over with zeros first and fault page by page: a fifth more CPU for
-    each stored byte of a large batch.
-    """
-    return mmap.mmap(-1, size, flags=_FRESH)
-
-
-def _longer(buffer, size):
-    longer = fresh_buffer(size)
-    longer[: len(buffer)] = buffer[:]
-    return longer
 
 
 class Disconnected(Exception):
@@ -222,6 +205,7 @@ class Connection:
                     if size > _READ_SIZE:
                         frame = self._receive_large(data[start:], size)
                         answer(memoryview(frame), 0, size, call, out)
+                        self.server.frames.give(frame)
                         position = filled
                     break
                 answer(data, start, end, call, out)
@@ -268,24 +252,24 @@ class Connection:
     _turn_began = None  # since when (ms) requests of this client have been answered without a pause
 
     def _receive_large(self, beginning, size):
-        """A whole frame in a buffer of its own, which the log may keep without another copy.
-
-        The buffer grows with what arrives: a hostile length alone allocates nothing.
-        """
-        hub = get_hub()
+        """A buffer that holds a whole frame, and perhaps more after it; the log may keep it."""
+        hub, frames = get_hub(), self.server.frames
         filled = len(beginning)
-        frame = fresh_buffer(min(size, max(_FIRST_ALLOCATION, 2 * filled)))
+        frame = frames.take(min(size, max(FIRST, 2 * filled)))
         frame[:filled] = beginning
+        room = min(len(frame), size)
         reads = 0
         while filled < size:
-            if filled == len(frame):
-                frame = _longer(frame, min(size, 2 * filled))
+            if filled == room:
+                frame, shorter = frames.take(min(size, 2 * filled)), frame
+                frame[:filled] = shorter[:filled]
+                room = min(len(frame), size)
             if reads >= _READS_BEFORE_TURN:
                 give_turn()
                 reads = 0
             try:
                 with memoryview(frame) as view:
-                    count = self.socket.recv_into(view[filled:])
+                    count = self.socket.recv_into(view[filled:room])
             except BlockingIOError:
                 hub.wait(self._readable)
                 reads = 0
