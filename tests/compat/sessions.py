@@ -1,5 +1,7 @@
 """What people type into the stock tools, as sessions: record.py writes what Apache Kafka prints, test_cli.py compares."""
 
+import time
+
 SESSIONS = {}
 SETTINGS = {}  # session -> {config, dots as underscores: value} of the server that it needs for itself
 
@@ -367,9 +369,11 @@ def topics_compacted(sh):
     consume = (f"kafka-console-consumer.sh --topic {topic} --from-beginning --timeout-ms 2000 --formatter-property print.offset=true "
                "--formatter-property print.key=true")
     sh.run(produce, stdin="a:1\nb:1\na:2\nc:1\nb:NULL\n")
+    time.sleep(0.1)  # the age at which a segment is rolled, and more
     sh.run(produce, stdin="d:1\n")  # the first ones are no longer in the active segment
     sh.run(consume, until=r"\AOffset:2")
     sh.run(f"kafka-get-offsets.sh --topic {topic} --time earliest")
+    time.sleep(0.1)
     sh.run(produce, stdin="e:1\n")
     sh.run(consume, until=r"Offset:3\b.*\nOffset:5")
     sh.run(f"kafka-console-producer.sh --topic {topic}", stdin="no key\n")

@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 
+import tools
 from helpers import TIMEOUT
 from servers import BIN
 
@@ -92,20 +93,22 @@ class Shell:
         """
         deadline = time.monotonic() + TIMEOUT
         while True:
-            process = self._start(command)
             if interrupt_after is None:
-                out, err = process.communicate(stdin, timeout=TIMEOUT)
+                ran = tools.run(self._words(command), stdin)
+                out, err, status = ran.stdout, ran.stderr, ran.returncode
             else:
+                process = self._start(command)
                 process.stdin.close()
                 out = "".join(process.stdout.readline() for _ in range(interrupt_after))
                 process.send_signal(signal.SIGINT)
                 rest, err = process.stdout.read(), process.stderr.read()
                 out += rest
-                process.wait(TIMEOUT)
+                status = process.wait(TIMEOUT)
             if until is None or re.search(until, out):
                 break
             assert time.monotonic() < deadline, f"{command}: no {until!r} in\n{out}{err}"
-        self._show(command, stdin, out, err, process.returncode, only, sort)
+            time.sleep(0.1)
+        self._show(command, stdin, out, err, status, only, sort)
         return out
 
     def start(self, command):
@@ -126,13 +129,17 @@ class Shell:
     def transcript(self):
         return "\n".join(self.lines) + "\n"
 
-    def _start(self, command):
+    def _words(self, command):
         tool, *arguments = shlex.split(command)
         subcommand = bool(arguments) and not arguments[0].startswith("-") and tool not in SUBCOMMAND_LAST
         if "HOST:PORT" in arguments:
             arguments[arguments.index("HOST:PORT")] = self.bootstrap
         else:
             arguments[subcommand:subcommand] = ["--bootstrap-server", self.bootstrap]
+        return [tool, *arguments]
+
+    def _start(self, command):
+        tool, *arguments = self._words(command)
         return subprocess.Popen([BIN / tool, *arguments], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

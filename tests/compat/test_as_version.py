@@ -1,11 +1,11 @@
 """Clients negotiate with a server that passes for an earlier Kafka: they speak what it has, and say what it has not."""
-import subprocess
 
 import pytest
 
 import servers
+import tools
 from helpers import TIMEOUT, eventually
-from servers import BIN, HERE
+from servers import HERE
 
 
 @pytest.fixture(scope="module", params=["3.0", "3.7"])
@@ -33,11 +33,11 @@ def test_librdkafka_writes_and_reads_with_it(earlier, unique):
 
 
 def run(bootstrap, tool, *arguments, stdin=""):
-    process = subprocess.run([BIN / tool, "--bootstrap-server", bootstrap, *arguments], input=stdin, text=True, capture_output=True, timeout=4 * TIMEOUT)
-    return process.stdout, process.stderr
+    ran = tools.run([tool, "--bootstrap-server", bootstrap, *arguments], stdin, 4 * TIMEOUT)
+    return ran.stdout, ran.stderr
 
 
-@pytest.mark.needs("java", str(HERE / ".cache/jars"))
+@pytest.mark.needs("java", str(HERE / ".cache/jars"), str(HERE / ".cache/classes"))
 def test_java_clients_choose_what_it_has(earlier, unique):
     release, bootstrap = earlier
     topic = unique("java")

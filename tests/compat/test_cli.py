@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+import tools
 from helpers import TIMEOUT, eventually
 from record import EXPECTED, perform
 from servers import BIN, HERE
@@ -21,16 +22,16 @@ NEEDED_FIRST = {
     "DeleteGroups", "DescribeConfigs", "AlterConfigs", "IncrementalAlterConfigs",
 }
 
-pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"))]
+pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"), str(HERE / ".cache/classes"))]
 
 
 @pytest.fixture(scope="module")
 def transcripts(bootstrap, request):
-    """The sessions that are asked for, performed three at a time on two cores: a tool is mostly a JVM that starts, but now and then it waits."""
+    """The sessions that are asked for, performed several at a time: what tools do most is wait."""
     asked = [item.callspec.params["name"] for item in request.session.items
              if getattr(item, "originalname", "") == "test_output_is_that_of_real_kafka"]
     own_server = request.getfixturevalue("own_server")
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
         yield {name: pool.submit(on_its_own, name, own_server) if name in SETTINGS else pool.submit(perform, name, bootstrap) for name in asked}
 
 
@@ -68,16 +69,20 @@ def tool(bootstrap):
             process.terminate()
 
 
-def run(process, stdin=None):
-    """Wait for the end; returns the output."""
-    out, err = process.communicate(stdin, timeout=TIMEOUT)
-    assert process.returncode == 0, out + err
-    return out
+@pytest.fixture
+def run(bootstrap):
+    """run("kafka-....sh", ...) runs a tool to its end; returns its output."""
+
+    def run(name, *arguments, stdin=""):
+        ran = tools.run([name, "--bootstrap-server", bootstrap, *arguments], stdin)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+    return run
 
 
-def test_typed_lines_arrive_while_both_run(tool, unique):
+def test_typed_lines_arrive_while_both_run(tool, run, unique):
     topic = unique("chat")
-    run(tool("kafka-topics.sh", "--create", "--topic", topic))
+    run("kafka-topics.sh", "--create", "--topic", topic)
     consumer = tool("kafka-console-consumer.sh", "--topic", topic, "--from-beginning")
     producer = tool("kafka-console-producer.sh", "--topic", topic)
     for line in ("one\n", "two\n", "three\n"):
@@ -87,21 +92,21 @@ def test_typed_lines_arrive_while_both_run(tool, unique):
     assert producer.wait(TIMEOUT) == 0
 
 
-def test_two_consumers_share_and_one_leaves(tool, unique):
+def test_two_consumers_share_and_one_leaves(tool, run, unique):
     topic, group = unique("work"), unique("group")
-    run(tool("kafka-topics.sh", "--create", "--partitions", "2", "--topic", topic))
+    run("kafka-topics.sh", "--create", "--partitions", "2", "--topic", topic)
 
     def member():
         return tool("kafka-console-consumer.sh", "--topic", topic, "--group", group, "--from-beginning",
                     "--command-property", "heartbeat.interval.ms=300", "--formatter-property", "print.partition=true")
 
     def partitions():
-        out = run(tool("kafka-consumer-groups.sh", "--describe", "--group", group, "--members"))
+        out = run("kafka-consumer-groups.sh", "--describe", "--group", group, "--members")
         return [line.split()[4] for line in out.splitlines() if line.startswith(group)]
 
     def produce(value):  # one key for each partition
-        run(tool("kafka-console-producer.sh", "--topic", topic, "--reader-property", "parse.key=true",
-                 "--reader-property", "key.separator=:"), f"key1:{value}\nkey2:{value}\n")
+        run("kafka-console-producer.sh", "--topic", topic, "--reader-property", "parse.key=true",
+            "--reader-property", "key.separator=:", stdin=f"key1:{value}\nkey2:{value}\n")
     stays, leaves = member(), member()
     eventually(lambda: partitions() == ["1", "1"])
     produce("shared")
@@ -149,9 +154,9 @@ class Verifiable:
 @pytest.mark.parametrize("protocol, options", [
     ("classic", ["--assignment-strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"]),
     pytest.param("consumer", [], marks=pytest.mark.soak)], ids=["classic", "consumer"])
-def test_verifiable_consumers_share_and_one_leaves(tool, unique, protocol, options):
+def test_verifiable_consumers_share_and_one_leaves(tool, run, unique, protocol, options):
     topic, group = unique("work"), unique("group")
-    run(tool("kafka-topics.sh", "--create", "--partitions", "2", "--topic", topic))
+    run("kafka-topics.sh", "--create", "--partitions", "2", "--topic", topic)
 
     def member():
         return Verifiable(tool("kafka-verifiable-consumer.sh", "--topic", topic, "--group-id", group,
@@ -160,28 +165,28 @@ def test_verifiable_consumers_share_and_one_leaves(tool, unique, protocol, optio
     eventually(lambda: stays.partitions() == {0, 1})
     leaves = member()
     eventually(lambda: sorted(len(each.partitions()) for each in (stays, leaves)) == [1, 1])
-    run(tool("kafka-verifiable-producer.sh", "--topic", topic, "--max-messages", "40", "--repeating-keys", "10"))
+    run("kafka-verifiable-producer.sh", "--topic", topic, "--max-messages", "40", "--repeating-keys", "10")
     eventually(lambda: len(stays.offsets()) + len(leaves.offsets()) == 40)
     assert not stays.offsets() & leaves.offsets()
     eventually(lambda: {event["name"] for event in leaves.told} >= {"offsets_committed"})
     leaves.stop()
     eventually(lambda: stays.partitions() == {0, 1})
-    run(tool("kafka-verifiable-producer.sh", "--topic", topic, "--max-messages", "40", "--repeating-keys", "10"))
+    run("kafka-verifiable-producer.sh", "--topic", topic, "--max-messages", "40", "--repeating-keys", "10")
     eventually(lambda: len(stays.offsets() | leaves.offsets()) == 80)
     assert not stays.offsets() & leaves.offsets()
     stays.stop()
     assert all(event["success"] for event in stays.told + leaves.told if event["name"] == "offsets_committed")
 
 
-def test_ten_megabytes(tool, unique):
+def test_ten_megabytes(run, unique):
     topic = unique("perf")
-    run(tool("kafka-topics.sh", "--create", "--topic", topic))
-    out = run(tool("kafka-producer-perf-test.sh", "--topic", topic, "--num-records", "10000", "--record-size", "1000",
-                   "--throughput", "-1"))
+    run("kafka-topics.sh", "--create", "--topic", topic)
+    out = run("kafka-producer-perf-test.sh", "--topic", topic, "--num-records", "10000", "--record-size", "1000",
+              "--throughput", "-1")
     assert "10000 records sent" in out
-    out = run(tool("kafka-get-offsets.sh", "--topic", topic))
+    out = run("kafka-get-offsets.sh", "--topic", topic)
     assert out == f"{topic}:0:10000\n"
-    header, row = run(tool("kafka-consumer-perf-test.sh", "--topic", topic, "--num-records", "10000")).strip().splitlines()[-2:]
+    header, row = run("kafka-consumer-perf-test.sh", "--topic", topic, "--num-records", "10000").strip().splitlines()[-2:]
     figures = dict(zip((name.strip() for name in header.split(",")), (value.strip() for value in row.split(","))))
     assert figures["data.consumed.in.nMsg"] == "10000"
 

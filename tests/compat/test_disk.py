@@ -2,7 +2,6 @@
 import random
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,16 @@ from emulator.state.log.compaction import Compaction
 from emulator.state.log.formats import LOG, PARTITION_METADATA, parse_name
 from wire.records import Record, build_batch, iter_records
 
+import tools
 from helpers import TIMEOUT, eventually
-from servers import BIN, HERE, real_kafka
+from servers import HERE, real_kafka
 
 pytest.importorskip("confluent_kafka")
 
 from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 
-pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"))]
+pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"), str(HERE / ".cache/classes"))]
 
 SMALL = {"internal.segment.bytes": "4000", "index.interval.bytes": "300"}
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -86,9 +86,7 @@ def dump(path, *options, kinds=(".log", ".index", ".timeindex", ".txnindex", ".s
     """What DumpLogSegments prints of all files of a directory, which must hold nothing that it objects to."""
     files = files_of(path, *kinds)
     assert {Path(file).suffix for file in files} == set(kinds)
-    ran = subprocess.run(
-        [BIN / "kafka-dump-log.sh", "--files", ",".join(files), *options], capture_output=True, text=True, timeout=4 * TIMEOUT
-    )
+    ran = tools.run(["kafka-dump-log.sh", "--files", ",".join(files), *options], timeout=4 * TIMEOUT)
     assert ran.returncode == 0, ran.stderr
     # Of every segment but the first it says that -1 is followed by the first offset, whoever wrote it.
     objections = re.sub(r"Non-consecutive offsets in \S+\n(  -1 is followed by \d+\n)+", "", ran.stdout)

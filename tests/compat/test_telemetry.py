@@ -1,13 +1,13 @@
 """Clients push their metrics (KIP-714) where a server takes them: what arrives is in its log."""
 import re
-import subprocess
 
 import pytest
 
+import tools
 from helpers import TIMEOUT, eventually
-from servers import BIN, HERE
+from servers import HERE
 
-pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"))]
+pytestmark = [pytest.mark.needs("java", str(HERE / ".cache/jars"), str(HERE / ".cache/classes"))]
 
 PUSHED = r"\(client id '{}', (\S+) \S+\) pushed (\d+) bytes, its last: (.*)"
 
@@ -23,9 +23,9 @@ def taking(own_server, request, tmp_path_factory):
         yield bootstrap, lambda: (directory / "emulator.log").read_text()
 
 
-def run(tool, bootstrap, *arguments, stdin=None):
-    process = subprocess.run([BIN / tool, "--bootstrap-server", bootstrap, *arguments], text=True, input=stdin, capture_output=True, timeout=TIMEOUT)
-    assert process.returncode == 0, process.stdout + process.stderr
+def run(tool, bootstrap, *arguments, stdin=""):
+    ran = tools.run([tool, "--bootstrap-server", bootstrap, *arguments], stdin)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_the_java_producer_says_its_last_metrics(taking):

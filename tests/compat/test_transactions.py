@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+import tools
 from helpers import TIMEOUT, eventually
-from servers import BIN, HERE
+from servers import HERE
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
 
@@ -17,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 
 MODULES = HERE / ".cache/node/node_modules"
-java = pytest.mark.needs("java", str(HERE / ".cache/jars"))
+java = pytest.mark.needs("java", str(HERE / ".cache/jars"), str(HERE / ".cache/classes"))
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def test_librdkafka_is_told_when_it_took_too_long(bootstrap, rdkafka, topic, rea
 
 
 def tool(name, *arguments):
-    done = subprocess.run([BIN / name, *arguments], text=True, capture_output=True, timeout=2 * TIMEOUT)
+    done = tools.run([name, *arguments], timeout=2 * TIMEOUT)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
