@@ -91,7 +91,7 @@ class Shell:
         with a name of this transcript, or with this text; `sort` is for output (but its first line, or "all" of it) whose order nobody promises; `interrupt_after` presses
         Ctrl-C once that many lines came.
         """
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + 2 * TIMEOUT  # Kafka's cleaner, for one, looks every 15 s
         while True:
             if interrupt_after is None:
                 ran = tools.run(self._words(command), stdin)
