@@ -173,7 +173,8 @@ def of_compaction(server, count):
             put(connection, topic, stamped(keyed_batch(chance, count // 10), now))
         put(connection, topic, stamped(keyed_batch(chance, 1), now))  # one key: all but the last of these go
         put(connection, topic, stamped(keyed_batch(chance, 1), now + 70_000))  # in a segment of its own
-        cpu, started = server.cpu(), time.perf_counter()
+        waits_before = waited(connection, 1)
+        cpu, started, waits = server.cpu(), time.perf_counter(), []
         set_config(connection, OF_TOPIC, topic, "min.cleanable.dirty.ratio", 0.0001)
         deadline = time.monotonic() + 120
         while True:
@@ -182,9 +183,23 @@ def of_compaction(server, count):
                 break
             if time.monotonic() > deadline:
                 raise ValueError("nothing was compacted within two minutes")
-            time.sleep(0.02)
+            waits += waited(connection, 0.02)
         took = time.perf_counter() - started
-        return {"records compacted a second, k": [count / took / 1000], "server CPU of that, us a record": [(server.cpu() - cpu) * 1e6 / count]}
+        found = {"records compacted a second, k": [count / took / 1000], "server CPU of that, us a record": [(server.cpu() - cpu) * 1e6 / count]}
+        for when, those in ("before", waits_before), ("meanwhile", waits):
+            percentiles = statistics.quantiles(those, n=1000)
+            for name, wait in ("p50", percentiles[499]), ("p99", percentiles[989]), ("p99.9", percentiles[998]), ("longest", max(those)):
+                found[f"ApiVersions {when}, {name}, ms"] = [wait]
+        return found
+
+
+def waited(connection, seconds):
+    """How long (ms) each of as many requests as fit into `seconds` waited for its answer."""
+    request, waits, ends = raw.api_versions(), [], time.perf_counter() + seconds
+    while (started := time.perf_counter()) < ends:
+        connection.call(request)
+        waits.append((time.perf_counter() - started) * 1000)
+    return waits
 
 
 def show(title, columns, found):

@@ -113,14 +113,24 @@ class Running:
             shutil.rmtree(self.directory)
             raise
         self.log = open(self.directory / "output.txt", "w+b")
-        spawned = time.perf_counter()
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         try:
-            self.startup = self._first_answer(spawned) - spawned
+            self.startup = self._start(command)
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def _start(self, command):
+        """The seconds that it took until the first answer."""
+        spawned = time.perf_counter()
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        return self._first_answer(spawned) - spawned
+
+    def start_after_kill(self):
+        """Kill it and start it again on what it left; gives the seconds from spawning to the first answer."""
+        self.process.kill()
+        self.process.wait()
+        return self._start(self.process.args)
 
     def _first_answer(self, spawned):
         while True:
