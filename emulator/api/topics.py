@@ -179,7 +179,7 @@ def create_partitions(request, call, cluster, quotas):
             if not call.allowed("alter", "topic", topic.name):
                 raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
             assignments = None if topic.assignments is None else [one.broker_ids for one in topic.assignments]
-            cluster.create_partitions(topic.name, topic.count, assignments, request.validate_only, quota.charge)
+            cluster.create_partitions(topic.name, topic.count, assignments, request.validate_only, quota.charge, in_turns=True)
         except KafkaError as error:
             result.error_code, result.error_message = error.error, error.message
         results.append(result)

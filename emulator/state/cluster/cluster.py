@@ -2,7 +2,7 @@
 
 from emulator.state.cluster import creation, names
 from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
-from emulator.state.cluster.model import NewTopic, Partition, Topic
+from emulator.state.cluster.model import NewTopic, Opening, Partition, Topic
 from wire.errors import UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KafkaError
 
 _STORED = ("replicas", "isr", "elr", "last_known_elr", "adding", "removing", "leader", "leader_epoch", "partition_epoch")
@@ -40,7 +40,7 @@ class Cluster:
         self._partition_table = self.metadata.table("partitions")  # "topic id:index" -> see _stored
         self.topics = {}
         self.topics_by_id = {}
-        self.opening = set()  # names of topics whose logs are being made
+        self.opening = {}  # name of a topic some of whose logs are still to be made -> Opening
         self.on_create = []
         self.on_remove = []
         self.on_delete = []
@@ -163,27 +163,43 @@ class Cluster:
                 self._store(partition)
             self.configs.new_topic(topic.name, overrides)
         self._open(topic, turn)
-        for created in self.on_create:
-            created(topic)
 
     def _open(self, topic, turn=None):
         if names.may_collide(topic.name):
             self._metric_names.setdefault(names.metric_name(topic.name), {})[topic.name] = None
-        self.opening.add(topic.name)
-        config = self.configs.topic(topic.name)
-        missing = iter(topic.partitions)
+
+        def show():
+            self.topics[topic.name] = self.topics_by_id[topic.topic_id] = topic
+            for created in self.on_create:
+                created(topic)
+
+        self._make_logs(topic, topic.partitions, show, turn)
+
+    def _make_logs(self, topic, partitions, show, turn):
+        """The logs of new partitions, then `show()`; `turn` is called after each, None where nobody else is to be served."""
+        opening = self.opening[topic.name] = Opening(partitions, show, turn is not None)
         try:
-            for partition in missing:
-                self._open_logs(partition, config)
+            while opening.missing:
+                self._open_logs(opening.missing.popleft(), self.configs.topic(topic.name))
                 if turn is not None:
                     turn()
         finally:
-            for partition in missing:  # who waited for it went in the middle
-                self._open_logs(partition, config)
-            self.opening.discard(topic.name)
-            self.topics[topic.name] = self.topics_by_id[topic.topic_id] = topic
-            if turn is not None:
-                self._configs_changed(topic.name)  # they may have, meanwhile
+            self._finish(topic.name, opening)  # in the middle, where who waited for it went
+
+    def _finish(self, name, opening):
+        if self.opening.get(name) is not opening:
+            return  # somebody could not wait, or has deleted the topic
+        while opening.missing:
+            self._open_logs(opening.missing.popleft(), self.configs.topic(name))
+        del self.opening[name]
+        opening.show()
+        if opening.in_turns:
+            self._configs_changed(name)  # they may have, meanwhile
+
+    def finish_opening(self):
+        """Make what logs are still to be made, at once: what follows concerns all partitions."""
+        for name, opening in list(self.opening.items()):
+            self._finish(name, opening)
 
     def _open_logs(self, partition, config):
         for broker in partition.replicas:
@@ -246,9 +262,13 @@ class Cluster:
         topic = self.topics_by_id.get(topic_id)
         if topic is None:
             raise KafkaError(UNKNOWN_TOPIC_ID)
+        partitions = list(topic.partitions)
+        if topic.name in self.opening:  # it grows: those that are missing never come
+            partitions += self.opening[topic.name].partitions
+            self.opening.pop(topic.name).missing.clear()
         with self.metadata:
             self._topic_table.remove(uuid_text(topic_id))
-            for partition in topic.partitions:
+            for partition in partitions:
                 self._partition_table.remove(_partition_key(partition))
             self.configs.drop_topic(topic.name)
             for removed in self.on_remove:
@@ -260,32 +280,39 @@ class Cluster:
             del same[topic.name]
             if not same:
                 del self._metric_names[names.metric_name(topic.name)]
-        for partition in topic.partitions:
+        for partition in partitions:
             for log in partition.logs.values():
                 log.delete()
         for deleted in self.on_delete:
             deleted(topic)
         return topic
 
-    def create_partitions(self, name, count, assignments=None, validate_only=False, charge=None):
-        """Bring a topic to `count` partitions; raises KafkaError, as `charge(new partitions)` may."""
+    def create_partitions(self, name, count, assignments=None, validate_only=False, charge=None, in_turns=False):
+        """Bring a topic to `count` partitions; raises KafkaError, as `charge(new partitions)` may.
+
+        With `in_turns` others are served meanwhile; they see all new partitions at once.
+        """
         topic = self.topics.get(name)
         if topic is None:
             raise KafkaError(UNKNOWN_TOPIC_OR_PARTITION)
+        if name in self.opening:
+            self._finish(name, self.opening[name])
         plan = creation.plan_growth(topic, count, assignments, self, charge)
         if validate_only:
             return
-        config, present = self.configs.topic(name), len(topic.partitions)
+        present = len(topic.partitions)
         added = [Partition(topic, present + number, *placed) for number, placed in enumerate(plan)]
         with self.metadata:
             for partition in added:
                 self._store(partition)
-        for partition in added:
-            self._open_logs(partition, config)
-        topic.partitions += added
-        topic.told.clear()
-        for grown in self.on_grow:
-            grown(topic)
+
+        def show():
+            topic.partitions += added
+            topic.told.clear()
+            for grown in self.on_grow:
+                grown(topic)
+
+        self._make_logs(topic, added, show, self._turns() if in_turns and self._turns and not topic.internal else None)
 
     def auto_create(self, name, charge=None):
         """Make a topic because somebody asked for it, with the cluster's defaults; raises KafkaError."""

@@ -196,4 +196,5 @@ def _change(cluster, partition, able=None, died=(), **wanted):
 
 
 def _partitions(cluster):
+    cluster.finish_opening()
     return [partition for topic in cluster.topics.values() for partition in topic.partitions]

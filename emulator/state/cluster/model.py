@@ -1,6 +1,6 @@
 """Brokers, topics and partitions as the cluster knows them."""
 
-from collections import namedtuple
+from collections import deque, namedtuple
 
 from wire.errors import NOT_LEADER_OR_FOLLOWER, KafkaError
 
@@ -91,3 +91,15 @@ class Topic:
 
     def __repr__(self):
         return f"<Topic {self.name}, {len(self.partitions)} partition(s)>"
+
+
+class Opening:
+    """New partitions, of which the logs of those `missing` are still to be made; then `show()` lets everybody see them."""
+
+    __slots__ = ("partitions", "missing", "show", "in_turns")
+
+    def __init__(self, partitions, show, in_turns):
+        self.partitions = partitions
+        self.missing = deque(partitions)
+        self.show = show
+        self.in_turns = in_turns  # others may do something in the middle

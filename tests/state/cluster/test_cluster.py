@@ -297,3 +297,48 @@ def test_a_topic_is_whole_though_its_client_went_in_the_middle():
         here.create_topics([NewTopic("t", 3, 1)], in_turns=True)
     assert all(partition.log for partition in here.topics["t"].partitions)
     here.delete_topic(here.topics["t"].topic_id)
+
+
+def growing(meanwhile, brokers=1):
+    """A cluster whose topic "t" grows from 2 to 5 partitions; `meanwhile(cluster)` is called once, after the first log."""
+    calls = []
+
+    def turn():
+        calls.append(1)
+        if len(calls) == 1:
+            meanwhile(here)
+
+    here = cluster(brokers, turns=lambda: turn)
+    here.create_topic("t", 2, min(brokers, 2))
+    here.create_partitions("t", 5, in_turns=True)
+    return here
+
+
+def test_a_growing_topic_shows_its_new_partitions_at_once():
+    seen = []
+    here = growing(lambda here: seen.append(len(here.topics["t"].partitions)))
+    assert seen == [2]
+    assert [partition.index for partition in here.topics["t"].partitions] == [0, 1, 2, 3, 4]
+    assert all(partition.log for partition in here.topics["t"].partitions)
+
+
+def test_a_growing_topic_that_is_deleted_leaves_nothing():
+    here = growing(lambda here: here.delete_topic(here.topics["t"].topic_id))
+    assert not here.topics and not here.opening
+    assert not list(here._partition_table.items())
+
+
+def test_a_growing_topic_grows_on_from_what_it_will_be():
+    here = growing(lambda here: here.create_partitions("t", 7))
+    assert [partition.index for partition in here.topics["t"].partitions] == list(range(7))
+
+
+def test_a_growing_topic_gets_the_config_that_changed_meanwhile():
+    here = growing(lambda here: here.configs.set_topic("t", {"retention.ms": "77"}))
+    assert {partition.log.config.retention_ms for partition in here.topics["t"].partitions} == {77}
+
+
+def test_a_broker_that_goes_leads_no_new_partition_either():
+    here = growing(lambda here: leadership.fence(here, 1), brokers=3)
+    assert {partition.leader for partition in here.topics["t"].partitions if partition.replicas != [1]} <= {2, 3}
+    assert all(1 not in partition.isr for partition in here.topics["t"].partitions if partition.replicas != [1])
