@@ -1,9 +1,10 @@
 """What earlier releases of Kafka served: the highest version of each API, and the features (`--as-version 3.7`).
 
 Versions that 4.3.1 itself no longer defines (Fetch 0 to 3, JoinGroup of 3.x ...) are not to be had: of each API those are
-served that both releases know. Facts from the message definitions inside kafka-clients 3.0.2, 3.1.2, 3.2.3, 3.3.2, 3.4.1, 3.5.2,
-3.6.2, 3.7.2, 3.8.1, 3.9.1, 4.0.0, 4.1.0, 4.2.0 and 4.3.1 (validVersions of what brokers listen to, but for a last version that
-is unstable), and from org.apache.kafka.server.common of 4.3.1 (MetadataVersion and the features' bootstrap versions).
+served that both releases know. Facts from the brokers themselves, in KRaft mode: 3.3.2, 3.4.1, 3.5.2, 3.6.2, 3.7.2, 3.8.1, 3.9.1,
+4.0.1, 4.1.0, 4.2.0 (tests/api/released.txt has what they advertise). Those before 3.3 had ZooKeeper: what its brokers listened to
+by the message definitions inside kafka-clients 3.0.2, 3.1.2 and 3.2.3, but for a last version that is unstable. Between the two, some
+APIs (delegation tokens, SCRAM) were away for a while.
 """
 
 from emulator.state import features
@@ -34,10 +35,14 @@ _TABLE = """
 30  CreateAcls                        2    2    2    3    3    3    3    3    3    3    3    3    3    3
 31  DeleteAcls                        2    2    2    3    3    3    3    3    3    3    3    3    3    3
 35  DescribeLogDirs                   2    2    3    4    4    4    4    4    4    4    4    4    4    5
-38  CreateDelegationToken             2    2    2    3    3    3    3    3    3    3    3    3    3    3
-41  DescribeDelegationToken           2    2    2    3    3    3    3    3    3    3    3    3    3    3
+38  CreateDelegationToken             2    2    2    .    .    .    3    3    3    3    3    3    3    3
+39  RenewDelegationToken              2    2    2    .    .    .    2    2    2    2    2    2    2    2
+40  ExpireDelegationToken             2    2    2    .    .    .    2    2    2    2    2    2    2    2
+41  DescribeDelegationToken           2    2    2    .    .    .    3    3    3    3    3    3    3    3
 45  AlterPartitionReassignments       0    0    0    0    0    0    0    0    0    0    0    1    1    1
-55  DescribeQuorum                    0    0    0    1    1    1    1    1    1    2    2    2    2    2
+50  DescribeUserScramCredentials      0    0    0    .    .    0    0    0    0    0    0    0    0    0
+51  AlterUserScramCredentials         0    0    0    .    .    0    0    0    0    0    0    0    0    0
+55  DescribeQuorum                    .    .    .    1    1    1    1    1    1    2    2    2    2    2
 57  UpdateFeatures                    0    0    0    1    1    1    1    1    1    1    2    2    2    2
 60  DescribeCluster                   0    0    0    0    0    0    0    1    1    1    2    2    2    2
 64  UnregisterBroker                  .    .    .    0    0    0    0    0    0    0    0    0    0    0
@@ -70,7 +75,7 @@ _TABLE = """
 _METADATA = {
     "3.3": 7, "3.4": 8, "3.5": 11, "3.6": 14, "3.7": 19, "3.8": 20, "3.9": 21, "4.0": 25, "4.1": 27, "4.2": 29, "4.3": 30,
 }  # fmt: skip
-_SINCE = {KRAFT: "3.9", GROUP: "4.0", TRANSACTION: "4.0", ELIGIBLE_LEADER_REPLICAS: "4.0", SHARE: "4.1", STREAMS: "4.1"}
+_SINCE = {KRAFT: "3.9", GROUP: "4.0", TRANSACTION: "4.0", ELIGIBLE_LEADER_REPLICAS: "4.0", SHARE: "4.1", STREAMS: "4.2"}
 _FINALIZED_SINCE = {GROUP: "4.0", TRANSACTION: "4.0", ELIGIBLE_LEADER_REPLICAS: "4.1", SHARE: "4.2", STREAMS: "4.2"}
 
 _HEAD, *_ROWS = [line.split() for line in _TABLE.strip().splitlines()]

@@ -1,5 +1,8 @@
 """A server that passes for an earlier release: what it advertises, refuses, and what clients make of it."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from emulator.api import HANDLERS, releases
@@ -28,11 +31,58 @@ def test_the_newest_release_is_what_this_is_anyway():
     assert releases.supported("4.3") == SUPPORTED
 
 
-def test_releases_only_grow():
-    for before, after in zip(releases.RELEASES, releases.RELEASES[1:]):
-        old, new_ = releases.limited(HANDLERS, before), releases.limited(HANDLERS, after)
-        assert old.keys() <= new_.keys()
-        assert all(old[key].max_version <= new_[key].max_version for key in old)
+def ranges(words):
+    """{name: (lowest, highest)} of "name:lowest-highest"."""
+    found = {}
+    for word in words:
+        name, _, numbers = word.rpartition(":")
+        lowest, _, highest = numbers.partition("-")
+        found[int(name) if name.isdigit() else name] = int(lowest), int(highest or lowest)
+    return found
+
+
+def released():
+    """{release: {"apis": .., "supported": .., "finalized": ..}} of released.txt."""
+    found = {}
+    for line in (Path(__file__).parent / "released.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            version, what, *words = line.split()
+            found.setdefault(version.rpartition(".")[0], {})[what] = ranges(words)
+    return found
+
+
+RELEASED = released()
+
+
+@pytest.fixture(scope="module")
+def today():
+    """{api key: (lowest, highest)} of a server that passes for nothing else."""
+    with serving() as server, WireClient(server.bootstrap) as client:
+        return advertised(client)[0]
+
+
+@pytest.mark.parametrize("release", RELEASED)
+def test_it_advertises_what_brokers_of_that_release_did(today, release):
+    real = RELEASED[release]
+    both = {key: (max(lowest, today[key][0]), min(highest, today[key][1])) for key, (lowest, highest) in real["apis"].items() if key in today}
+    expected = {key: (lowest, highest) for key, (lowest, highest) in both.items() if lowest <= highest}
+    with serving(release=release) as server, WireClient(server.bootstrap) as client:
+        apis, supported, finalized = advertised(client, min(4, real["apis"][ApiVersions.key][1]))
+    assert apis == expected
+    assert supported == real["supported"]
+    assert finalized == {name: level for name, (level, _) in real["finalized"].items()}
+
+
+def test_what_is_not_to_be_had_is_documented(today):
+    page = (Path(__file__).parents[2] / "docs" / "RELEASES.md").read_text()
+    documented = dict(re.findall(r"(?m)^\| (\w+) \| ([\d-]+) \|", page))
+    gone = {key: (lowest, today[key][0] - 1) for real in RELEASED.values() for key, (lowest, _) in real["apis"].items()
+            if key in today and lowest < today[key][0]}
+    assert documented == {HANDLERS[key].api.name: "-".join(map(str, sorted(set(ends)))) for key, ends in gone.items()}
+
+
+def test_every_release_is_known():
+    assert [*RELEASED, releases.LATEST] == list(releases.RELEASES)
 
 
 @pytest.mark.parametrize("release, keys, fetch_range, features", [
