@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # A room may import itself and what it names here.
-WIRE_FOR_STATE = ("wire.records", "wire.compression", "wire.errors", "wire.internal", "wire.jute")
+WIRE_FOR_STATE = ("wire.records", "wire.compression", "wire.errors", "wire.internal", "wire.jute",
+                  "wire.types", "wire.zookeeper")
 ROOMS = {
     "wire": (),
     "emulator.state": WIRE_FOR_STATE,
