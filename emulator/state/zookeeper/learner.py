@@ -82,11 +82,15 @@ class Learner:
             return self.stop(f"nothing came from the leader for {silent} ms")
         self._deadline = self._clock.after(self._limit_ms - silent, self._silence)
 
+    def heard(self):
+        """Part of something has come."""
+        self._heard = self._clock.now()
+
     def receive(self, packet):
         """A packet of the leader."""
         if self._stopped:
             return
-        self._heard = self._clock.now()
+        self.heard()
         try:
             self._expects(packet)
         except Malformed as error:

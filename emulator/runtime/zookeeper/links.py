@@ -1,0 +1,161 @@
+"""Connections between a leader and its learners: packets in their order, and snapshots among them."""
+
+import logging
+from struct import pack
+
+from gevent import get_hub, socket, spawn
+
+from wire.types import Malformed
+from wire.zookeeper.quorum import SNAPSHOT_SIGNATURE, build_packet, parse_packet
+
+log = logging.getLogger(__name__)
+
+_READ = 64 * 1024
+# What may wait for a learner that does not read, besides a snapshot. It is let go after syncLimit anyway.
+_MAX_WAITING = 64 * 1024 * 1024
+_SIGNATURE = pack(">i", len(SNAPSHOT_SIGNATURE)) + SNAPSHOT_SIGNATURE.encode()
+WRITABLE = 2
+
+
+class Link:
+    """One end. What is sent in one turn of the event loop leaves in one piece; nobody waits for it.
+
+    `attach(receiver)` starts to read: receiver.receive(packet), receiver.lost(reason) once, when the other end hangs up.
+    """
+
+    def __init__(self, sock, name):
+        self.name = name  # who is there, for the log
+        self._sock = sock
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._receiver = None
+        self._reader = None
+        self._buffer = bytearray()
+        self._position = 0
+        self._out = []
+        self._waiting = 0
+        self._snapshot = 0
+        self._flushes = False
+        self._writable = None
+        self.open = True
+
+    def attach(self, receiver):
+        self._receiver = receiver
+        self._reader = spawn(self._read_all)
+
+    def send(self, packet):
+        if self.open:
+            self._append(build_packet(packet))
+            if self._waiting - self._snapshot > _MAX_WAITING:
+                self._lost(f"it has {_MAX_WAITING} bytes to read and does not")
+
+    def send_snapshot(self, pieces):
+        """All of it, as it is now; what is sent later comes after it."""
+        before = self._waiting
+        for piece in pieces:
+            self._append(piece)
+        self._append(_SIGNATURE)
+        self._snapshot += self._waiting - before
+
+    def _append(self, octets):
+        self._out.append(octets)
+        self._waiting += len(octets)
+        if not self._flushes:
+            self._flushes = True
+            get_hub().loop.run_callback(self._flush)
+
+    def _flush(self):
+        self._flushes = False
+        if not self.open:
+            return
+        octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        try:
+            sent = self._sock.send(octets, socket.MSG_DONTWAIT) if octets else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            return self._lost(str(error))
+        self._waiting -= sent
+        self._snapshot = max(0, self._snapshot - sent)
+        if sent < len(octets):
+            self._out = [memoryview(octets)[sent:]]
+            self._flushes = True
+            if self._writable is None:
+                self._writable = get_hub().loop.io(self._sock.fileno(), WRITABLE)
+            self._writable.start(self._flush_more)
+        else:
+            self._out = []
+
+    def _flush_more(self):
+        self._writable.stop()
+        self._flush()
+
+    def _read_all(self):
+        try:
+            while self.open:
+                parsed = parse_packet(self._buffer, self._position, len(self._buffer))
+                if parsed is None:
+                    self._more()
+                else:
+                    packet, self._position = parsed
+                    self._receiver.receive(packet)
+        except (OSError, EOFError) as error:
+            self._lost(str(error) or "the connection was closed")
+        except Malformed as error:
+            self._lost(f"not this protocol: {error}")
+        except Exception:
+            log.exception("connection with %s failed", self.name)
+            self._lost("an internal error")
+
+    def _more(self):
+        octets = self._sock.recv(_READ)
+        if not octets:
+            raise EOFError("the connection was closed")
+        del self._buffer[:self._position]
+        self._position = 0
+        self._buffer += octets
+
+    def read(self, size):
+        """Exactly so many bytes of the stream; for what comes between packets. Blocks. EOFError, OSError."""
+        while len(self._buffer) - self._position < size:
+            self._more()
+            self._receiver.heard()
+        octets = bytes(self._buffer[self._position:self._position + size])
+        self._position += size
+        return octets
+
+    def read_snapshot(self, zxid):
+        """Into the database of the learner that is attached."""
+        self._receiver.database.restore(self.read, zxid)
+        signature = self.read(len(_SIGNATURE))
+        if signature != _SIGNATURE:
+            raise Malformed("signature", 0, f"{signature!r} after a snapshot")
+
+    def _lost(self, reason):
+        if self.open:
+            self._shut()
+            if self._receiver is not None:
+                self._receiver.lost(reason)
+
+    def close(self, reason):
+        if self.open:
+            log.warning("connection with %s ends: %s", self.name, reason)
+            self._shut()
+
+    def _shut(self):
+        self.open = False
+        self._out = []
+        if self._writable is not None:
+            self._writable.stop()
+            self._writable.close()
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._sock.close()
+
+
+def connect(address, timeout_ms):
+    """A socket. Raises OSError."""
+    sock = socket.create_connection(address, timeout_ms / 1000)
+    sock.settimeout(None)
+    return sock
