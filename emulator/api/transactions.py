@@ -201,10 +201,10 @@ def describe_producers(request, call, cluster, broker):
             if partition is None:
                 code = error or errors.UNKNOWN_TOPIC_OR_PARTITION
                 partitions.append(Topic.Partitions(partition_index=index, error_code=code, error_message=message))
-            elif partition.leader != broker.id:
+            elif broker.id not in partition.logs:
                 partitions.append(Topic.Partitions(partition_index=index, error_code=errors.NOT_LEADER_OR_FOLLOWER))
-            else:
-                partitions.append(Topic.Partitions(partition_index=index, active_producers=_producers(partition.log)))
+            else:  # a follower knows what it has
+                partitions.append(Topic.Partitions(partition_index=index, active_producers=_producers(partition.logs[broker.id])))
         topics.append(Topic(name=topic.name, partitions=partitions))
     return DescribeProducers.reply(topics=topics)
 

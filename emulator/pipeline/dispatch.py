@@ -6,7 +6,8 @@ What a request needs is resolved once per (API key, version) into a `Route`; wha
 
 import struct
 
-from wire.errors import KafkaError
+from emulator.pipeline.refusal import take_back
+from wire.errors import COORDINATOR_NOT_AVAILABLE, KafkaError
 from wire.header import skip_tagged_fields
 from wire.types import Malformed
 
@@ -130,13 +131,18 @@ def _settled(handle, lasting):
     """`handle`, answering once the changes that it made will last."""
 
     def handle_and_settle(request, call):
-        before = lasting.changes()
+        before, response = lasting.changes(), None
         try:
             response = handle(request, call)
             if lasting.changes() != before:
                 lasting.settle(before)
-        except KafkaError as error:  # a change that the disk or the others do not take, and that the answer has no place for
-            raise Refused(str(error)) from None
+        except KafkaError as error:
+            if response is not None and error.error == COORDINATOR_NOT_AVAILABLE:
+                response = take_back(response, error.error)
+            else:
+                response = None
+            if response is None:  # a change that the disk does not take, and that the answer has no place for
+                raise Refused(str(error)) from None
         return response
 
     return handle_and_settle

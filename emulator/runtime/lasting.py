@@ -4,14 +4,13 @@ from gevent.event import Event
 
 from wire.errors import COORDINATOR_NOT_AVAILABLE, KafkaError
 
-_LONGEST_S = 5.0  # as offsets.commit.timeout.ms; who waits longer is not answered
-
 
 class Lasting:
-    """`replication`: Replication, for what coordinators write; `logs`: a LogManager, None in memory."""
+    """`replication`: Replication, for what coordinators write; `longest_ms`: how long that may take; `logs`: a LogManager, None in memory."""
 
-    def __init__(self, replication, logs=None):
+    def __init__(self, replication, longest_ms, logs=None):
         self._replication = replication
+        self._longest_s = longest_ms / 1000
         self._logs = logs
 
     def changes(self):
@@ -38,7 +37,7 @@ class Lasting:
         log.watch(moved)
         try:
             if not over():
-                reached.wait(_LONGEST_S)
+                reached.wait(self._longest_s)
         finally:
             log.unwatch(moved)
         if log.high_watermark < offset:

@@ -77,7 +77,7 @@ class Server:
             handlers, supported = self._limits()
             endpoints = {broker.id: advertised(broker.settings, broker.bound) for broker in brokers}
             shared = make_cluster_services(self.settings, endpoints, self.time, self.patience, choices, logs, supported)
-            lasting = Lasting(shared["replication"], self.logs) if len(self.brokers) > 1 else self.logs
+            lasting = Lasting(shared["replication"], self.settings[0].offsets_commit_timeout_ms, self.logs) if len(self.brokers) > 1 else self.logs
             for broker in brokers:
                 broker.join(shared, logs, handlers, lasting)
         except BaseException:

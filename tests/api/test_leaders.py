@@ -110,11 +110,21 @@ def test_only_the_leader_knows_offsets(clients, topic):
     asked = [ListOffsets.Request.Topics(name=topic, partitions=[Asked(partition_index=0, timestamp=-1)])]
     assert clients[1].call(ListOffsets, 7, topics=asked).topics[0].partitions[0].error_code == errors.NONE
     assert clients[2].call(ListOffsets, 7, topics=asked).topics[0].partitions[0].error_code == errors.NOT_LEADER_OR_FOLLOWER
+    assert clients[2].call(ListOffsets, 7, replica_id=-2, topics=asked).topics[0].partitions[0].error_code == errors.NONE  # to look for faults
     Epoch = OffsetForLeaderEpoch.Request.Topics
     asked = [Epoch(topic=topic, partitions=[Epoch.Partitions(partition=0, leader_epoch=0)])]
     assert clients[2].call(OffsetForLeaderEpoch, 4, topics=asked).topics[0].partitions[0].error_code == errors.NOT_LEADER_OR_FOLLOWER
-    asked = [DescribeProducers.Request.Topics(name=topic, partition_indexes=[0])]
-    assert clients[2].call(DescribeProducers, 0, topics=asked).topics[0].partitions[0].error_code == errors.NOT_LEADER_OR_FOLLOWER
+
+
+def test_followers_tell_the_producers_that_they_know_of(clients, fresh):
+    name = create(clients, fresh("led"), (1, 2))
+    produce(clients[1], name, batch(b"x", producer_id=5, producer_epoch=0, base_sequence=0))
+
+    def described(broker):
+        (found,) = clients[broker].call(DescribeProducers, 0, topics=[DescribeProducers.Request.Topics(name=name, partition_indexes=[0])]).topics[0].partitions
+        return found.error_code, [producer.producer_id for producer in found.active_producers]
+
+    assert [described(broker) for broker in (1, 2, 3)] == [(errors.NONE, [5]), (errors.NONE, [5]), (errors.NOT_LEADER_OR_FOLLOWER, [])]
 
 
 def test_records_are_deleted_once_all_have_let_go_of_them(kafka, clients, topic):

@@ -308,3 +308,28 @@ def test_a_transaction_begins_only_where_enough_replicas_keep_it(kafka):
     while (answer := ask(kafka, at, InitProducerId, 4, **begin)).error_code == errors.COORDINATOR_NOT_AVAILABLE:
         pass
     assert answer.error_code == errors.NONE
+
+
+@pytest.fixture
+def hasty():
+    with Emulator(brokers=3, topics=["t"], config={"offsets.commit.timeout.ms": 100}) as kafka:
+        yield kafka
+
+
+def test_what_too_few_brokers_have_is_not_taken_for_committed(hasty):
+    kafka = hasty
+    Topic = OffsetCommit.Request.Topics
+    asked = [Topic(name="t", partitions=[Topic.Partitions(partition_index=0, committed_offset=5)])]
+
+    def committed(broker):
+        answer = ask(kafka, broker, OffsetCommit, 8, group_id=GROUP, generation_id_or_member_epoch=-1, member_id="", topics=asked)
+        return answer.topics[0].partitions[0].error_code
+
+    coordinator = ask(kafka, 1, FindCoordinator, 4, coordinator_keys=[GROUP]).coordinators[0].node_id
+    assert committed(coordinator) == errors.NONE
+    Resource = IncrementalAlterConfigs.Request.Resources
+    least = Resource.Configs(name="min.insync.replicas", config_operation=0, value="2")
+    ask(kafka, 1, IncrementalAlterConfigs, 1, resources=[Resource(resource_type=2, resource_name="__consumer_offsets", configs=[least])])
+    for broker in {1, 2, 3} - {coordinator}:
+        do(kafka, "stop", broker)
+    assert committed(coordinator) == errors.COORDINATOR_NOT_AVAILABLE

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from emulator.api.data.leading import check_leads
+from emulator.api.data.leading import check_leader_epoch, check_leads
 from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import DeleteRecords, ListOffsets, OffsetForLeaderEpoch
@@ -14,6 +14,7 @@ _EARLIEST_LOCAL, _LATEST_TIERED, _EARLIEST_PENDING_UPLOAD = -4, -5, -6
 _SINCE = {_LATEST: 1, _EARLIEST: 1, _MAX_TIMESTAMP: 7, _EARLIEST_LOCAL: 8, _LATEST_TIERED: 9, _EARLIEST_PENDING_UPLOAD: 11}
 _NEVER = 1 << 15
 _READ_UNCOMMITTED, _READ_COMMITTED = 0, 1
+_CONSUMER, _DEBUG_CONSUMER = -1, -2
 
 
 def _partition(cluster, name, index):
@@ -31,6 +32,12 @@ def list_offsets(request, call, cluster, broker, replication):
     committed = request.isolation_level == _READ_COMMITTED
     intelligible = request.isolation_level in (_READ_UNCOMMITTED, _READ_COMMITTED)
 
+    def limit_of(log):
+        """What a consumer may see ends there; others are told of all that there is."""
+        if request.replica_id != _CONSUMER:
+            return log.end_offset
+        return log.last_stable_offset if committed else log.high_watermark
+
     def answer(topic, asked):
         index, timestamp = asked.partition_index, asked.timestamp
         try:
@@ -41,9 +48,16 @@ def list_offsets(request, call, cluster, broker, replication):
             if timestamp < 0 and call.version < _SINCE.get(timestamp, _NEVER):
                 raise KafkaError(errors.UNSUPPORTED_VERSION)
             partition = _partition(cluster, topic.name, index)
-            check_leads(partition, broker, asked.current_leader_epoch)
-            offset, stamp, epoch = _look_up(partition, timestamp, committed)
-            _check_available(partition, timestamp, offset, committed, replication, call.version)
+            if request.replica_id == _DEBUG_CONSUMER and broker.id in partition.logs:
+                check_leader_epoch(partition, asked.current_leader_epoch)
+            else:
+                check_leads(partition, broker, asked.current_leader_epoch)
+            log = partition.logs[broker.id]
+            log.check_open()
+            limit = limit_of(log)
+            offset, stamp, epoch = _look_up(log, timestamp, limit)
+            if partition.leader == broker.id:
+                _check_available(partition, timestamp, offset, limit, replication, call.version)
         except KafkaError as error:
             return Partition(partition_index=index, error_code=error.error)
         known_epoch = epoch if call.version >= 4 else -1  # KIP-320
@@ -65,11 +79,8 @@ def _by_topic(topics):
     return [(topic, list(partitions.values())) for topic, partitions in asked.values()]
 
 
-def _look_up(partition, timestamp, committed):
+def _look_up(log, timestamp, limit):
     """(offset, timestamp, leader epoch), each -1 where there is none."""
-    log = partition.log
-    log.check_open()
-    limit = log.last_stable_offset if committed else log.high_watermark
     if timestamp == _LATEST:
         return limit, -1, log.leader_epoch_at(log.end_offset)
     if timestamp in (_EARLIEST, _EARLIEST_LOCAL):  # without tiered storage all of the log is local
@@ -83,13 +94,11 @@ def _look_up(partition, timestamp, committed):
     return found[0], found[1], log.leader_epoch_at(max(found[0], log.log_start_offset))
 
 
-def _check_available(partition, timestamp, offset, committed, replication, version):
+def _check_available(partition, timestamp, offset, limit, replication, version):
     """A new leader does not know yet how far those before it had got: what it would say might go back (KIP-207)."""
     leading = replication.leading(partition)
     if leading is None or timestamp in (_EARLIEST, _EARLIEST_LOCAL):
         return
-    log = partition.log
-    limit = log.last_stable_offset if committed else log.high_watermark
     if limit < leading.epoch_start and not (timestamp >= 0 and 0 <= offset < limit):
         raise KafkaError(errors.OFFSET_NOT_AVAILABLE if version >= 5 else errors.LEADER_NOT_AVAILABLE)
 

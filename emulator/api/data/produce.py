@@ -18,7 +18,7 @@ _BREATHE_AFTER = 1024 * 1024  # bytes of records in one request, before others g
 _WITHOUT_LOG_START = frozenset({
     errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID, errors.NOT_LEADER_OR_FOLLOWER, errors.CORRUPT_MESSAGE,
     errors.MESSAGE_TOO_LARGE, errors.RECORD_LIST_TOO_LARGE, errors.KAFKA_STORAGE_ERROR, errors.INVALID_REQUIRED_ACKS,
-    errors.INVALID_TOPIC_EXCEPTION, errors.NOT_ENOUGH_REPLICAS,
+    errors.INVALID_TOPIC_EXCEPTION,
 })  # fmt: skip
 
 
@@ -123,8 +123,7 @@ def _wait(held, call, acks, timeout_ms, broker):
     for partition, log, answer in held:
         error = _outcome(partition, log, is_there(log, answer), acks, broker)
         if error:
-            answer.error_code, answer.base_offset = error, -1
-            answer.log_append_time_ms = answer.log_start_offset = -1
+            answer.error_code = error  # Kafka says, all the same, where it has put them
             failed.append((partition.topic, answer))
     return failed
 

@@ -29,7 +29,7 @@ def elect(cluster, name, index, kind):
         raise KafkaError(ELECTION_NOT_NEEDED, "Leader election not needed for topic partition.")
     if not change_partition(cluster, partition, changes.PREFERRED if kind == PREFERRED else changes.UNCLEAN):
         if kind == PREFERRED:
-            raise KafkaError(PREFERRED_LEADER_NOT_AVAILABLE, "Preferred leader was not available.")
+            raise KafkaError(PREFERRED_LEADER_NOT_AVAILABLE, "The preferred leader was not available.")
         raise KafkaError(ELIGIBLE_LEADERS_NOT_AVAILABLE, "Eligible topic partition leaders are not available.")
 
 
@@ -125,7 +125,7 @@ def _may_be_unclean(cluster, partition):
 
 def set_isr(cluster, partition, isr):
     """The leader has found that these replicas (broker ids) keep up with it (AlterPartition)."""
-    _change(cluster, partition, isr=isr)
+    _change(cluster, partition, isr=sorted(isr))  # they come out of a set
 
 
 # Brokers --------------------------------------------------------------------------------------

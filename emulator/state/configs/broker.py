@@ -35,6 +35,7 @@ _KEYS = (
     Key("replica.lag.time.max.ms", LONG, "30000"),
     Key("replica.fetch.max.bytes", INT, "1048576", at_least(0)),
     Key("broker.session.timeout.ms", INT, "9000"),
+    Key("offsets.commit.timeout.ms", INT, "5000", at_least(1)),
     Key("auto.leader.rebalance.enable", BOOLEAN, "true"),
     Key("leader.imbalance.check.interval.seconds", LONG, "300", at_least(1)),
     Key("replica.selector.class", STRING, None),

@@ -82,7 +82,6 @@ _KEYS = (
     Key("group.coordinator.threads", INT, "4", at_least(1)),
     Key("group.coordinator.background.threads", INT, "2", at_least(1)),
     Key("group.coordinator.append.linger.ms", INT, "-1", at_least(-1)),
-    Key("offsets.commit.timeout.ms", INT, "5000", at_least(1)),
     Key("offsets.load.buffer.size", INT, "5242880", at_least(1)),
     Key("offsets.topic.compression.codec", INT, "0"),
     Key("group.coordinator.cached.buffer.max.bytes", INT, "1048588", at_least(524288), dynamic=True),

@@ -143,7 +143,7 @@ def test_the_preferred_replica_gets_its_partition_back_in_time():
     trace.replication.mend(1)
     leadership.unfence(trace.cluster, 1, clean=False)
     trace.turn()
-    assert (trace.partition.leader, trace.partition.isr) == (2, [2, 3, 1])
+    assert (trace.partition.leader, trace.partition.isr) == (2, [1, 2, 3])
     trace.turn(1_000)
     assert (trace.partition.leader, trace.partition.leader_epoch) == (1, 2)
 
