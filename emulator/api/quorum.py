@@ -1,4 +1,4 @@
-"""DescribeQuorum, AddRaftVoter, RemoveRaftVoter, UpdateFeatures: the controller of a node that is its only one."""
+"""DescribeQuorum, AddRaftVoter, RemoveRaftVoter, UpdateFeatures: the controllers, which the brokers are themselves."""
 
 from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
@@ -37,21 +37,23 @@ def describe_quorum(request, call, quorum, cluster):
                 for name, indexes in told
             ],
         )
-    now = quorum.caught_up
-    voter = Partition.CurrentVoters(
-        replica_id=quorum.node_id,
-        replica_directory_id=quorum.directory_id,
-        log_end_offset=quorum.end_offset,
-        last_fetch_timestamp=now,
-        last_caught_up_timestamp=now,
-    )
+    voters = [
+        Partition.CurrentVoters(
+            replica_id=voter.id,
+            replica_directory_id=voter.directory_id,
+            log_end_offset=voter.end_offset,
+            last_fetch_timestamp=voter.last_fetch_ms,
+            last_caught_up_timestamp=voter.last_caught_up_ms,
+        )
+        for voter in quorum.voters
+    ]
     partition = Partition(
         partition_index=0,
         error_message="",
-        leader_id=quorum.node_id,
+        leader_id=quorum.leader_id,
         leader_epoch=quorum.leader_epoch,
         high_watermark=quorum.end_offset,
-        current_voters=[voter],
+        current_voters=voters,
     )
     return DescribeQuorum.reply(
         error_message="",
@@ -61,11 +63,15 @@ def describe_quorum(request, call, quorum, cluster):
 
 
 def _nodes(quorum, cluster, call):
-    """Where the controller is reached: it has no listener of its own, so where this client reached it."""
+    """Where voters are reached: they have no listener of their own, so where this client reaches the brokers."""
     Node = DescribeQuorum.Response.Nodes
-    broker = cluster.brokers.get(quorum.node_id)
-    endpoint = broker and broker.endpoints.get(call.listener)
-    return [Node(node_id=quorum.node_id, listeners=[Node.Listeners(name=CONTROLLER, host=endpoint.host, port=endpoint.port)] if endpoint else [])]
+    nodes = []
+    for voter_id in quorum.voter_ids:
+        broker = cluster.brokers.get(voter_id)
+        endpoint = broker and broker.endpoints.get(call.listener)
+        listeners = [Node.Listeners(name=CONTROLLER, host=endpoint.host, port=endpoint.port)] if endpoint else []
+        nodes.append(Node(node_id=voter_id, listeners=listeners))
+    return nodes
 
 
 @handles(AddRaftVoter)

@@ -110,6 +110,7 @@ class BrokerServer:
         was_stopped = self.state == STOPPED
         self._begin()
         self._shared["replication"].mend(self.id)
+        self._shared["quorum"].found(self.id)
         leadership.unfence(self._shared["cluster"], self.id, clean=was_stopped)
         self.is_split = False
         self.serve()
@@ -124,6 +125,7 @@ class BrokerServer:
         self._lifetime.freeze()
         self._shared["peers"].answering.pop(self.id, None)
         self._shared["replication"].cut(self.id)
+        self._shared["quorum"].lost(self.id)
         self._fencing = self.patience.after(self.settings.broker_session_timeout_ms, self._silent_for_too_long)
 
     def _silent_for_too_long(self):
@@ -136,6 +138,7 @@ class BrokerServer:
         self._fencing.cancel()
         self._shared["peers"].answering[self.id] = self.services
         self._shared["replication"].mend(self.id)
+        self._shared["quorum"].found(self.id)
         if self._shared["cluster"].brokers[self.id].fenced:
             leadership.unfence(self._shared["cluster"], self.id, clean=True)
         self._lifetime.thaw()
@@ -182,6 +185,7 @@ class BrokerServer:
             if listener.listens:
                 listener.pause()
         self._shared["replication"].cut(self.id)
+        self._shared["quorum"].lost(self.id)
         leadership.fence(self._shared["cluster"], self.id)
 
     def end(self):

@@ -61,7 +61,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
         "acls": Acls(metadata, random),
         "scram": ScramCredentials(metadata),
         "features": features,
-        "quorum": Quorum(metadata, features, cluster, first.node_id, time, random),
+        "quorum": Quorum(metadata, features, cluster, [one.node_id for one in settings], time, random),
         "telemetry": Telemetry(configs, time, patience, random, report_telemetry),
         "client_quotas": ClientQuotas(metadata, Resolver().resolve),
         "peers": Peers(cluster),

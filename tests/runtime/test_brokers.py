@@ -11,6 +11,7 @@ from wire.apis.configs import DescribeConfigs, IncrementalAlterConfigs
 from wire.apis.data import Produce
 from wire.apis.groups import OffsetCommit, OffsetFetch
 from wire.apis.metadata import FindCoordinator, Metadata
+from wire.apis.quorum import DescribeQuorum
 from wire.apis.transactions import InitProducerId
 from wire.records import Record, build_batch
 
@@ -295,7 +296,7 @@ def test_the_controller_that_clients_are_told_of_is_one_that_is_up(kafka):
     do(kafka, "kill", 1)
     assert ask(kafka, 2, Metadata, 12, topics=[]).controller_id == 2
     do(kafka, "start", 1)
-    assert ask(kafka, 2, Metadata, 12, topics=[]).controller_id == 1
+    assert ask(kafka, 2, Metadata, 12, topics=[]).controller_id == 2  # who is it stays it
 
 
 def test_a_transaction_begins_only_where_enough_replicas_keep_it(kafka):
@@ -333,3 +334,22 @@ def test_what_too_few_brokers_have_is_not_taken_for_committed(hasty):
     for broker in {1, 2, 3} - {coordinator}:
         do(kafka, "stop", broker)
     assert committed(coordinator) == errors.COORDINATOR_NOT_AVAILABLE
+
+
+def quorum(kafka, asked):
+    """(leader, its epoch, {voter: log end offset}) as a broker tells."""
+    Topic = DescribeQuorum.Request.Topics
+    metadata = [Topic(topic_name="__cluster_metadata", partitions=[Topic.Partitions(partition_index=0)])]
+    [told] = ask(kafka, asked, DescribeQuorum, 2, topics=metadata).topics[0].partitions
+    return told.leader_id, told.leader_epoch, {voter.replica_id: voter.log_end_offset for voter in told.current_voters}
+
+
+def test_another_broker_is_the_controller_once_that_is_gone(kafka):
+    leader, epoch, voters = quorum(kafka, 2)
+    assert (leader, epoch, set(voters)) == (1, 1, {1, 2, 3}) and len(set(voters.values())) == 1
+    do(kafka, "kill", 1)
+    leader, epoch, voters = quorum(kafka, 2)
+    assert (leader, epoch) == (2, 2) and voters[1] < voters[2] == voters[3]
+    do(kafka, "start", 1)
+    leader, epoch, voters = quorum(kafka, 1)
+    assert (leader, epoch) == (2, 2) and voters[1] == voters[2]

@@ -52,7 +52,7 @@ def list_offsets(request, call, cluster, broker, replication):
                 check_leader_epoch(partition, asked.current_leader_epoch)
             else:
                 check_leads(partition, broker, asked.current_leader_epoch)
-            log = partition.logs[broker.id]
+            log = partition.log if partition.leader == broker.id else partition.logs[broker.id]
             log.check_open()
             limit = limit_of(log)
             offset, stamp, epoch = _look_up(log, timestamp, limit)

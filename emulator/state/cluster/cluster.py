@@ -31,7 +31,9 @@ class Cluster:
 
     def __init__(self, cluster_id, brokers, configs, new_log, time, random, turns=None):
         self.cluster_id = cluster_id
+        self.controller_epoch = 1
         self.brokers = {broker.id: broker for broker in brokers}
+        self.controller_id = min(self.brokers, default=-1)  # the broker that is the controller, too, until it is gone
         self.configs = configs
         self.time = time
         self.random = random
@@ -56,11 +58,6 @@ class Cluster:
     # Looking ------------------------------------------------------------------------------
 
     @property
-    def controller_id(self):
-        """The broker that acts for the controller: the first that is up, -1 where there is none."""
-        return min((broker.id for broker in self.brokers.values() if not broker.fenced), default=min(self.brokers, default=-1))
-
-    @property
     def metadata_offset(self):
         """Grows with every change, as the end of Kafka's metadata log does."""
         return self.metadata.offset
@@ -79,6 +76,13 @@ class Cluster:
     def active(self, broker_ids):
         """Those of the brokers that may be in an ISR, in order."""
         return [broker for broker in broker_ids if self.brokers[broker].active]
+
+    def elect_controller(self):
+        """If the controller is gone another broker is it from now on: the first that is up; while none is, nobody else."""
+        up = [broker.id for broker in self.brokers.values() if not broker.fenced]
+        if up and self.controller_id not in up:
+            self.controller_id = min(up)
+            self.controller_epoch += 1
 
     # Topics -------------------------------------------------------------------------------
 

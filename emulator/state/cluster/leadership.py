@@ -133,6 +133,11 @@ def set_isr(cluster, partition, isr):
 
 def fence(cluster, broker_id):
     """A broker is not heard of any more: it leaves every ISR, and others lead what it led."""
+    _fence(cluster, broker_id)
+    cluster.elect_controller()
+
+
+def _fence(cluster, broker_id):
     cluster.brokers[broker_id].fenced = True
     _without(cluster, broker_id)
 
@@ -150,6 +155,7 @@ def unfence(cluster, broker_id, clean):
         if not clean and cluster.configs.pinned:
             _without(cluster, broker_id, died=(broker_id,))
         broker.fenced = broker.shutting_down = False
+        cluster.elect_controller()
         for partition in _partitions(cluster):
             if partition.leader == NO_LEADER:
                 _change(cluster, partition)
@@ -159,7 +165,7 @@ def restart(cluster, broker_ids, clean):
     """All of these were away, and have come back one after the other: `clean` if they had stopped by themselves."""
     with cluster.metadata:
         for broker_id in broker_ids:
-            fence(cluster, broker_id)
+            _fence(cluster, broker_id)
         for broker_id in broker_ids:
             unfence(cluster, broker_id, clean)
 
@@ -169,6 +175,7 @@ def unregister(cluster, broker_id):
     if broker_id not in cluster.brokers:
         raise KafkaError(BROKER_ID_NOT_REGISTERED, f"Broker ID {broker_id} is not currently registered")
     del cluster.brokers[broker_id]
+    cluster.elect_controller()
     _without(cluster, broker_id)
 
 
