@@ -119,6 +119,11 @@ slow     it waits DELAY before each round of fetches from its leaders; 0ms: as f
 
 def topics_arguments(parser):
     parser.add_argument("--describe", action="store_true", help="leaders, leader epochs, replicas, those in sync, and how far others lag")
+    watch_arguments(parser)
+
+
+def watch_arguments(parser):
+    parser.add_argument("--watch", action="store_true", help="kept up to date until Ctrl-C; a line for each change where the output is no terminal")
 
 
 def run_arguments(parser):
@@ -142,7 +147,7 @@ COMMANDS = {
     "serve": run_serve,
     "status": run_client("status", "Prints one server's address, age, topics and connections."),
     "topics": run_client("topics", "Lists one server's topics, a line per partition with its start and end offsets.", topics_arguments),
-    "brokers": run_client("brokers", "Lists one server's brokers: what each leads and replicates, and how far it lags."),
+    "brokers": run_client("brokers", "Lists one server's brokers: what each leads and replicates, and how far it lags.", watch_arguments),
     "broker": run_client("broker", "Has something happen to a broker of one server.", broker_arguments),
     "clock": run_client(
         "clock", "Shows one server's clock, or moves one that is virtual: all that would have happened by then happens.",

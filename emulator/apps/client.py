@@ -3,11 +3,13 @@
 import time
 
 from emulator.apps.control import places
-from emulator.apps.control.client import ask_politely, choose
+from emulator.apps.control.client import ask, ask_politely, choose
 from emulator.apps.errors import UsageError
+from emulator.apps.live import lines_of, watch
 from emulator.apps.times import parse_duration
 
 _STOP_WITHIN_S = 10
+_SIDES_OF_BROKERS = "><<<>>>>"
 
 
 def status(options):
@@ -18,17 +20,39 @@ def status(options):
 
 def topics(options):
     """A line per partition, in columns; a topic's name and id stand in each, for awk's sake."""
-    if options.describe:
-        return _describe(ask_politely(choose(options), "GET", "/topics")["topics"])
-    rows = [("TOPIC", "TOPIC-ID", "PARTITION", "START", "END")]
-    for topic in ask_politely(choose(options), "GET", "/topics")["topics"]:
-        for one in topic["partitions"]:
-            rows.append((topic["name"], topic["topic_id"], one["partition"], one["start_offset"], one["end_offset"]))
-    _print_table(rows, "<<>>>")
+    table = (_described, "<>>><<>><", 2) if options.describe else (_listed, "<<>>>", 3)
+    return _show(options, "topics", *table)
+
+
+def _show(options, what, rows_of, sides, key):
+    """What the server says of these now or, with --watch, goes on saying."""
+    path = choose(options)
+
+    def look(ask=ask_politely):
+        return rows_of(ask(path, "GET", f"/{what}")[what])
+
+    if not options.watch:
+        print("\n".join(lines_of(look(), sides)))
+        return 0
+    look()  # which says so where nobody answers
+    try:
+        watch(lambda: look(ask), sides, key)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or places.is_alive(path):
+            raise
+        return 0  # the server has ended
     return 0
 
 
-def _describe(topics):
+def _listed(topics):
+    rows = [("TOPIC", "TOPIC-ID", "PARTITION", "START", "END")]
+    for topic in topics:
+        for one in topic["partitions"]:
+            rows.append((topic["name"], topic["topic_id"], one["partition"], one["start_offset"], one["end_offset"]))
+    return rows
+
+
+def _described(topics):
     rows = [("TOPIC", "PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "START", "END", "LAG")]
     for topic in topics:
         for one in topic["partitions"]:
@@ -37,13 +61,11 @@ def _describe(topics):
             leader = "none" if one["leader"] < 0 else one["leader"]
             rows.append((topic["name"], one["partition"], leader, one["leader_epoch"], replicas, ",".join(map(str, one["isr"])) or "-",
                          one["start_offset"], one["end_offset"], ",".join(lags) or "-"))  # fmt: skip
-    _print_table(rows, "<>>><<>><")
-    return 0
+    return rows
 
 
 def brokers(options):
-    _print_brokers(ask_politely(choose(options), "GET", "/brokers")["brokers"])
-    return 0
+    return _show(options, "brokers", _of_brokers, _SIDES_OF_BROKERS, 1)
 
 
 def broker(options):
@@ -55,23 +77,16 @@ def broker(options):
                          else f"broker {options.action}: takes no {options.delay}")
     asked = {} if options.delay is None else {"delay_ms": parse_duration(options.delay)}
     answer = ask_politely(choose(options), "POST", f"/brokers/{options.broker}/{options.action}", asked)
-    _print_brokers([answer])
+    print("\n".join(lines_of(_of_brokers([answer]), _SIDES_OF_BROKERS)))
     return 0
 
 
-def _print_brokers(brokers):
+def _of_brokers(brokers):
     rows = [("BROKER", "RACK", "ADDRESS", "STATE", "LEADERS", "REPLICAS", "IN-SYNC", "LAG")]
     for one in brokers:
         state = one["state"] + (", fenced" if one["fenced"] and one["state"] in ("running", "frozen", "split") else "")
         rows.append((one["id"], one["rack"] or "-", one["address"], state, one["leaders"], one["replicas"], one["in_sync"], one["lag"]))
-    _print_table(rows, "><<<>>>>")
-
-
-def _print_table(rows, sides):
-    """`sides`: for each column whether it stands left (<) or right (>)."""
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(sides))]
-    for row in rows:
-        print("  ".join(f"{cell!s:{side}{width}}" for cell, side, width in zip(row, sides, widths)).rstrip())
+    return rows
 
 
 def clock(options):
