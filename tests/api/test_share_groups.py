@@ -348,6 +348,19 @@ def test_altering_offsets_of_nothing_may_still_make_the_group(client, group, fre
         assert partition.error_code == errors.UNKNOWN_TOPIC_OR_PARTITION
 
 
+def test_a_partition_whose_beginning_failed_waits_for_a_while(client, group, fresh):
+    fill(group, 1)
+    name, topic, Topic = fresh("failed"), group.topic, AlterShareGroupOffsets.Request.Topics
+    answer = client.call(AlterShareGroupOffsets, 0, group_id=name, topics=[
+        Topic(topic_name=topic, partitions=[Topic.Partitions(partition_index=index, start_offset=1) for index in (0, -1)])])
+    assert answer.error_code == errors.UNKNOWN_SERVER_ERROR
+    other = Group(client, name, topic, group.topic_id)
+    for _ in range(2):
+        assert other.heartbeat("a", topics=(topic,)).error_code == errors.NONE
+    [described] = client.call(DescribeShareGroupOffsets, 0, groups=[DescribeShareGroupOffsets.Request.Groups(group_id=name, topics=None)]).groups
+    assert described.topics == []  # a group without that failure has it here
+
+
 def test_administrators_see_and_delete_it(group):
     client, name = group.client, group.name
     [described] = client.call(ShareGroupDescribe, 1, group_ids=[name]).groups

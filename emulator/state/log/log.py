@@ -221,13 +221,13 @@ class Log:
                 f"Message batch size is {len(data)} bytes in append to partition {self.name}, "
                 f"which exceeds the maximum configured segment size of {self.config.segment_bytes}.",
             )
-        if header.producer_id == NO_PRODUCER_ID:
+        if header.producer_id <= NO_PRODUCER_ID:
             base_offset = self._write(data, header.last_offset_delta, checked.max_timestamp, leader_epoch, now)
         else:
             producers = self.producers
             seen = producers.duplicate(header)
             if seen is not None:
-                return Appended(seen[2], checked.log_append_time, duplicate=True)
+                return Appended(seen[2], seen[4], duplicate=True)
             if (
                 header.is_transactional
                 and not verified
@@ -268,10 +268,12 @@ class Log:
         if self.closed:
             self.check_open()
         producers = self.producers
-        producers.check_marker(producer_id, producer_epoch, coordinator_epoch, self.end_offset, transaction_version)
+        known = producer_id > NO_PRODUCER_ID  # others are nobody's, and nothing is remembered of them
+        if known:
+            producers.check_marker(producer_id, producer_epoch, coordinator_epoch, self.end_offset, transaction_version)
         data = build_end_marker(COMMIT if commit else ABORT, now, producer_id, producer_epoch, coordinator_epoch)
         offset = self._write(data, 0, now, leader_epoch, now)
-        began = producers.end(producer_id, producer_epoch, coordinator_epoch, now)
+        began = producers.end(producer_id, producer_epoch, coordinator_epoch, now) if known else None
         if began is not None and not commit:
             stable = next(iter(producers.open.values()), offset + 1)
             self.aborted.add(producer_id, began, offset, stable)

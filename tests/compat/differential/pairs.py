@@ -50,6 +50,11 @@ class Pairs:
             return repr(value)
         return self._numbers[side].get((kind, value))
 
+    def known(self, kind, real):
+        """A Known that stands for this id of Kafka's; itself when it stands for itself."""
+        number = self._numbers[0].get((kind, real))
+        return real if number is None else Known(kind, number)
+
     def draw(self, kind, random):
         """A Known of this kind, or None when there is none yet; the newest are drawn more often."""
         count = len(self.ids.get(kind, ()))

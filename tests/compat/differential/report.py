@@ -26,7 +26,8 @@ HEAD = """# The emulator beside Apache Kafka 4.3.1, request by request
 `make differential` wrote this. Both servers start empty; one of a family's APIs, a version of it and a request are drawn, most fields
 from values that are nearly right, some from all that the type can hold; the request goes to both; every field of the two answers is
 compared; then the next, as both now stand. So each request meets the state that all before it have left. Seed {seed}, {rounds} requests
-a family; `make soak` plays others with seeds of its own.
+a family; `make soak` plays others with seeds of its own. Members of groups go on half of the time: their next heartbeat, or commit, has the
+epoch and what they own from the last answer.
 
 | API | versions played | requests | answers that differ | Kafka stumbled |
 |---|---|---:|---:|---:|
@@ -62,13 +63,15 @@ def write(rounds):
     lines = [HEAD.format(seed=SEED, rounds=rounds)]
     for name in sorted(played):
         lines.append(f"| {name} | {ranges(versions[name])} | {played[name]} | {differ[name]} | {stumbled[name] or ''} |\n")
-    lines.append("\n\"Stumbled\": Kafka answered UNKNOWN_SERVER_ERROR, or nothing at all, to something that it did not foresee.\n")
+    lines.append("\n\"Stumbled\": Kafka answered UNKNOWN_SERVER_ERROR, or nothing at all, to something that it did not foresee;\n"
+                 "and, from then on, that a connection with an unanswered request is gone: the share sessions over it stay.\n")
     if examples:
         lines.append("\n## What differs\n\n" + "\n".join(examples[:40]) + "\n")
     lines.append("\n## What is not compared, and why\n\n")
     lines += [f"- `{name}`: {why}\n" for name, why in VOLATILE.items()]
     lines.append("- the configs that say where a server is\n")
     lines.append("- times that a server's own clock gave; ids that a server made up are matched with the other's\n")
+    lines.append("- what Kafka describes or lists while it is at work on a change: asked again, it must say the same\n")
     lines.append("- the order of lists: Kafka gives many in that of a hash map\n")
     lines.append("\n## APIs that are not drawn, and why\n\n")
     lines += [f"- {name}: {why}\n" for name, why in LEFT_OUT.items()]

@@ -175,8 +175,9 @@ def test_a_duplicate_of_a_producers_last_five_batches_is_answered_as_before(log)
 
     for sequence in range(6):
         assert send(sequence).base_offset == sequence
+    stored = log.producers.get(7).batches[-3][4]
     again = send(3)
-    assert (again.base_offset, again.duplicate, log.end_offset) == (3, True, 6)
+    assert (again.base_offset, again.duplicate, log.end_offset, again.log_append_time) == (3, True, 6, stored)
     refused(errors.OUT_OF_ORDER_SEQUENCE_NUMBER, lambda: send(0))  # forgotten by now
     refused(errors.OUT_OF_ORDER_SEQUENCE_NUMBER, lambda: send(7))
 

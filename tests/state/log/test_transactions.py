@@ -187,3 +187,10 @@ def test_who_waits_is_told_when_what_is_stable_moves(partition):
     partition.send(-1, sequence=-1, epoch=-1, transactional=False)
     partition.end(7, commit=True)
     assert told == [0, 3]
+
+
+def test_a_marker_of_nobody_is_written_and_not_remembered(partition):
+    for producer in (-1, -(2**63)):
+        partition.end(producer, commit=False)
+    assert partition.log.end_offset == 2
+    assert not list(partition.log.producers.items())

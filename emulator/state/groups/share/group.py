@@ -18,6 +18,7 @@ from wire.errors import KafkaError
 log = logging.getLogger(__name__)
 
 STABLE = "Stable"
+_RETRY_MS = 30_000  # share.group.initialize.retry.interval.ms, which is internal
 
 
 class ShareGroup(ModernGroup):
@@ -39,6 +40,8 @@ class ShareGroup(ModernGroup):
         self.members = {}
         self.target = {}  # member_id -> {topic_id: frozenset of partitions}
         self.initialized = {}  # topic_id -> (name, frozenset of partitions)
+        self._initializing = {}  # the same, of those announced; what failed is left for _RETRY_MS
+        self._announced_at = 0  # on `time`: when they were last written
         self.is_stale = False  # a topic that it subscribes to has changed
         self._persister = persister
         self._has_begun = False  # with partitions: there is a record of them
@@ -59,10 +62,11 @@ class ShareGroup(ModernGroup):
         if assignment is not None:
             self.assignment_epoch, self.assignment_timestamp = assignment.assignment_epoch, assignment.assignment_timestamp
         if (state := values.one(records.StatePartitions)) is not None:
-            self._has_begun = True
-            self.initialized = {
-                topic.topic_id: (topic.topic_name, frozenset(topic.partitions)) for topic in state.initialized_topics
-            }
+            self._has_begun, self._announced_at = True, self.env.time.now()
+            self._initializing, self.initialized = (
+                {topic.topic_id: (topic.topic_name, frozenset(topic.partitions)) for topic in topics}
+                for topics in (state.initializing_topics, state.initialized_topics)
+            )
         self.target = {member_id: records.held(value.topic_partitions) for member_id, value in values.all(records.Target).items()}
         currents = values.all(records.Current)
         for member_id, value in values.all(records.Member).items():
@@ -183,12 +187,13 @@ class ShareGroup(ModernGroup):
     # -- the state of its partitions ---------------------------------------------------------------
 
     def uninitialized(self):
-        """{topic_id: partitions} that it subscribes to and that have no state yet."""
+        """{topic_id: partitions} that it subscribes to and that have no state yet, nor are about to have one."""
         topics, found = self.env.topics, {}
+        waits = self._initializing if self.env.time.now() - self._announced_at < _RETRY_MS else {}
         for topic_id in topics.ids_of(self.subscribed_topics()):
-            missing = frozenset(range(topics.count_of(topic_id))) - self.initialized.get(topic_id, (None, frozenset()))[1]
-            if missing:
-                found[topic_id] = missing
+            count, known = topics.count_of(topic_id), _partitions(self.initialized, topic_id) | _partitions(waits, topic_id)
+            if len(known) < count:  # Kafka counts what it knows, an announced partition of -1, too
+                found[topic_id] = frozenset(range(count)) - known
         return found
 
     def initialize(self, offsets):
@@ -196,7 +201,7 @@ class ShareGroup(ModernGroup):
 
         An offset of -1 is found when somebody first fetches. Where the share coordinator refuses one, the group has begun with none.
         """
-        refused, beginning = {}, self._named(offsets)
+        refused = {}
         for topic_id, partitions in offsets.items():
             for partition, start_offset in partitions.items():
                 try:
@@ -205,22 +210,26 @@ class ShareGroup(ModernGroup):
                     refused[topic_id, partition] = refusal
         if refused:
             return refused
-        for topic_id, (name, partitions) in beginning.items():
-            self.initialized[topic_id] = (name, self.initialized.get(topic_id, (name, frozenset()))[1] | partitions)
-        self._write_partitions()
+        self.initialized = self._with(self.initialized, offsets)
+        self.call_off(offsets)
         return refused
 
-    def call_off(self):
-        """What `announce` told of does not begin."""
+    def call_off(self, offsets):
+        """These {topic_id: partitions} are no longer about to begin."""
+        for topic_id, partitions in offsets.items():
+            name, waiting = self._initializing.pop(topic_id, (None, frozenset()))
+            if waiting := waiting - frozenset(partitions):
+                self._initializing[topic_id] = name, waiting
         self._write_partitions()
 
     def announce(self, offsets):
         """Write that these {topic_id: partitions} are about to begin."""
-        self._write_partitions(self._named(offsets))
+        self._initializing = self._with(self._initializing, offsets)
+        self._write_partitions()
 
-    def _named(self, offsets):
-        name_of = self.env.topics.name_of
-        return {topic_id: (name_of(topic_id), frozenset(partitions)) for topic_id, partitions in offsets.items()}
+    def _with(self, known, offsets):
+        more = {topic_id: (self.env.topics.name_of(topic_id), _partitions(known, topic_id) | frozenset(partitions)) for topic_id, partitions in offsets.items()}
+        return {**known, **more}
 
     def uninitialize(self, topic_ids):
         """Forget the state of these topics' partitions."""
@@ -231,22 +240,23 @@ class ShareGroup(ModernGroup):
         gone = {topic_id: self.initialized.pop(topic_id) for topic_id in topic_ids}
         self._write_partitions(deleting={topic_id: name for topic_id, (name, _) in gone.items()})
         for topic_id, (_, partitions) in gone.items():
-            for partition in partitions:
+            for partition in sorted(index for index in partitions if index >= 0):
                 self._persister.delete((self.group_id, topic_id, partition))
 
     def topic_changed(self, name):
         """A topic was made, deleted or got partitions."""
-        gone = [topic_id for topic_id in self.initialized if self.env.topics.name_of(topic_id) is None]
+        gone = {topic_id for topic_id in (*self.initialized, *self._initializing) if self.env.topics.name_of(topic_id) is None}
         if gone:
             for topic_id in gone:
-                del self.initialized[topic_id]
+                self.initialized.pop(topic_id, None)
+                self._initializing.pop(topic_id, None)
             self._write_partitions()
         if any(name in member.subscribed_topic_names for member in self.members.values()):
             self.is_stale = True
 
-    def _write_partitions(self, initializing=None, deleting=None):
-        self._has_begun = True
-        self._write(records.state_partitions(self.group_id, initializing or {}, self.initialized, deleting or {}))
+    def _write_partitions(self, deleting=None):
+        self._has_begun, self._announced_at = True, self.env.time.now()
+        self._write(records.state_partitions(self.group_id, self._initializing, self.initialized, deleting or {}))
 
     # -- members leave -----------------------------------------------------------------------------
 
@@ -286,6 +296,8 @@ class ShareGroup(ModernGroup):
     def begin_delete(self):
         """The state of its partitions goes first."""
         if self._has_begun:
+            waiting, self._initializing = self._initializing, {}
+            self.initialized = self._with(self.initialized, {topic_id: indexes for topic_id, (_, indexes) in waiting.items()})
             self._drop(list(self.initialized))
 
     def subscribes_to(self, topic):
@@ -304,3 +316,7 @@ class ShareGroup(ModernGroup):
         """The group was rebuilt from its records: sessions start now."""
         for member_id in self.members:
             self.timers.extend_session(member_id, self.env.configs(self.group_id).share_session_timeout_ms)
+
+
+def _partitions(topics, topic_id):
+    return topics.get(topic_id, (None, frozenset()))[1]

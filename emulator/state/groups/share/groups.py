@@ -64,9 +64,11 @@ class ShareGroups(TopicsProtocol):
                 group.announce(missing)
         if missing:
             offsets = {topic_id: dict.fromkeys(partitions, NO_OFFSET) for topic_id, partitions in missing.items()}
-            for (topic_id, index), refusal in group.initialize(offsets).items():  # the member is not told: the next heartbeat tries again
+            refused = group.initialize(offsets)
+            for (topic_id, index), refusal in refused.items():  # the member is not told: the next heartbeat tries again
                 log.error("group %s: partition %d of %s cannot begin: %s", group_id, index, uuid_text(topic_id), refusal)
-                group.call_off()
+            if refused:
+                group.call_off(missing)
         return answer
 
     # -- offsets -----------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ class ShareGroups(TopicsProtocol):
         group.check_delete()
         if not offsets:
             return {}
-        group.announce({topic_id: [index for index in partitions if index >= 0] for topic_id, partitions in offsets.items()})
+        group.announce(offsets)
         for topic_id, partitions in offsets.items():
             for index in partitions:
                 if index < 0:  # Kafka finds out this late, and leaves what it has begun
