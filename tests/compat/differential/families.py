@@ -39,7 +39,18 @@ FAMILIES = {
 
 # What a family's servers are configured with, beside what they have anyway.
 SETTINGS = {
+    # What waits for a time to pass is a matter of luck.
+    "members": dict.fromkeys(("group_consumer_assignment_interval_ms", "group_share_assignment_interval_ms", "group_streams_assignment_interval_ms",
+                              "group_streams_initial_rebalance_delay_ms"), 0),
     "acls": {"authorizer_class_name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super_users": "User:ANONYMOUS"},
+}
+
+# Requests that are not sent, and why.
+NOT_SENT = {
+    "JoinGroup with a member's id, to a group of another protocol without members":
+        "both answer UNKNOWN_MEMBER_ID, but Kafka then has no such group until it is started anew: it is gone from memory, not from the log "
+        "(GroupMetadataManager.maybeDeleteEmptyConsumerGroup)",
+    "heartbeats with short rebalance time-outs": "who is slower is a matter of luck",
 }
 
 # APIs that no family has, and why.

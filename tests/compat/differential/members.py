@@ -1,6 +1,6 @@
 """Members of groups as earlier answers left them: what they ask next goes on from there."""
 
-from differential.values import GROUPS
+from differential.values import GROUPS, TOPICS
 from wire.record import Record
 
 _HEARTBEATS = {name for name in GROUPS if name.endswith("Heartbeat")}
@@ -37,9 +37,11 @@ class Members:
         return [Item(subtopology_id=each.subtopology_id, partitions=list(each.partitions)) for each in told]
 
     def go_on(self, api, request, random):
-        """`request`, or half of the time the same as a member would ask it that heard the last answer."""
+        """`request`, or half of the time the same as a member would ask it that heard the last answer, or that joins."""
         known = [(key, value) for key, value in self._known.items() if key[0] == api.name or api.name == "OffsetCommit"]
-        if not known or random.random() < 0.5:
+        if api.name in _HEARTBEATS and random.random() < (0.1 if known else 0.5):
+            return self._join(api, random)
+        if not known or random.random() < 0.4:
             return request
         (_, group_id, _), (member, epoch, owned) = random.choice(known[-5:])
         fields = {name: getattr(request, name) for name in request.fields_in_order}
@@ -52,3 +54,16 @@ class Members:
         if random.random() < 0.7:
             fields.update(owned)
         return type(request)(**fields)
+
+    def _join(self, api, random):
+        Request = api.Request
+        fields = {"group_id": GROUPS[api.name], "member_id": random.choice(("m-1", "m-2", "m-3"))}
+        topics = random.sample(TOPICS, random.choice((1, 1, 2)))
+        if api.name == "StreamsGroupHeartbeat":
+            parts = [Request.Topology.Subtopologies(subtopology_id=f"s-{topic}", source_topics=[topic]) for topic in topics]
+            fields.update(topology=Request.Topology(epoch=0, subtopologies=parts), process_id=f"p-{fields['member_id']}")
+        else:
+            fields["subscribed_topic_names"] = topics
+        if api.name in _OWNED:
+            fields.update(dict.fromkeys(_OWNED[api.name], ()), rebalance_timeout_ms=60000)
+        return Request(**fields)

@@ -14,7 +14,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]
 import servers  # noqa: E402
 from differential.answers import VOLATILE, brief  # noqa: E402
 from differential.duel import Duel  # noqa: E402
-from differential.families import FAMILIES, LEFT_OUT, SETTINGS  # noqa: E402
+from differential.families import FAMILIES, LEFT_OUT, NOT_SENT, SETTINGS  # noqa: E402
 from emulator.api import HANDLERS  # noqa: E402
 
 REPORT = HERE.parents[2] / "docs" / "differential.md"
@@ -73,6 +73,9 @@ def write(rounds):
     lines.append("- times that a server's own clock gave; ids that a server made up are matched with the other's\n")
     lines.append("- what Kafka describes or lists while it is at work on a change: asked again, it must say the same\n")
     lines.append("- the order of lists: Kafka gives many in that of a hash map\n")
+    lines.append("- which partitions a member of a share group is assigned: Kafka's assignor follows a hash map of ids that it made up\n")
+    lines.append("\n## Requests that are not sent, and why\n\n")
+    lines += [f"- {what}: {why}\n" for what, why in NOT_SENT.items()]
     lines.append("\n## APIs that are not drawn, and why\n\n")
     lines += [f"- {name}: {why}\n" for name, why in LEFT_OUT.items()]
     REPORT.parent.mkdir(exist_ok=True)
