@@ -21,7 +21,7 @@ def settings_of(values, count=1, racks=()):
         if racks:
             values = {**values, "broker.rack": racks[0]}
         return [parse_broker_settings(values)]
-    first = values.get("node.id", QUICK_START["node.id"])
+    first = values.get("node.id", values.get("broker.id", QUICK_START["node.id"]))
     if not str(first).isdigit():
         parse_broker_settings(values)  # which says why
     if racks and "broker.rack" in values:
@@ -31,6 +31,7 @@ def settings_of(values, count=1, racks=()):
     for number in range(count):
         node = str(int(first) + number)
         own = {**values, "node.id": node}
+        own.pop("broker.id", None)  # the first one's
         for key in _LISTENERS:
             if own.get(key) is not None:
                 own[key] = ",".join(_shifted(text, number) for text in _texts(own[key]))

@@ -29,8 +29,6 @@ ELSEWHERE = {
     "racks": ("tests/apps/test_brokers.py", "racks: [x, y, z]"),
     "clock": ("tests/apps/test_clock.py", "clock: virtual"),
     "as.version": ("tests/compat/test_as_version.py", "as_version"),
-    "brokers": ("tests/apps/test_brokers.py", "brokers"),
-    "racks": ("tests/apps/test_brokers.py", "racks"),
     "seed": ("tests/apps/test_determinism.py", "--seed"),
     "log.memory.max.bytes": ("tests/apps/test_memory.py", "log.memory.max.bytes"),
     "log.dirs": ("tests/apps/test_data_dir.py", "log.dirs"),

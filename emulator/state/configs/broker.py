@@ -273,6 +273,8 @@ def parse_broker_settings(mapping, base=QUICK_START):
         if key is None or name not in BROKER and name not in all_names():
             raise ConfigError(_unknown(name))
         originals[name] = _yaml_text(key, value)
+    if "broker.id" in mapping and "node.id" not in mapping:  # its old name
+        originals["node.id"] = originals["broker.id"]
     return Settings({name: text for name, text in originals.items() if text is not None})
 
 

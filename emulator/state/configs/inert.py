@@ -225,7 +225,7 @@ DYNAMIC_ONLY = {key.name: key for key in (
 )}
 
 # Configs that only tell what topics have that do not say otherwise, and those of topics: nothing heeds them yet.
-ONLY_TOLD = ("log.preallocate", "log.local.retention.ms", "log.local.retention.bytes")
+ONLY_TOLD = ("group.share.assignors", "log.preallocate", "log.local.retention.ms", "log.local.retention.bytes")
 ONLY_TOLD_OF_TOPICS = (
     "preallocate", "leader.replication.throttled.replicas", "follower.replication.throttled.replicas", "remote.storage.enable",
     "local.retention.ms", "local.retention.bytes", "remote.log.copy.disable", "remote.log.delete.on.disable",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from emulator.apps.brokers import settings_of
 from emulator.state.configs import BROKER, ConfigError, parse_broker_settings
 from emulator.state.configs.broker import OF_PLUGINS, Endpoint, all_names
 from emulator.state.configs.documentation import BROKER as DOCUMENTED
@@ -120,6 +121,11 @@ def test_defaults_are_values_that_may_be_set():
             assert key.parse(key.default) is not None
 
 
+def test_a_node_has_the_id_of_its_broker_where_only_that_is_said():
+    assert parse_broker_settings({"broker.id": 7}).node_id == 7
+    assert [one.node_id for one in settings_of({"broker.id": 7, "listeners": "PLAINTEXT://localhost:0"}, 2)] == [7, 8]
+
+
 def test_configs_without_effect_are_checked_and_kept():
     settings = parse_broker_settings({"num.io.threads": 16, "ssl.keystore.password": "x", "sasl.login.refresh.window.factor": 0.75, "log.cleaner.min.cleanable.ratio": 1})
     assert (settings.value("num.io.threads"), settings.value("ssl.keystore.password")) == (16, "x")
@@ -127,7 +133,7 @@ def test_configs_without_effect_are_checked_and_kept():
     for mapping, message in (
         ({"num.io.threads": 0}, "Invalid value 0 for configuration num.io.threads: Value must be at least 1"),
         ({"process.roles": "broker"}, "Invalid value broker for configuration process.roles: this node is always broker,controller"),
-        ({"broker.id": 7}, "You must set `node.id` to the same value as `broker.id`."),
+        ({"node.id": 6, "broker.id": 7}, "You must set `node.id` to the same value as `broker.id`."),
         ({"sasl.login.class": "com.example.Login"}, "Invalid value com.example.Login for configuration sasl.login.class: Class com.example.Login could not be found."),
         ({"remote.log.storage.system.enable": True}, "Invalid value true for configuration remote.log.storage.system.enable: there is no remote storage here"),
     ):
