@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
     parser.add_argument("--curves", action="store_true",
                         help="instead: what requests cost as a log grows and partitions become many, and compaction")
+    parser.add_argument("--replicas", action="store_true", help="instead: three brokers, a topic with one replica and one with three")
     parser.add_argument("--recovery", action="store_true", help="instead: a start after kill -9, with a gigabyte to recover")
     parser.add_argument("--administration", action="store_true",
                         help="instead: what administrative requests cost with 1, 100 and 2,000 topics")
@@ -188,6 +189,10 @@ def main():
         from benchmarks import curves
 
         return curves.main(available([name for name in options.only if name != "kfake"]), options.quick)
+    if options.replicas:
+        from benchmarks import replicas
+
+        return replicas.main(available([name for name in options.only if name != "kfake"]), options.quick)
     if options.recovery:
         from benchmarks import recovery
 
