@@ -51,7 +51,7 @@ class Leading:
 
     def grown(self, log):
         """The leader's log has more."""
-        self._replication.spread(self)
+        self._replication.follow(self)
         if len(self.partition.isr) == 1:
             self.advance()
 
@@ -91,7 +91,7 @@ class Leading:
             reached = follower.end_offset
         if reached > log.high_watermark:
             log.advance_high_watermark(reached)
-            self._replication.spread(self)
+            self._replication.tell(self)
 
     @property
     def low_watermark(self):

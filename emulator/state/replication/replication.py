@@ -102,6 +102,16 @@ class Replication:
         for broker in leading.followers:
             self._fetchers[broker].wake(leading)
 
+    def follow(self, leading):
+        """As `spread`; followers that keep up fetch it now."""
+        for broker in leading.followers:
+            self._fetchers[broker].follow(leading)
+
+    def tell(self, leading):
+        """The followers of a partition learn its high watermark."""
+        for broker in leading.followers:
+            self._fetchers[broker].tell(leading)
+
     def pause(self, broker):
         """This broker stops fetching."""
         self._last_seen(broker)

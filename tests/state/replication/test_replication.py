@@ -8,11 +8,16 @@ from tests.state.replication.trace import Trace
 
 def test_what_is_appended_is_there_for_consumers_once_all_in_sync_have_it():
     trace = Trace()
-    trace.append(b"a")
-    assert trace.ends() == {1: (1, 0), 2: (0, 0), 3: (0, 0)}
     trace.turn()
+    trace.append(b"a")
     assert trace.ends() == {1: (1, 1), 2: (1, 1), 3: (1, 1)}
-    assert trace.values(1) == trace.values(2) == trace.values(3) == [b"a"]
+    trace.replication.pause(2)
+    trace.append(b"b")
+    assert trace.ends() == {1: (2, 1), 2: (1, 1), 3: (2, 1)}
+    trace.replication.resume(2)
+    trace.turn()
+    assert trace.ends() == {1: (2, 2), 2: (2, 2), 3: (2, 2)}
+    assert trace.values(1) == trace.values(2) == trace.values(3) == [b"a", b"b"]
 
 
 def test_a_follower_that_stops_is_waited_for_until_it_has_lagged_too_long():
