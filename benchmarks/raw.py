@@ -42,9 +42,13 @@ def api_versions():
     return frame(API_VERSIONS, 3, compact(b"benchmarks") + compact(b"1") + b"\0")
 
 
-def create_topic(topic):
+def create_topic(topic, brokers=()):
+    """CreateTopics v4 of one partition: on these brokers, the leader first, or on one."""
     name = topic.encode()
-    body = struct.pack(">ih", 1, len(name)) + name + struct.pack(">ihii", 1, 1, 0, 0) + struct.pack(">i?", 10000, False)
+    placed = struct.pack(f">ii{len(brokers)}i", 0, len(brokers), *brokers) if brokers else b""
+    partitions, replicas = (-1, -1) if brokers else (1, 1)
+    body = struct.pack(">ih", 1, len(name)) + name + struct.pack(">ihi", partitions, replicas, bool(brokers)) + placed
+    body += struct.pack(">i", 0) + struct.pack(">i?", 10000, False)
     return frame(CREATE_TOPICS, 4, body, flexible=False)
 
 

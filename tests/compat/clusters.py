@@ -22,10 +22,11 @@ INTERNAL = {"offsets.topic.replication.factor": 3, "transaction.state.log.replic
 
 
 class Cluster:
-    """`addresses` of its brokers, by id."""
+    """`addresses` of its brokers, by id; `startup`: seconds until all of them answered; `pids` of its processes."""
 
     def __init__(self):
         self.addresses = {}
+        self.startup = None
 
     @property
     def bootstrap(self):
@@ -40,15 +41,21 @@ class EmulatedCluster(Cluster):
         command = [sys.executable, "-m", "emulator", "--brokers", str(COUNT), "--racks", ",".join(RACKS), "--listen", "127.0.0.1:0",
                    "--config", str(directory / "config.yaml"), "--control", self._control, "--log-level", "info"]  # fmt: skip
         self.log = directory / "emulator.log"
+        spawned = time.monotonic()
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=HERE.parents[1])
         try:
             found = self.process.stdout.readline().strip().partition("=")[2]
             assert found, self.log.read_text()
             self.addresses = dict(enumerate(found.split(","), 1))
+            self.startup = time.monotonic() - spawned
         except BaseException:
             self.close()
             raise
+
+    @property
+    def pids(self):
+        return [self.process.pid]
 
     def close(self):
         stop(self.process)
@@ -92,8 +99,11 @@ class RealCluster(Cluster):
             for node in (CONTROLLER, *self.addresses):
                 command = [BIN / "kafka-storage.sh", "format", "-t", identity, "-c", self._path(node)]
                 subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            spawned = time.monotonic()
+            for node in (CONTROLLER, *self.addresses):
                 self._launch(node)
             self._wait(self.addresses)
+            self.startup = time.monotonic() - spawned
         except BaseException:
             self.close()
             raise
@@ -115,6 +125,10 @@ class RealCluster(Cluster):
             while not answers(self.addresses[broker]):
                 assert time.monotonic() < deadline, (self._directory / f"{broker}.log").read_text()[-4000:]
                 time.sleep(0.1)
+
+    @property
+    def pids(self):
+        return [process.pid for process in self._processes.values()]
 
     def close(self):
         for process in self._processes.values():
