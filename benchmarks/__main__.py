@@ -27,7 +27,6 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="measured rounds of each scenario (default 5, --quick 3)")
     parser.add_argument("--curves", action="store_true",
                         help="instead: what requests cost as a log grows and partitions become many, and compaction")
-    parser.add_argument("--replicas", action="store_true", help="instead: three brokers, a topic with one replica and one with three")
     parser.add_argument("--recovery", action="store_true", help="instead: a start after kill -9, with a gigabyte to recover")
     parser.add_argument("--brokers", action="store_true", help="instead: three brokers: start, replication, an election")
     parser.add_argument("--administration", action="store_true",
@@ -190,10 +189,6 @@ def main():
         from benchmarks import curves
 
         return curves.main(available([name for name in options.only if name != "kfake"]), options.quick)
-    if options.replicas:
-        from benchmarks import replicas
-
-        return replicas.main(available([name for name in options.only if name != "kfake"]), options.quick)
     if options.recovery:
         from benchmarks import recovery
 
@@ -202,7 +197,7 @@ def main():
     if options.brokers:
         from benchmarks import brokers
 
-        return brokers.main(options.only, options.quick)
+        return brokers.main(available([name for name in options.only if name != "kfake"]), options.quick)
     if options.administration:
         from benchmarks import administration
 
