@@ -22,6 +22,7 @@ other commands (each has --help):
   cleaner run           compact now what is due
   retention run         delete now what is no longer kept
   stop                  end it
+  zookeeper zoo.cfg     ZooKeeper servers; zookeeper status zoo.cfg shows them
 
 examples:
   kafka-emulator
@@ -50,7 +51,7 @@ class Parser(argparse.ArgumentParser):
 
 def serve_parser():
     parser = Parser(
-        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|brokers|broker|clock|cleaner|retention|stop [options]",
+        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|brokers|broker|clock|cleaner|retention|stop|zookeeper [options]",
         description="A Kafka cluster in one small process, for whatever speaks Kafka's protocol (as of Apache Kafka 4.3.1).",
         epilog=EXAMPLES,
     )
@@ -143,6 +144,22 @@ def run_client(command, description, add_arguments=None):
     return run
 
 
+def run_zookeeper(arguments):
+    parser = Parser(
+        prog="kafka-emulator zookeeper",
+        usage="kafka-emulator zookeeper zoo.cfg [--myid N] [--log-level LEVEL]\n       kafka-emulator zookeeper status zoo.cfg",
+        description="A ZooKeeper server, alone or in the ensemble of a zoo.cfg; without --myid (and without dataDir/myid) all of the "
+                    "file's servers run in this process. status: the role, epoch and zxid of each, asked over the network.")
+    parser.add_argument("config", metavar="zoo.cfg", help="ZooKeeper's own configuration file")
+    parser.add_argument("--myid", type=int, metavar="N", help="run server.N of the file here")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
+    asks = arguments[:1] == ["status"]
+    options = parser.parse_args(arguments[1:] if asks else arguments)
+    from emulator.apps.zookeeper import command
+
+    return command.status(options) if asks else command.serve(options)
+
+
 COMMANDS = {
     "serve": run_serve,
     "status": run_client("status", "Prints one server's address, age, topics and connections."),
@@ -158,6 +175,7 @@ COMMANDS = {
         "retention", "Deletes, in one server, the segments that retention.ms and retention.bytes no longer keep.", run_arguments
     ),
     "stop": run_client("stop", "Ends one server."),
+    "zookeeper": run_zookeeper,
 }
 
 

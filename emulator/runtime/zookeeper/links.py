@@ -17,44 +17,18 @@ _SIGNATURE = pack(">i", len(SNAPSHOT_SIGNATURE)) + SNAPSHOT_SIGNATURE.encode()
 WRITABLE = 2
 
 
-class Link:
-    """One end. What is sent in one turn of the event loop leaves in one piece; nobody waits for it.
+class Outlet:
+    """A socket whose bytes leave without anybody's waiting: those of one turn of the event loop in one piece."""
 
-    `attach(receiver)` starts to read: receiver.receive(packet), receiver.lost(reason) once, when the other end hangs up.
-    """
-
-    def __init__(self, sock, name):
-        self.name = name  # who is there, for the log
+    def __init__(self, sock):
         self._sock = sock
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._receiver = None
-        self._reader = None
-        self._buffer = bytearray()
-        self._position = 0
         self._out = []
-        self._waiting = 0
-        self._snapshot = 0
+        self._waiting = 0  # bytes that wait for a reader
         self._flushes = False
         self._writable = None
+        self._ends = False
         self.open = True
-
-    def attach(self, receiver):
-        self._receiver = receiver
-        self._reader = spawn(self._read_all)
-
-    def send(self, packet):
-        if self.open:
-            self._append(build_packet(packet))
-            if self._waiting - self._snapshot > _MAX_WAITING:
-                self._lost(f"it has {_MAX_WAITING} bytes to read and does not")
-
-    def send_snapshot(self, pieces):
-        """All of it, as it is now; what is sent later comes after it."""
-        before = self._waiting
-        for piece in pieces:
-            self._append(piece)
-        self._append(_SIGNATURE)
-        self._snapshot += self._waiting - before
 
     def _append(self, octets):
         self._out.append(octets)
@@ -75,7 +49,6 @@ class Link:
         except OSError as error:
             return self._lost(str(error))
         self._waiting -= sent
-        self._snapshot = max(0, self._snapshot - sent)
         if sent < len(octets):
             self._out = [memoryview(octets)[sent:]]
             self._flushes = True
@@ -84,10 +57,65 @@ class Link:
             self._writable.start(self._flush_more)
         else:
             self._out = []
+            if self._ends:
+                self._lost("all is said")
 
     def _flush_more(self):
         self._writable.stop()
         self._flush()
+
+    def end(self):
+        """Hang up once all has left."""
+        self._ends = True
+        if not self._out:
+            self._lost("all is said")
+
+    def _lost(self, reason):
+        self._shut()
+
+    def _shut(self):
+        self.open = False
+        self._out = []
+        if self._writable is not None:
+            self._writable.stop()
+            self._writable.close()
+            self._writable = None
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._sock.close()
+
+
+class Link(Outlet):
+    """One end. `attach(receiver)` starts to read: receiver.receive(packet), receiver.lost(reason) once, when the other hangs up."""
+
+    def __init__(self, sock, name):
+        super().__init__(sock)
+        self.name = name  # who is there, for the log
+        self._receiver = None
+        self._reader = None
+        self._buffer = bytearray()
+        self._position = 0
+        self._snapshot = 0
+
+    def attach(self, receiver):
+        self._receiver = receiver
+        self._reader = spawn(self._read_all)
+
+    def send(self, packet):
+        if self.open:
+            self._append(build_packet(packet))
+            if self._waiting > _MAX_WAITING + self._snapshot:
+                self._lost(f"it has {_MAX_WAITING} bytes to read and does not")
+
+    def send_snapshot(self, pieces):
+        """All of it, as it is now; what is sent later comes after it."""
+        before = self._waiting
+        for piece in pieces:
+            self._append(piece)
+        self._append(_SIGNATURE)
+        self._snapshot += self._waiting - before  # it may be as large as it is
 
     def _read_all(self):
         try:
@@ -140,18 +168,6 @@ class Link:
         if self.open:
             log.warning("connection with %s ends: %s", self.name, reason)
             self._shut()
-
-    def _shut(self):
-        self.open = False
-        self._out = []
-        if self._writable is not None:
-            self._writable.stop()
-            self._writable.close()
-        try:
-            self._sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._sock.close()
 
 
 def connect(address, timeout_ms):

@@ -20,7 +20,7 @@ class QuorumPeer:
     listen(accept) with accept(link) -> LearnerHandler, and close_leader_port(). A link has `attach(receiver)`: a
     LearnerHandler or a Learner. `on` is what Leader and Learner ask for, and
 
-        on.serving(peer)      a quorum stands behind this server
+        on.established(peer)  a quorum stands behind this server
         on.looking(reason)    it does no more
     """
 
@@ -106,7 +106,7 @@ class QuorumPeer:
     def _started(self, epoch):
         self.election.established(epoch)
         self.serving = True
-        self._on.serving(self)
+        self._on.established(self)
 
     def _stopped(self, reason):
         served, self.serving = self.serving, False

@@ -72,7 +72,7 @@ class Node:
         else:
             self.peer.learner.request(self.sid, 0, 1, txn)
 
-    def serving(self, peer):
+    def established(self, peer):
         self.log.append("serving")
 
     def looking(self, reason):

@@ -283,7 +283,7 @@ class Server:
 
     # What the peer tells
 
-    def serving(self, peer):
+    def established(self, peer):
         if peer.state == LEADING:
             self._simulation.leads(peer.leader.epoch, self.sid)
 

@@ -1,0 +1,111 @@
+"""`kafka-emulator zookeeper zoo.cfg`, and `zookeeper status zoo.cfg`."""
+
+import logging
+import signal
+import socket
+import sys
+
+from emulator.apps.errors import UsageError
+from emulator.apps.zookeeper.zoo_cfg import read_zoo_cfg
+
+log = logging.getLogger(__name__)
+
+
+def chosen(config, my_id):
+    """The ids of the servers that run in this process."""
+    if not config.servers:
+        return [0]
+    kept = config.my_id()
+    if my_id is not None and kept is not None and my_id != kept:
+        raise UsageError(f"--myid is {my_id}, but {config.data_dir}/myid says {kept}")
+    my_id = kept if my_id is None else my_id
+    if my_id is None:
+        config.together = True
+        return sorted(config.servers)
+    if my_id not in config.servers:
+        raise UsageError(f"zoo.cfg has no server.{my_id}")
+    return [my_id]
+
+
+def serve(options):
+    """Until a signal comes; gives the exit status."""
+    from gevent import signal_handler
+    from gevent.event import Event
+
+    from emulator.runtime.zookeeper.server import ZooKeeperServer
+    from emulator.state.zookeeper.epochs import DamagedEpoch
+
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    config = read_zoo_cfg(options.config)
+    for warning in config.warnings():
+        log.warning("%s: %s", options.config, warning)
+    done, servers = Event(), []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal_handler(number, done.set)
+    try:
+        for my_id in chosen(config, options.myid):
+            try:
+                server = ZooKeeperServer(config, my_id)
+                server.start()
+            except DamagedEpoch as error:
+                raise UsageError(f"{config.version_directory(my_id)}: {error}") from None
+            except OSError as error:
+                raise UsageError(f"server {my_id} cannot start: {error}") from None
+            servers.append(server)
+        print("zookeeper.connect=" + ",".join(f"{s.address[0] if s.address[0] not in ('0.0.0.0', '::') else '127.0.0.1'}:{s.address[1]}"
+                                              for s in servers), flush=True)
+        done.wait()
+    finally:
+        for server in servers:
+            server.stop()
+    return 0
+
+
+def ask(address, word):
+    """What a server answers a four-letter word, None when it cannot be reached."""
+    try:
+        with socket.create_connection(address, 2) as sock:
+            sock.sendall(word.encode())
+            pieces = []
+            while piece := sock.recv(65536):
+                pieces.append(piece)
+    except OSError:
+        return None
+    return b"".join(pieces).decode(errors="replace")
+
+
+def rows(config, my_ids):
+    """(server, address, role, epoch, zxid, quorum, last tick) of each, as text; - is what it does not tell."""
+    for my_id in my_ids:
+        host, port = config.client_address(my_id)
+        address = host or (config.servers[my_id].host if config.servers else "127.0.0.1"), port
+        text = ask(address, "srvr")
+        role, epoch, zxid, quorum, tick = ("down" if text is None else "no quorum"), "-", "-", "-", "-"
+        if text is not None and "Mode: " in text:
+            told = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+            role, zxid = told["Mode"], told["Zxid"]
+            epoch = str(int(zxid, 16) >> 32)
+            more = ask(address, "mntr") or ""
+            values = dict(line.split("\t", 1) for line in more.splitlines() if "\t" in line)
+            epoch = values.get("zk_epoch", epoch)
+            if "zk_last_tick_ms" in values:
+                tick = values["zk_last_tick_ms"] + " ms ago"
+            if "zk_synced_followers" in values:
+                quorum = f"{int(float(values['zk_synced_followers'])) + 1} of {_voters(config)}"
+        yield str(my_id), f"{address[0]}:{port}", role, epoch, zxid, quorum, tick
+
+
+def _voters(config):
+    return sum(not server.is_observer for server in config.servers.values())
+
+
+def status(options):
+    config = read_zoo_cfg(options.config)
+    my_ids = sorted(config.servers) or [0]
+    if config.servers and config.my_id() is None and any(not server.client_address for server in config.servers.values()):
+        config.together = True
+    table = [("server", "clients", "role", "epoch", "zxid", "in sync", "last tick"), *rows(config, my_ids)]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    return 0 if any(row[2] in ("leader", "standalone") for row in table[1:]) else 1

@@ -1,0 +1,231 @@
+"""One client of a ZooKeeper server: its frames in, its answers out, strictly in the order of the requests.
+
+Writes are passed on as they come; a read is answered when all before it is. Source: NIOServerCnxn, CommitProcessor of 3.8.4.
+"""
+
+import logging
+from collections import deque
+from struct import Struct
+
+from gevent import Timeout, spawn
+from gevent.event import Event
+
+from emulator.runtime.zookeeper.links import Outlet
+from emulator.state.zookeeper import reads
+from emulator.state.zookeeper.acl import digest_id
+from emulator.state.zookeeper.prepare import Refused
+from wire.types import Malformed
+from wire.zookeeper import client
+from wire.zookeeper.client import ConnectRequest
+
+log = logging.getLogger(__name__)
+
+_INT = Struct(">i")
+_HEADER = Struct(">ii")
+_REPLY = Struct(">iiqi")
+_CONNECTED = Struct(">iiqi")
+_MAX_OUTSTANDING = 1000  # zookeeper.globalOutstandingLimit
+_MAX_WAITING = 16 * 1024 * 1024  # bytes of answers that a client has not read; it is not read from meanwhile
+_CONNECT_S = 10.0
+
+
+class _Request:
+    __slots__ = ("xid", "opcode", "body", "result", "is_done")
+
+    def __init__(self, xid, opcode, body, is_done):
+        self.xid = xid
+        self.opcode = opcode
+        self.body = body
+        self.result = None
+        self.is_done = is_done  # whether its turn is enough
+
+
+class ClientConnection(Outlet):
+    """`server` is the ZooKeeperServer. `session_id` is 0 until the session stands."""
+
+    def __init__(self, server, sock, peer):
+        super().__init__(sock)
+        self.peer = peer
+        self.session_id = 0
+        self.timeout = 0
+        self.ids = [("ip", peer[0])]
+        self.received = self.sent = 0
+        self._server = server
+        self._requests = deque()
+        self._go_on = Event()
+        self._read_only = False
+        self._buffer = bytearray()
+
+    def start(self):
+        spawn(self._serve)
+
+    # Reading
+
+    def _serve(self):
+        try:
+            with Timeout(_CONNECT_S):
+                head = self._exactly(4)
+                word = bytes(head)
+                if word.isalpha():
+                    return self._words(word.decode())
+                frame = self._frame(_INT.unpack(head)[0])
+            self._connect(frame)
+            while self.open:
+                frame = self._frame(_INT.unpack(self._exactly(4))[0])
+                self.received += 1
+                self._request(frame)
+                while self.open and (len(self._requests) >= _MAX_OUTSTANDING or self._waiting > _MAX_WAITING):
+                    self._go_on.clear()
+                    self._go_on.wait(1.0)
+        except (OSError, EOFError, Timeout):
+            pass
+        except Malformed as error:
+            log.warning("connection of %s ends: %s", self.peer[0], error)
+        except Exception:
+            log.exception("connection of %s failed", self.peer[0])
+        if not self._ends:
+            self._lost("it hung up")
+
+    def _exactly(self, size):
+        while len(self._buffer) < size:
+            octets = self._sock.recv(65536)
+            if not octets:
+                raise EOFError
+            self._buffer += octets
+        octets = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return octets
+
+    def _frame(self, length):
+        if not 0 <= length < self._server.max_buffer:
+            raise Malformed("frame", 0, f"a length of {length}, where jute.maxbuffer is {self._server.max_buffer}")
+        return self._exactly(length)
+
+    def _words(self, word):
+        self._append(self._server.four_letter_word(word).encode())
+        self.end()
+
+    # The session
+
+    def _connect(self, frame):
+        request, end = ConnectRequest.parse(frame)
+        self._read_only = len(frame) > end
+        self._server.connect(self, request)
+
+    def connected(self, session_id, timeout, password):
+        """The session stands; timeout 0: it does not, and the client is sent away."""
+        if not self.open:
+            return
+        self.session_id, self.timeout = (session_id, timeout) if timeout else (0, 0)
+        body = _CONNECTED.pack(0, timeout, session_id, len(password)) + password + (b"\0" if self._read_only else b"")
+        self._append(_INT.pack(len(body)) + body)
+        if not timeout:
+            self.end()
+
+    # Requests
+
+    def _request(self, frame):
+        if len(frame) < 8:
+            raise Malformed("request", 0, f"{len(frame)} bytes")
+        xid, opcode = _HEADER.unpack_from(frame)
+        body = frame[8:]
+        if not self.session_id:
+            raise Malformed("request", 0, "it comes before the session stands")
+        self._server.touch(self)
+        if opcode == client.AUTH:
+            return self._auth(xid, body)
+        request = _Request(xid, opcode, body, is_done=True)
+        if opcode in client.WRITES or opcode == client.CLOSE_SESSION:
+            request.is_done = False
+            self._requests.append(request)
+            self._server.submit(self, xid, opcode, body)
+        elif opcode == client.SYNC:
+            request.is_done = False
+            self._requests.append(request)
+            self._server.sync(self, xid, request, body)
+        else:
+            self._requests.append(request)
+            self.go_on()
+
+    def _auth(self, xid, body):
+        packet = client.AuthPacket.parse(body)[0]
+        if packet.scheme == "digest" and packet.auth and b":" in packet.auth:
+            entry = ("digest", digest_id(packet.auth))
+            if packet.auth and self._server.super_digest == entry[1]:
+                entry = ("super", "")
+            if entry not in self.ids:
+                self.ids.append(entry)
+            self._reply(xid, 0, 0, b"")
+        elif packet.scheme in ("ip", "world"):
+            self._reply(xid, 0, 0 if packet.scheme == "ip" else client.AUTH_FAILED, b"")
+        else:
+            self._reply(xid, 0, client.AUTH_FAILED, b"")
+            self.end()
+
+    def written(self, cxid, result):
+        """The oldest write of this session that waits has been applied."""
+        for request in self._requests:
+            if not request.is_done and request.opcode != client.SYNC:
+                if request.xid != cxid:
+                    return
+                request.is_done, request.result = True, result
+                break
+        self.go_on()
+
+    def synced(self, request):
+        request.is_done = True
+        self.go_on()
+
+    def go_on(self):
+        """Answer what can be, in order."""
+        requests = self._requests
+        while requests and requests[0].is_done and self.open:
+            request = requests.popleft()
+            if request.result is not None:
+                self._answer_write(request)
+            else:
+                self._answer_read(request)
+        if not self._go_on.is_set():
+            self._go_on.set()
+
+    def _answer_write(self, request):
+        result = request.result
+        body = b"" if result.err else reads.written(request.opcode, result)
+        self._reply(request.xid, result.header.zxid, result.err, body)
+        if request.opcode == client.CLOSE_SESSION:
+            self.end()
+
+    def _answer_read(self, request):
+        database = self._server.database
+        err, body = 0, b""
+        try:
+            if request.opcode == client.SYNC:
+                body = client.Path.parse(request.body)[0].build()
+            elif request.opcode != client.PING:
+                body = reads.answer(database, request.opcode, request.body, self.ids, self)
+        except Refused as refused:
+            err = refused.code
+        except Malformed:
+            err = client.MARSHALLING_ERROR
+        self._reply(request.xid, database.last_zxid, err, b"" if err else body)
+        if err == client.UNIMPLEMENTED:
+            self.end()
+
+    def _reply(self, xid, zxid, err, body):
+        self.sent += 1
+        self._append(_REPLY.pack(16 + len(body), xid, zxid, err) + body)
+
+    def event(self, type_, path):
+        """A watch has fired; its word leaves before any answer that knows of the change."""
+        if self.open:
+            body = client.WatcherEvent(type_, client.SYNC_CONNECTED, path).build()
+            self._append(_REPLY.pack(16 + len(body), client.WATCH_XID, -1, 0) + body)
+
+    def _lost(self, reason):
+        if self.open:
+            self._shut()
+            self._go_on.set()
+            self._server.disconnected(self)
+
+    def close(self):
+        self._lost("the server has no quorum")

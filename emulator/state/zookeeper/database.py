@@ -1,0 +1,191 @@
+"""One server's replica: the tree, and the log and snapshots that bring it back.
+
+`directory` is dataDir/version-2: names(), load(name), replace(name, bytes) (all at once, and synced), remove(name),
+truncate(name, size), and append(name, bytes, done): synced in its own time, done() on the loop afterwards, in order.
+Source: ZKDatabase, FileTxnSnapLog, SyncRequestProcessor of 3.8.4.
+"""
+
+from collections import deque
+from io import BytesIO
+
+from emulator.state.zookeeper.tree import OPEN_ACL, Node, Tree
+from emulator.state.zookeeper.watches import Watches
+from wire.types import Malformed
+from wire.zookeeper import files
+
+_RECENT = 500  # zookeeper.commitLogCount
+
+
+class Database:
+    """`last_zxid`: the last that is applied; a leader sets it as its epoch begins. `snap_count` transactions make a snapshot."""
+
+    def __init__(self, directory, snap_count=100_000, random=None):
+        self.watches = Watches()
+        self.tree = Tree(self.watches)
+        self.last_zxid = 0
+        self.sessions = self.tree.sessions
+        self._directory = directory
+        self._snap_count = snap_count
+        self._random = random
+        self._recent = deque(maxlen=_RECENT)
+        self._log = None  # the name of the file that grows
+        self._entries = []
+        self._done = []
+        self._syncs = False
+        self._since = 0
+        self._load()
+
+    # Starting
+
+    def _numbered(self, prefix):
+        """[(zxid, name)], in order."""
+        found = []
+        for name in self._directory.names():
+            head, dot, number = name.partition(".")
+            if head == prefix and dot:
+                try:
+                    found.append((int(number, 16), name))
+                except ValueError:
+                    continue
+        return sorted(found)
+
+    def _load(self):
+        self.tree.clear()
+        self.sessions = self.tree.sessions
+        self._recent.clear()
+        self._log = None
+        zxid = 0
+        for number, name in reversed(self._numbered("snapshot")):
+            if self._read_snapshot(self._directory.load(name)):
+                zxid = number
+                break
+        self.last_zxid = zxid
+        for logged, txn in self._logged(zxid):
+            if logged > self.last_zxid:
+                self._apply(logged, txn)
+        self._since = 0
+
+    def _read_snapshot(self, octets):
+        if octets[:4] != files.SNAPSHOT_HEADER[:4]:
+            return False
+        stream = BytesIO(octets)
+        stream.seek(len(files.SNAPSHOT_HEADER))
+        try:
+            nodes, sessions = files.read_tree(stream.read, Node, OPEN_ACL)
+        except Malformed:
+            return False
+        if not files.is_sealed(octets, stream.tell()):
+            return False
+        self._take_over(nodes, sessions)
+        return True
+
+    def _take_over(self, nodes, sessions):
+        tree = self.tree
+        tree.clear()
+        tree.nodes.update(nodes)
+        tree.sessions.update(sessions)
+        for path, node in nodes.items():
+            if node.ephemeral_owner > 0 or node.ephemeral_owner in sessions:
+                tree.ephemerals.setdefault(node.ephemeral_owner, set()).add(path)
+        self.sessions = tree.sessions
+
+    def _logged(self, zxid):
+        """(zxid, txn) from the log that holds `zxid` on."""
+        logs = self._numbered("log")
+        first = max((n for n, (number, _) in enumerate(logs) if number <= zxid), default=0)
+        for _, name in logs[first:]:
+            for logged, txn, _ in files.read_log(self._directory.load(name)):
+                yield logged, txn
+
+    # What is agreed on
+
+    def log(self, zxid, txn):
+        if self._log is None:
+            self._log = f"log.{zxid:x}"
+            self._directory.replace(self._log, files.LOG_HEADER)
+        self._entries.append(files.log_entry(txn))
+        self._since += 1
+
+    def sync(self, done):
+        """`done()` once all that has been logged is on disk; in the order of the calls."""
+        self._done.append(done)
+        if not self._syncs:
+            self._sync()
+
+    def _sync(self):
+        self._syncs = True
+        entries, self._entries = self._entries, []
+        done, self._done = self._done, []
+
+        def on_disk():
+            for action in done:
+                action()
+            if self._done:
+                self._sync()
+            else:
+                self._syncs = False
+        self._directory.append(self._log, b"".join(entries), on_disk)
+
+    def commit(self, zxid, txn):
+        result = self._apply(zxid, txn)
+        if self._since >= self._snap_count and not self._entries and not self._syncs:
+            self.save()
+        return result
+
+    def _apply(self, zxid, txn):
+        result = self.tree.apply(txn)
+        self.last_zxid = zxid
+        self._recent.append((zxid, txn))
+        return result
+
+    def save(self):
+        """A snapshot of what is applied; the log goes on in a new file."""
+        octets = b"".join([files.SNAPSHOT_HEADER, *self.snapshot()])
+        self._directory.replace(f"snapshot.{self.last_zxid:x}", octets + files.seal(octets))
+        self._since = 0 if self._random is None else self._random.randrange(max(1, self._snap_count // 2))
+        self._log = None
+
+    # What learners lack
+
+    def recent(self):
+        return self._recent
+
+    def history(self, zxid):
+        """(zxid, txn) from one at or before `zxid` on; none if the logs begin later."""
+        logs = self._numbered("log")
+        if not logs or logs[0][0] > zxid:
+            return []
+        return [item for item in self._logged(zxid)]
+
+    def truncate(self, zxid):
+        """Cut the log back to `zxid`; False if what is left could not be brought back."""
+        if not any(number <= zxid for number, _ in self._numbered("log")) and self._numbered("log"):
+            return False
+        for number, name in self._numbered("snapshot"):
+            if number > zxid:
+                self._directory.remove(name)
+        for number, name in self._numbered("log"):
+            if number > zxid:
+                self._directory.remove(name)
+                continue
+            for logged, _, at in files.read_log(self._directory.load(name)):
+                if logged > zxid:
+                    self._directory.truncate(name, at)
+                    break
+        self._load()
+        self.last_zxid = zxid
+        return True
+
+    def snapshot(self):
+        return files.write_tree(self.tree.nodes, self.tree.sessions, OPEN_ACL)
+
+    def restore(self, read, zxid):
+        """Take over a leader's tree; on disk when this returns."""
+        nodes, sessions = files.read_tree(read, Node, OPEN_ACL)
+        self._take_over(nodes, sessions)
+        self._recent.clear()
+        self.last_zxid = zxid
+        for number, name in self._numbered("log"):
+            if number > zxid:
+                self._directory.remove(name)
+        self.save()

@@ -1,0 +1,222 @@
+"""A leader makes of a request its transaction, against the tree as it will be once all that is proposed is applied.
+
+Source: PrepRequestProcessor of 3.8.4.
+"""
+
+from emulator.state.zookeeper import acl as acls
+from emulator.state.zookeeper.tree import CONTAINER_OWNER, parent_of, valid_path
+from wire.jute import read_int
+from wire.types import Malformed
+from wire.zookeeper import client
+from wire.zookeeper.transactions import (
+    CheckVersionTxn, CloseSessionTxn, CreateContainerTxn, CreateSessionTxn, CreateTxn, DeleteTxn, ErrorTxn, MultiTxn,
+    SetACLTxn, SetDataTxn, Txn, TxnHeader,
+)
+
+
+class Refused(Exception):
+    """An error code of wire.zookeeper.client."""
+
+    def __init__(self, code):
+        super().__init__(code)
+        self.code = code
+
+
+class Change:
+    """A node as it will be; `exists` False once it is deleted."""
+
+    __slots__ = ("zxid", "exists", "version", "cversion", "aversion", "count", "acl", "owner")
+
+    def __init__(self, zxid, exists=True, version=0, cversion=0, aversion=0, count=0, acl=(), owner=0):
+        self.zxid = zxid
+        self.exists = exists
+        self.version = version
+        self.cversion = cversion
+        self.aversion = aversion
+        self.count = count
+        self.acl = acl
+        self.owner = owner
+
+    def again(self, zxid):
+        return Change(zxid, self.exists, self.version, self.cversion, self.aversion, self.count, self.acl, self.owner)
+
+
+class Preparer:
+    """`txn` for each request in the order of their zxids; `applied(zxid)` lets go of what the tree itself knows now."""
+
+    def __init__(self, tree):
+        self._tree = tree
+        self._changes = {}
+        self._closing = set()
+
+    def applied(self, zxid):
+        if self._changes:
+            self._changes = {path: change for path, change in self._changes.items() if change.zxid > zxid}
+
+    def txn(self, zxid, now, session_id, cxid, opcode, body, ids, refused=None):
+        """The transaction's bytes; a request that is refused makes one that says so. `ids`: who asks, see `acl.allowed`.
+
+        `refused`: a code that was found already.
+        """
+        header = TxnHeader(session_id, cxid, zxid, now, opcode)
+        before = dict(self._changes) if opcode == client.MULTI else None
+        try:
+            if refused is not None:
+                raise Refused(refused)
+            if opcode != client.CREATE_SESSION and (session_id in self._closing or session_id not in self._tree.sessions):
+                raise Refused(client.SESSION_EXPIRED)
+            if opcode == client.MULTI:
+                txn = self._multi(header, body, ids, before)
+            elif opcode == client.CREATE_SESSION:
+                txn = CreateSessionTxn(read_int(body, 0)[0])
+            elif opcode == client.CLOSE_SESSION:
+                txn = self._close_session(header)
+            else:
+                kind = client.REQUESTS.get(opcode)
+                if kind is None or opcode not in client.WRITES:
+                    raise Refused(client.UNIMPLEMENTED)
+                txn = self._one(header, opcode, kind.parse(body)[0], ids)
+        except Refused as error:
+            header.type, txn = client.ERROR, ErrorTxn(error.code)
+        except Malformed:
+            header.type, txn = client.ERROR, ErrorTxn(client.MARSHALLING_ERROR)
+        return header.build() + txn.build()
+
+    def _multi(self, header, body, ids, before):
+        parts, failed = [], None
+        for opcode, request in client.parse_multi(body):
+            if failed is None:
+                try:
+                    if opcode not in client.WRITES:
+                        raise Refused(client.UNIMPLEMENTED)
+                    parts.append(Txn(opcode, self._one(header, opcode, request, ids).build()))
+                    continue
+                except Refused as refused:
+                    failed = refused.code
+                    parts = [Txn(client.ERROR, ErrorTxn(0).build()) for _ in parts]
+                    parts.append(Txn(client.ERROR, ErrorTxn(failed).build()))
+            else:
+                parts.append(Txn(client.ERROR, ErrorTxn(client.RUNTIME_INCONSISTENCY).build()))
+        if failed is not None:
+            self._changes = before
+        return MultiTxn(parts)
+
+    def _close_session(self, header):
+        session_id = header.client_id
+        paths = set(self._tree.ephemerals.get(session_id, ()))
+        for path, change in self._changes.items():
+            if not change.exists:
+                paths.discard(path)
+            elif change.owner == session_id:
+                paths.add(path)
+        for path in paths:
+            self._changes[path] = Change(header.zxid, exists=False)
+            parent = self._node(parent_of(path)).again(header.zxid)
+            parent.count -= 1
+            self._changes[parent_of(path)] = parent
+        self._closing.add(session_id)
+        if len(self._closing) > 10_000:
+            self._closing &= set(self._tree.sessions)
+        return CloseSessionTxn(sorted(paths))
+
+    def _one(self, header, opcode, request, ids):
+        path = request.path
+        if opcode in (client.CREATE, client.CREATE2, client.CREATE_CONTAINER):
+            return self._create(header, opcode, request, ids)
+        if opcode == client.CREATE_TTL:
+            raise Refused(client.UNIMPLEMENTED)  # zookeeper.extendedTypesEnabled is not set
+        if path is None or not valid_path(path):
+            raise Refused(client.BAD_ARGUMENTS)
+        if opcode == client.DELETE:
+            return self._delete(header, request, ids)
+        node = self._node(path)
+        if opcode == client.SET_DATA:
+            self._allow(node, client.WRITE, ids)
+            version = self._version(node.version, request.version)
+            self._change(path, header.zxid).version = version
+            return SetDataTxn(path, request.data, version)
+        if opcode == client.SET_ACL:
+            acl = acls.fixed(request.acl, ids)
+            if acl is None:
+                raise Refused(client.INVALID_ACL)
+            self._allow(node, client.ADMIN, ids)
+            version = self._version(node.aversion, request.version)
+            change = self._change(path, header.zxid)
+            change.aversion, change.acl = version, tuple(acl)
+            return SetACLTxn(path, acl, version)
+        if opcode == client.CHECK:
+            self._allow(node, client.READ, ids)
+            return CheckVersionTxn(path, self._version(node.version, request.version))
+        raise Refused(client.UNIMPLEMENTED)
+
+    def _create(self, header, opcode, request, ids):
+        path, flags = request.path, request.flags
+        if not 0 <= flags <= 4 or (flags == 4) != (opcode == client.CREATE_CONTAINER):
+            raise Refused(client.BAD_ARGUMENTS if not 0 <= flags <= 6 or flags == 4 else client.UNIMPLEMENTED)
+        sequential, ephemeral = flags in (2, 3), flags in (1, 3)
+        if not path or not valid_path(path + "1" if sequential else path):
+            raise Refused(client.BAD_ARGUMENTS)
+        acl = acls.fixed(request.acl, ids)
+        if acl is None:
+            raise Refused(client.INVALID_ACL)
+        parent_path = parent_of(path)
+        parent = self._node(parent_path)
+        self._allow(parent, client.CREATE_CHILD, ids)
+        if sequential:
+            path += "%010d" % parent.cversion
+        if self._find(path) is not None:
+            raise Refused(client.NODE_EXISTS)
+        if parent.owner not in (0, CONTAINER_OWNER) and parent.owner >> 56 & 0xFF != 0xFF:
+            raise Refused(client.NO_CHILDREN_FOR_EPHEMERALS)
+        change = self._change(parent_path, header.zxid)
+        change.cversion += 1
+        change.count += 1
+        owner = header.client_id if ephemeral else CONTAINER_OWNER if flags == 4 else 0
+        self._changes[path] = Change(header.zxid, acl=tuple(acl), owner=owner)
+        if flags == 4:
+            return CreateContainerTxn(path, request.data, acl, change.cversion)
+        return CreateTxn(path, request.data, acl, ephemeral, change.cversion)
+
+    def _delete(self, header, request, ids):
+        path = request.path
+        if path in ("/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"):
+            raise Refused(client.BAD_ARGUMENTS)
+        parent_path = parent_of(path)
+        self._allow(self._node(parent_path), client.DELETE_CHILD, ids)
+        node = self._node(path)
+        self._version(node.version, request.version)
+        if node.count:
+            raise Refused(client.NOT_EMPTY)
+        self._change(parent_path, header.zxid).count -= 1
+        self._changes[path] = Change(header.zxid, exists=False)
+        return DeleteTxn(path)
+
+    def _find(self, path):
+        change = self._changes.get(path)
+        if change is not None:
+            return change if change.exists else None
+        node = self._tree.nodes.get(path)
+        if node is None:
+            return None
+        return Change(0, True, node.version, node.cversion, node.aversion, len(node.children), node.acl, node.ephemeral_owner)
+
+    def _node(self, path):
+        found = self._find(path)
+        if found is None:
+            raise Refused(client.NO_NODE)
+        return found
+
+    def _change(self, path, zxid):
+        change = self._changes[path] = self._find(path).again(zxid)
+        return change
+
+    @staticmethod
+    def _allow(node, permission, ids):
+        if not acls.allowed(node.acl, permission, ids):
+            raise Refused(client.NO_AUTH)
+
+    @staticmethod
+    def _version(current, expected):
+        if expected not in (-1, current):
+            raise Refused(client.BAD_VERSION)
+        return current + 1

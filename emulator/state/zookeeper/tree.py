@@ -1,0 +1,166 @@
+"""The tree of znodes, changed by transactions only. Source: DataTree of 3.8.4."""
+
+from wire.zookeeper import client
+from wire.zookeeper.client import ACL, Id, Stat
+from wire.zookeeper.transactions import parse_part, parse_txn
+
+OPEN_ACL = (ACL(client.ALL, Id("world", "anyone")),)
+READ_ACL = (ACL(client.READ, Id("world", "anyone")),)
+CONTAINER_OWNER = -2**63
+
+
+class Node:
+    """`cversion` counts the children ever made; `acl` a tuple; the rest as in Stat."""
+
+    __slots__ = ("data", "acl", "czxid", "mzxid", "ctime", "mtime", "version", "cversion", "aversion", "ephemeral_owner",
+                 "pzxid", "children")
+
+    def __init__(self, data=b"", acl=OPEN_ACL, zxid=0, time=0, ephemeral_owner=0):
+        self.data = data
+        self.acl = acl
+        self.czxid = self.mzxid = self.pzxid = zxid
+        self.ctime = self.mtime = time
+        self.version = self.cversion = self.aversion = 0
+        self.ephemeral_owner = ephemeral_owner
+        self.children = set()
+
+    def stat(self):
+        return Stat(self.czxid, self.mzxid, self.ctime, self.mtime, self.version,
+                    2 * self.cversion - len(self.children),  # how often children came or went
+                    self.aversion, self.ephemeral_owner, len(self.data or b""), len(self.children), self.pzxid)
+
+
+class Result:
+    """What a transaction did: `err`, and of a create or setData the `path` and Stat; of a multi `parts`, Results."""
+
+    __slots__ = ("header", "err", "path", "stat", "parts", "type")
+
+    def __init__(self, type_, err=0, path=None, stat=None):
+        self.type = type_
+        self.header = None
+        self.err = err
+        self.path = path
+        self.stat = stat
+        self.parts = None
+
+
+def parent_of(path):
+    return path[:path.rfind("/")] or "/"
+
+
+class Tree:
+    """`nodes` {path: Node}, `ephemerals` {session id: set of paths}, `watches` told of each change, `sessions` {id: time-out}."""
+
+    def __init__(self, watches):
+        self.watches = watches
+        self.clear()
+
+    def clear(self):
+        self.nodes = {"/": Node(), "/zookeeper": Node(), "/zookeeper/quota": Node(), "/zookeeper/config": Node(acl=READ_ACL)}
+        self.nodes["/"].children.add("zookeeper")
+        self.nodes["/zookeeper"].children.update(("quota", "config"))
+        self.ephemerals = {}
+        self.sessions = {}
+
+    def apply(self, octets):
+        """A transaction's bytes; gives a Result with its header."""
+        header, txn = parse_txn(octets)
+        result = self._apply(header, header.type, txn)
+        result.header = header
+        return result
+
+    def _apply(self, header, type_, txn):
+        result = Result(type_)
+        if type_ in (client.CREATE, client.CREATE2):
+            self._create(header, txn, header.client_id if txn.ephemeral else 0, result)
+        elif type_ == client.CREATE_CONTAINER:
+            self._create(header, txn, CONTAINER_OWNER, result)
+        elif type_ == client.CREATE_TTL:
+            self._create(header, txn, -(1 << 56) | txn.ttl, result)
+        elif type_ in (client.DELETE, client.DELETE_CONTAINER):
+            result.path = txn.path
+            result.err = 0 if self._delete(txn.path, header.zxid) else client.NO_NODE
+        elif type_ in (client.SET_DATA, client.RECONFIG):
+            self._set_data(header, txn, result)
+        elif type_ == client.SET_ACL:
+            node = self.nodes.get(txn.path)
+            if node is None:
+                result.err = client.NO_NODE
+            else:
+                node.acl, node.aversion = tuple(txn.acl), txn.version
+                result.stat = node.stat()
+        elif type_ == client.CREATE_SESSION:
+            self.sessions[header.client_id] = txn.timeout
+        elif type_ == client.CLOSE_SESSION:
+            self.sessions.pop(header.client_id, None)
+            for path in sorted({*txn.paths, *self.ephemerals.pop(header.client_id, ())}, reverse=True):
+                self._delete(path, header.zxid)
+        elif type_ == client.ERROR:
+            result.err = txn.err
+        elif type_ == client.MULTI:
+            self._multi(header, txn, result)
+        return result
+
+    def _multi(self, header, txn, result):
+        parts = [(part.type, parse_part(part)) for part in txn.txns]
+        failed = any(type_ == client.ERROR for type_, _ in parts)
+        result.parts = [Result(type_, part.err if type_ == client.ERROR else 0) if failed
+                        else self._apply(header, type_, part) for type_, part in parts]
+
+    def _create(self, header, txn, owner, result):
+        path = result.path = txn.path
+        parent_path = parent_of(path)
+        parent = self.nodes.get(parent_path)
+        if parent is None:
+            result.err = client.NO_NODE
+            return
+        name = path[path.rfind("/") + 1:]
+        if name in parent.children:
+            result.err = client.NODE_EXISTS  # a snapshot had it already
+            return
+        cversion = parent.cversion + 1 if txn.parent_cversion == -1 else txn.parent_cversion
+        if cversion > parent.cversion:
+            parent.cversion, parent.pzxid = cversion, header.zxid
+        node = self.nodes[path] = Node(txn.data, tuple(txn.acl or ()), header.zxid, header.time, owner)
+        parent.children.add(name)
+        if owner not in (0, CONTAINER_OWNER) and owner >> 56 & 0xFF != 0xFF:
+            self.ephemerals.setdefault(owner, set()).add(path)
+        result.stat = node.stat()
+        self.watches.created(path, parent_path)
+
+    def _delete(self, path, zxid):
+        node = self.nodes.pop(path, None)
+        if node is None:
+            return False
+        parent_path = parent_of(path)
+        parent = self.nodes.get(parent_path)
+        if parent is not None:
+            parent.children.discard(path[path.rfind("/") + 1:])
+            parent.pzxid = max(parent.pzxid, zxid)
+        owned = self.ephemerals.get(node.ephemeral_owner)
+        if owned is not None:
+            owned.discard(path)
+            if not owned:
+                del self.ephemerals[node.ephemeral_owner]
+        self.watches.deleted(path, parent_path)
+        return True
+
+    def _set_data(self, header, txn, result):
+        node = self.nodes.get(txn.path)
+        if node is None:
+            result.err = client.NO_NODE
+            return
+        node.data, node.version, node.mtime, node.mzxid = txn.data, txn.version, header.time, header.zxid
+        result.path, result.stat = txn.path, node.stat()
+        self.watches.changed(txn.path)
+
+
+def valid_path(path):
+    """As PathUtils.validatePath has it."""
+    if not path or path[0] != "/":
+        return False
+    if path == "/":
+        return True
+    if path[-1] == "/" or any(part in ("", ".", "..") for part in path[1:].split("/")):
+        return False
+    return not any(c <= "\x1f" or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\uf8ff" or "\ufff0" <= c <= "\uffff" for c in path)

@@ -1,0 +1,123 @@
+"""A replica comes back from its log and snapshots, whatever a crash has left of them."""
+
+import pytest
+
+from emulator.state.zookeeper.database import Database
+from emulator.state.zookeeper.epochs import DamagedEpoch, Epochs
+from emulator.state.zookeeper.sessions import SessionTracker, first_session_id, password
+from tests.state.zookeeper.disk import MemoryDirectory
+from tests.state.zookeeper.test_requests import Client
+
+
+def written(count, snap_count=100_000):
+    """(directory, [txn])"""
+    directory = MemoryDirectory()
+    database = Database(directory, snap_count)
+    c, txns = Client(database), []
+    apply = c.apply
+
+    def logged(txn):
+        zxid = int.from_bytes(txn[12:20], "big")
+        database.log(zxid, txn)
+        database.sync(lambda: txns.append(txn))
+        directory.turn()
+        return apply(txn)
+    c.apply = logged
+    for n in range(count):
+        assert c.create(f"/n{n}", data=b"%d" % n, flags=n % 2).err == 0
+    return directory, txns
+
+
+def shape(database):
+    return {path: (node.data, node.czxid, node.cversion, sorted(node.children)) for path, node in database.tree.nodes.items()}
+
+
+@pytest.mark.parametrize("snap_count", [100_000, 4])
+def test_all_that_was_synced_is_there_again(snap_count):
+    directory, txns = written(10, snap_count)
+    again = Database(MemoryDirectory(directory.files))
+    assert again.last_zxid == 11 and len(again.tree.nodes) == 14
+    assert len(again.tree.ephemerals[5]) == 5
+    assert any(name.startswith("snapshot.") for name in directory.files) == (snap_count == 4)
+
+
+def test_a_torn_tail_is_left_out():
+    directory, txns = written(3)
+    (name, octets), = directory.files.items()
+    for end in range(len(octets) - len(txns[-1]) - 13, len(octets)):
+        assert Database(MemoryDirectory({name: octets[:end]})).last_zxid == 3
+    damaged = bytearray(octets)
+    damaged[-5] ^= 1
+    assert Database(MemoryDirectory({name: bytes(damaged)})).last_zxid == 3
+
+
+def test_what_is_padded_with_zeros_ends_there():
+    directory, _ = written(3)
+    (name, octets), = directory.files.items()
+    assert Database(MemoryDirectory({name: octets + bytes(1000)})).last_zxid == 4
+
+
+def test_a_damaged_snapshot_gives_way_to_the_one_before():
+    directory, _ = written(10, 4)
+    last = max((n for n in directory.files if n.startswith("snapshot.")), key=lambda n: int(n[9:], 16))
+    for octets in (b"", directory.files[last][:-20], b"x" * 100):
+        files = {**directory.files, last: octets}
+        assert Database(MemoryDirectory(files)).last_zxid == 11
+
+
+def test_a_cut_goes_back_to_what_was():
+    directory, txns = written(10)
+    database = Database(directory)
+    assert database.truncate(6)
+    assert (database.last_zxid, len(database.tree.nodes)) == (6, 9)
+    assert Database(MemoryDirectory(directory.files)).last_zxid == 6
+    assert not Database(MemoryDirectory({"log.20": directory.files["log.2"]})).truncate(6)
+
+
+def test_a_tree_that_was_sent_is_there_after_a_crash():
+    from io import BytesIO
+
+    source, _ = written(10)
+    source = Database(source)
+    directory = MemoryDirectory(written(3)[0].files)
+    target = Database(directory)
+    target.restore(BytesIO(b"".join(source.snapshot())).read, 1 << 32)
+    assert shape(target) == shape(source) and target.sessions == source.sessions
+    again = Database(MemoryDirectory(directory.files))
+    assert shape(again) == shape(source) and again.last_zxid == 1 << 32 and again.tree.ephemerals == source.tree.ephemerals
+
+
+def test_history_begins_where_it_was_asked_for_or_is_none():
+    directory, txns = written(10, 4)
+    database = Database(directory)
+    assert [zxid for zxid, _ in database.history(7) if zxid > 7] == [8, 9, 10, 11]
+    del directory.files["log.2"]
+    assert database.history(3) == []
+
+
+def test_epochs_last_and_those_that_make_no_sense_are_refused():
+    directory = MemoryDirectory()
+    epochs = Epochs(directory)
+    epochs.accepted, epochs.current = 3, 3
+    again = Epochs(MemoryDirectory(directory.files), (3 << 32) + 9)
+    assert (again.accepted, again.current) == (3, 3)
+    for files, last in (({"acceptedEpoch": b"x", "currentEpoch": b"1"}, 0), ({"acceptedEpoch": b"1", "currentEpoch": b"2"}, 0),
+                        ({"acceptedEpoch": b"1", "currentEpoch": b"1"}, 2 << 32)):
+        with pytest.raises(DamagedEpoch):
+            Epochs(MemoryDirectory(files), last)
+
+
+def test_sessions_expire_on_the_tick_after_their_time():
+    tracker = SessionTracker(100)
+    tracker.add(7, 250, 1000)
+    tracker.add(8, 1000, 1000)
+    assert tracker.expired(1299) == [] and tracker.expired(1300) == [7]
+    assert 7 not in tracker and not tracker.touch(7, 1301)
+    assert tracker.touch(8, 1900, owner=2) and tracker.owners == {8: 2}
+    assert tracker.expired(2100) == [] and tracker.expired(3000) == [8]
+
+
+def test_what_a_session_is_made_of():
+    """The password of java.util.Random, as any server of an ensemble works it out."""
+    assert password(0x100000000000000).hex() == "f22acd4a97e69d6d20a49bb638eadb38"
+    assert first_session_id(3, 0) >> 56 == 3 and first_session_id(200, 0) < 0
