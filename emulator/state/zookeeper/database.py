@@ -29,6 +29,7 @@ class Database:
         self._random = random
         self._recent = deque(maxlen=_RECENT)
         self._log = None  # the name of the file that grows
+        self._rolls = False  # whether the next transaction begins another
         self._entries = []
         self._done = []
         self._syncs = False
@@ -54,6 +55,8 @@ class Database:
         self.sessions = self.tree.sessions
         self._recent.clear()
         self._log = None
+        if not self._numbered("snapshot") and not self._numbered("log"):
+            self.save()  # a real server takes a log without any snapshot for one that has lost it
         zxid = 0
         for number, name in reversed(self._numbered("snapshot")):
             if self._read_snapshot(self._directory.load(name)):
@@ -100,8 +103,8 @@ class Database:
     # What is agreed on
 
     def log(self, zxid, txn):
-        if self._log is None:
-            self._log = f"log.{zxid:x}"
+        if self._log is None or self._rolls and not self._entries:
+            self._log, self._rolls = f"log.{zxid:x}", False
             self._directory.replace(self._log, files.LOG_HEADER)
         self._entries.append(files.log_entry(txn))
         self._since += 1
@@ -128,7 +131,7 @@ class Database:
 
     def commit(self, zxid, txn):
         result = self._apply(zxid, txn)
-        if self._since >= self._snap_count and not self._entries and not self._syncs:
+        if self._since >= self._snap_count:
             self.save()
         return result
 
@@ -143,7 +146,7 @@ class Database:
         octets = b"".join([files.SNAPSHOT_HEADER, *self.snapshot()])
         self._directory.replace(f"snapshot.{self.last_zxid:x}", octets + files.seal(octets))
         self._since = 0 if self._random is None else self._random.randrange(max(1, self._snap_count // 2))
-        self._log = None
+        self._rolls = True
 
     # What learners lack
 
@@ -159,8 +162,6 @@ class Database:
 
     def truncate(self, zxid):
         """Cut the log back to `zxid`; False if what is left could not be brought back."""
-        if not any(number <= zxid for number, _ in self._numbered("log")) and self._numbered("log"):
-            return False
         for number, name in self._numbered("snapshot"):
             if number > zxid:
                 self._directory.remove(name)
@@ -173,8 +174,10 @@ class Database:
                     self._directory.truncate(name, at)
                     break
         self._load()
-        self.last_zxid = zxid
-        return True
+        whole = self.last_zxid == zxid or not zxid & 0xFFFFFFFF  # an epoch's first zxid is no transaction
+        if whole:
+            self.last_zxid = zxid
+        return whole
 
     def snapshot(self):
         return files.write_tree(self.tree.nodes, self.tree.sessions, OPEN_ACL)

@@ -6,7 +6,8 @@ from emulator.state.zookeeper.database import Database
 from emulator.state.zookeeper.epochs import DamagedEpoch, Epochs
 from emulator.state.zookeeper.sessions import SessionTracker, first_session_id, password
 from tests.state.zookeeper.disk import MemoryDirectory
-from tests.state.zookeeper.test_requests import Client
+from tests.state.zookeeper.test_requests import OPEN, Client
+from wire.zookeeper import client
 
 
 def written(count, snap_count=100_000):
@@ -38,23 +39,39 @@ def test_all_that_was_synced_is_there_again(snap_count):
     again = Database(MemoryDirectory(directory.files))
     assert again.last_zxid == 11 and len(again.tree.nodes) == 14
     assert len(again.tree.ephemerals[5]) == 5
-    assert any(name.startswith("snapshot.") for name in directory.files) == (snap_count == 4)
+    snapshots = {name for name in directory.files if name.startswith("snapshot.")}
+    assert snapshots == ({"snapshot.0"} if snap_count > 4 else {"snapshot.0", "snapshot.5", "snapshot.9"})
+
+
+def test_a_snapshot_is_made_while_later_transactions_wait_for_the_disk():
+    directory = MemoryDirectory()
+    database = Database(directory, snap_count=3)
+    c = Client(database)
+    txns = [c.propose(client.CREATE, client.CreateRequest(f"/n{n}", b"", OPEN, 0)) for n in range(6)]
+    for zxid, txn in enumerate(txns, 2):
+        database.log(zxid, txn)
+    database.sync(lambda: [c.apply(txn) for txn in txns])
+    directory.turn()
+    again = Database(MemoryDirectory(directory.files))
+    assert again.last_zxid == 7 and len(again.tree.nodes) == 10
 
 
 def test_a_torn_tail_is_left_out():
     directory, txns = written(3)
-    (name, octets), = directory.files.items()
+    name = "log.2"
+    octets = directory.files[name]
     for end in range(len(octets) - len(txns[-1]) - 13, len(octets)):
-        assert Database(MemoryDirectory({name: octets[:end]})).last_zxid == 3
+        assert Database(MemoryDirectory({**directory.files, name: octets[:end]})).last_zxid == 3
     damaged = bytearray(octets)
     damaged[-5] ^= 1
-    assert Database(MemoryDirectory({name: bytes(damaged)})).last_zxid == 3
+    assert Database(MemoryDirectory({**directory.files, name: bytes(damaged)})).last_zxid == 3
 
 
 def test_what_is_padded_with_zeros_ends_there():
     directory, _ = written(3)
-    (name, octets), = directory.files.items()
-    assert Database(MemoryDirectory({name: octets + bytes(1000)})).last_zxid == 4
+    name = "log.2"
+    octets = directory.files[name]
+    assert Database(MemoryDirectory({**directory.files, name: octets + bytes(1000)})).last_zxid == 4
 
 
 def test_a_damaged_snapshot_gives_way_to_the_one_before():
@@ -71,7 +88,8 @@ def test_a_cut_goes_back_to_what_was():
     assert database.truncate(6)
     assert (database.last_zxid, len(database.tree.nodes)) == (6, 9)
     assert Database(MemoryDirectory(directory.files)).last_zxid == 6
-    assert not Database(MemoryDirectory({"log.20": directory.files["log.2"]})).truncate(6)
+    del directory.files["log.2"]
+    assert not Database(directory).truncate(5)
 
 
 def test_a_tree_that_was_sent_is_there_after_a_crash():
