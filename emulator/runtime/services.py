@@ -51,7 +51,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
     brokers = [Broker(one.node_id, endpoints[one.node_id], one.broker_rack) for one in settings]
     cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random, lambda: Turns().over)
     logs.started(cluster)
-    leadership.restart(cluster, [broker.id for broker in brokers], clean=False)
+    leadership.restart(cluster, {broker.id: logs.stopped_cleanly(broker.id) for broker in brokers})
     return {
         "configs": configs,
         "configs_of": configs_of,

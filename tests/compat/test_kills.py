@@ -15,12 +15,17 @@ from helpers import eventually
 from emulator.apps.control.client import ask
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
-from confluent_kafka import Consumer, KafkaException, Producer  # noqa: E402
+from confluent_kafka import Consumer, KafkaException, Producer, ShareConsumer  # noqa: E402
 
+from tests.wire_client import WireClient  # noqa: E402
+from wire.apis.configs import IncrementalAlterConfigs  # noqa: E402
+
+GROUP = 32  # a type of resource that has configs
 ROOT = Path(__file__).resolve().parents[2]
 HURRIED = {"log_level": 0, "linger.ms": 1, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 50, "retry.backoff.ms": 10,
            "topic.metadata.refresh.fast.interval.ms": 10}  # fmt: skip
 AFTER = {"kill": "start", "stop": "start", "freeze": "thaw", "split": "mend"}
+HURRIED_READER = {"log_level": 0, "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 50, "topic.metadata.refresh.fast.interval.ms": 10}
 SETTINGS = "default.replication.factor: 3\nmin.insync.replicas: 2\n"
 
 
@@ -150,3 +155,85 @@ def test_what_was_acknowledged_is_there_after_fifty(brokers):
 @pytest.mark.soak
 def test_transactions_are_there_whole_after_fifty(brokers):
     _nothing_is_lost(brokers, TransactionalWriter(brokers.bootstrap, **{"transactional.id": "x"}), 50)
+
+
+class Group(threading.Thread):
+    """A member of a group that reads until it is told to end; `values`: all that it got, in order."""
+
+    def __init__(self, consumer):
+        super().__init__(daemon=True)
+        self.consumer = consumer
+        self.values = []
+        self.over = threading.Event()
+        self.start()
+
+    def end(self):
+        self.over.set()
+        self.join(60)
+        assert not self.is_alive()
+
+    def run(self):
+        while not self.over.is_set():
+            self.values += [message.value() for message in self.poll() if not message.error()]
+        self.consumer.close()
+
+
+class ConsumerGroup(Group):
+    """A member of a group of KIP-848; offsets are committed while it reads."""
+
+    def poll(self):
+        return self.consumer.consume(1000, 0.1)
+
+
+class ShareGroup(Group):
+    """What it gets is acknowledged with its next poll, or when it leaves."""
+
+    def poll(self):
+        return self.consumer.poll(0.1)
+
+
+def consumer_of(brokers, group):
+    consumer = Consumer({"bootstrap.servers": brokers.bootstrap, "group.id": group, "group.protocol": "consumer", "auto.offset.reset": "earliest",
+                         "auto.commit.interval.ms": 50, **HURRIED_READER})  # fmt: skip
+    consumer.subscribe(["t"])
+    return consumer
+
+
+def share_consumer_of(brokers, group):
+    Resource = IncrementalAlterConfigs.Request.Resources
+    earliest = Resource.Configs(name="share.auto.offset.reset", config_operation=0, value="earliest")
+    with WireClient(brokers.bootstrap.split(",")[0]) as client:
+        client.call(IncrementalAlterConfigs, 1, resources=[Resource(resource_type=GROUP, resource_name=group, configs=[earliest])])
+    consumer = ShareConsumer({"bootstrap.servers": brokers.bootstrap, "group.id": group, **HURRIED_READER})
+    consumer.subscribe(["t"])
+    return consumer
+
+
+def _all_is_read(brokers, kind, make, times):
+    """Whoever is killed: what was acknowledged is read by the members of one group, and who comes after them finds nothing left."""
+    members = [kind(make(brokers, "g")) for _ in range(2)]
+    writer = Writer(brokers.bootstrap)
+    eventually(lambda: writer.acknowledged)
+    brokers.suffer(times)
+    writer.end()
+    assert not writer.failed
+    wanted = set(writer.acknowledged)
+    eventually(lambda: wanted <= {value for member in members for value in list(member.values)})
+    for member in members:
+        member.end()
+    for _ in range(2):  # the first may get again what a broker died over as it was acknowledged
+        late = kind(make(brokers, "g"))
+        time.sleep(1)
+        late.end()
+    assert late.values == []
+
+
+@pytest.mark.parametrize("kind, make", [(ConsumerGroup, consumer_of), (ShareGroup, share_consumer_of)], ids=["consumer", "share"])
+def test_a_group_reads_all(brokers, kind, make):
+    _all_is_read(brokers, kind, make, 5)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind, make", [(ConsumerGroup, consumer_of), (ShareGroup, share_consumer_of)], ids=["consumer", "share"])
+def test_a_group_reads_all_after_fifty(brokers, kind, make):
+    _all_is_read(brokers, kind, make, 50)

@@ -97,3 +97,16 @@ def test_a_deleted_topic_is_deleted_everywhere(tmp_path):
     with cluster(tmp_path) as kafka:
         kafka.call(kafka.server.cluster.delete_topic, kafka.server.cluster.topics["t"].topic_id)
         assert not list(tmp_path.glob("broker-*/t-?"))
+
+
+def test_who_stopped_cleanly_has_lost_nothing_and_may_lead(tmp_path):
+    with cluster(tmp_path, min_insync_replicas=2) as kafka:
+        index = led_by(kafka, 2)
+        assert produced(kafka, 2, index) == errors.NONE
+        restarted(kafka)  # of the last two in sync, below the minimum, both are eligible
+        assert set(leaders(kafka, 1).values()) == {2}
+        assert produced(kafka, 2, index) == errors.NONE and end_offset(kafka, 2, index) == 2
+    for number in (1, 2, 3):
+        (tmp_path / f"broker-{number}" / ".kafka_cleanshutdown").unlink()
+    with cluster(tmp_path, min_insync_replicas=2) as kafka:
+        assert set(leaders(kafka, 1).values()) == {3}  # the last known leader alone

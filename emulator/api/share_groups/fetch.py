@@ -14,6 +14,7 @@ from wire.records import HEADER_SIZE, read_header
 
 _Topic = ShareFetch.Response.Responses
 _Partition = _Topic.Partitions
+_UNTIL_ASKED_AGAIN_MS = 100  # about a partition whose state cannot be read just now
 _RECORD_LIMIT = 1  # share_acquire_mode: no more records than were asked for, even of one batch (KIP-1206)
 
 
@@ -98,13 +99,18 @@ class _Reader:
         self.max_bytes = min(request.max_bytes, settings.fetch_max_bytes)
         self.min_bytes = min(request.min_bytes, self.max_bytes)
         self.committed = share_partitions.config(request.group_id).share_isolation_level == "read_committed"
+        self.longest_wait_ms, self.awaits_state = request.max_wait_ms, False
         self.refused = {}
         self.found = {}  # key -> (SharePartition, Log), in the order in which they are served
         for key in _rotated(asked, request.share_session_epoch):
             try:
                 self.found[key] = self._find(key, cluster, share_partitions)
             except KafkaError as refusal:
-                self.refused[key] = _Partition(partition_index=key[1], error_code=refusal.error, records=())
+                if refusal.error == errors.COORDINATOR_NOT_AVAILABLE:
+                    # Clients know no such error here: Kafka's persister asks again and again, here the client does.
+                    self.longest_wait_ms, self.awaits_state = min(request.max_wait_ms, _UNTIL_ASKED_AGAIN_MS), True
+                else:
+                    self.refused[key] = _Partition(partition_index=key[1], error_code=refusal.error, records=())
 
     def _find(self, key, cluster, share_partitions):
         topic = cluster.topics_by_id[key[0]]
@@ -117,10 +123,10 @@ class _Reader:
 
     def answers(self):
         """{key: answer} of the partitions that there is something to say of."""
-        if not self.found or self.request.max_records == 0 or self.max_bytes == 0:
+        if self.request.max_records == 0 or self.max_bytes == 0 or not self.found and not self.awaits_state:
             return self.refused
         answers = self.try_now()
-        if answers is None and self.request.max_wait_ms > 0:
+        if answers is None and self.longest_wait_ms > 0:
             answers = self.wait()
         if answers is None:
             answers = self.take(self.acquirable())
@@ -205,7 +211,7 @@ class _Reader:
         for one in watched:
             one.watch(changed)
         try:
-            return pending.wait(self.call.patience.now() + self.request.max_wait_ms)
+            return pending.wait(self.call.patience.now() + self.longest_wait_ms)
         finally:
             for one in watched:
                 one.unwatch(changed)

@@ -57,6 +57,7 @@ class LogManager:
     def __init__(self, settings, time, patience, random, progress=None, beside=None, journal_at=None):
         self._settings = settings
         self._time = time
+        self.was_clean = True  # whoever used the directories last, once they are open
         self._patience = patience  # by which checkpoints are written: a crash comes when it comes
         self._random = random
         self._progress = progress
@@ -121,6 +122,7 @@ class LogManager:
         for directory in self._online():
             try:
                 clean = directory.take_clean_marker()
+                self.was_clean &= clean
                 found = [one for one in directory.partitions() if one.topic != _METADATA_LOG]
             except OSError as error:
                 directory.fail(error)
@@ -314,6 +316,10 @@ class LogManager:
             return disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
 
         return LogDirs(cluster, broker_id, [directory.path for directory in self._directories], place, space)
+
+    def stopped_cleanly(self, broker_id):
+        """Whether who used the directories last ended as it should, so that it lost nothing."""
+        return self.was_clean
 
     def started(self, cluster):
         """The cluster is there: it adopts what nobody knew, and its logs are looked after from now on."""

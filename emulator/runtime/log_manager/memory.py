@@ -31,6 +31,9 @@ class MemoryLogs:
     def open(self, configs):
         """Nothing is there yet."""
 
+    def stopped_cleanly(self, broker_id):
+        return True
+
     def started(self, cluster):
         """Nothing was there before."""
 

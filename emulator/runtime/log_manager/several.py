@@ -64,6 +64,10 @@ class SeveralLogs:
         for manager in self._managers.values():
             manager.open(configs)
 
+    def stopped_cleanly(self, broker_id):
+        """Whether the last run of a broker ended as it should, so that it lost nothing."""
+        return self._managers[broker_id].stopped_cleanly(broker_id)
+
     def started(self, cluster):
         for manager in self._managers.values():
             manager.started(cluster)

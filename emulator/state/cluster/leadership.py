@@ -161,12 +161,12 @@ def unfence(cluster, broker_id, clean):
                 _change(cluster, partition)
 
 
-def restart(cluster, broker_ids, clean):
-    """All of these were away, and have come back one after the other: `clean` if they had stopped by themselves."""
+def restart(cluster, brokers):
+    """All of these were away, and have come back one after the other: {broker id: whether it had stopped by itself}."""
     with cluster.metadata:
-        for broker_id in broker_ids:
+        for broker_id in brokers:
             _fence(cluster, broker_id)
-        for broker_id in broker_ids:
+        for broker_id, clean in brokers.items():
             unfence(cluster, broker_id, clean)
 
 

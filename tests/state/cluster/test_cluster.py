@@ -213,10 +213,10 @@ def test_a_restarted_broker_leads_in_a_later_epoch():
     """As seen with Kafka 4.3.1: one epoch without a leader, and the next with it."""
     here = cluster()
     here.create_topic("t", 2)
-    leadership.restart(here, [1], clean=True)
+    leadership.restart(here, {1: True})
     assert {(p.leader_epoch, p.partition_epoch, p.log.epoch) for p in here.topics["t"].partitions} == {(2, 2, 2)}
     here.change(here.partition("t", 0), leader=-1)
-    leadership.restart(here, [1], clean=True)
+    leadership.restart(here, {1: True})
     assert [(p.leader_epoch, p.partition_epoch) for p in here.topics["t"].partitions] == [(3, 5), (4, 4)]
 
 
@@ -261,10 +261,10 @@ def test_a_broker_does_not_lead_what_its_disk_has_lost():
     for kind in (PREFERRED, UNCLEAN):
         with pytest.raises(KafkaError):
             elect(here, "t", 1, kind)
-    leadership.restart(here, [1], clean=False)
+    leadership.restart(here, {1: False})
     assert [(p.leader, p.leader_epoch) for p in (there, lost)] == [(1, 2), (-1, 1)]
     lost.log.failed = None
-    leadership.restart(here, [1], clean=False)
+    leadership.restart(here, {1: False})
     assert [(p.leader, p.leader_epoch) for p in (there, lost)] == [(1, 4), (1, 2)]
 
 

@@ -138,5 +138,5 @@ def test_a_broker_that_comes_back_leads_what_only_it_may():
     broker = here.brokers[1]
     leadership.unregister(here, 1)
     here.brokers[1] = broker
-    leadership.restart(here, [1], clean=False)
+    leadership.restart(here, {1: False})
     assert partition.leader == 1
