@@ -2,10 +2,12 @@
 import concurrent.futures
 import difflib
 import json
+import re
 import subprocess
 import tempfile
 from pathlib import Path
 import threading
+import zipfile
 
 import pytest
 
@@ -52,6 +54,27 @@ def test_output_is_that_of_real_kafka(transcripts, name, own_server):
 
 def test_every_recording_has_its_session():
     assert {path.stem for path in EXPECTED.glob("*.txt")} == set(SESSIONS)
+
+
+def test_every_tool_is_run_in_the_sessions_that_its_page_names():
+    page = (HERE.parents[1] / "docs" / "TOOLS.md").read_text(encoding="utf-8")
+    listed = {main: (command or main, sessions.split(", ")) for main, command, sessions in re.findall(r"(?m)^\| `([\w.]+)` \| (\S*) ?\| (.+) \|$", page)}
+    elsewhere = set(re.findall(r"(?m)^- `([\w.]+)`: ", page))
+    assert set(listed) | elsewhere == {*main_classes("kafka-tools"), "kafka.admin.ConfigCommand", "kafka.tools.StorageTool"}
+    for command, sessions in listed.values():
+        assert sessions == sorted(path.stem for path in EXPECTED.glob("*.txt")
+                                  if re.search(rf"(?m)^\$ (kafka )?{re.escape(command)}( |$)", path.read_text(encoding="utf-8")))
+
+
+def main_classes(jar):
+    """Names of the classes with a `main` in one of Kafka's jars."""
+    [path] = (HERE / ".cache/jars").glob(f"{jar}-4.*.jar")
+    with zipfile.ZipFile(path) as classes:
+        for name in classes.namelist():
+            if name.endswith(".class") and "$" not in name:
+                content = classes.read(name)
+                if b"\0\4main" in content and b"([Ljava/lang/String;)V" in content:  # of its constant pool
+                    yield name[:-6].replace("/", ".")
 
 
 @pytest.fixture

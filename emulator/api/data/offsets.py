@@ -1,7 +1,5 @@
 """ListOffsets, OffsetForLeaderEpoch, DeleteRecords: where a log begins, ends, and what lies when."""
 
-from collections import Counter
-
 from emulator.api.data.leading import check_leader_epoch, check_leads
 from emulator.api.registry import handles
 from wire import errors
@@ -28,7 +26,7 @@ def _partition(cluster, name, index):
 def list_offsets(request, call, cluster, broker, replication):
     Topic = ListOffsets.Response.Topics
     Partition = Topic.Partitions
-    times = Counter((topic.name, asked.partition_index) for topic in request.topics for asked in topic.partitions)
+    topics, twice = _by_topic(request.topics)
     committed = request.isolation_level == _READ_COMMITTED
     intelligible = request.isolation_level in (_READ_UNCOMMITTED, _READ_COMMITTED)
 
@@ -43,7 +41,7 @@ def list_offsets(request, call, cluster, broker, replication):
         try:
             if not intelligible:
                 raise KafkaError(errors.UNKNOWN_SERVER_ERROR)
-            if times[topic.name, index] > 1:
+            if (topic.name, index) in twice:
                 raise KafkaError(errors.INVALID_REQUEST)
             if timestamp < 0 and call.version < _SINCE.get(timestamp, _NEVER):
                 raise KafkaError(errors.UNSUPPORTED_VERSION)
@@ -52,31 +50,40 @@ def list_offsets(request, call, cluster, broker, replication):
                 check_leader_epoch(partition, asked.current_leader_epoch)
             else:
                 check_leads(partition, broker, asked.current_leader_epoch)
-            log = partition.log if partition.leader == broker.id else partition.logs[broker.id]
-            log.check_open()
+            leads = partition.leader == broker.id
+            log = partition.log if leads else partition.logs[broker.id]
+            if log.closed:
+                log.check_open()
             limit = limit_of(log)
             offset, stamp, epoch = _look_up(log, timestamp, limit)
-            if partition.leader == broker.id:
+            if leads:
                 _check_available(partition, timestamp, offset, limit, replication, call.version)
         except KafkaError as error:
             return Partition(partition_index=index, error_code=error.error)
         known_epoch = epoch if call.version >= 4 else -1  # KIP-320
         return Partition(partition_index=index, offset=offset, timestamp=stamp, leader_epoch=known_epoch)
 
-    topics = _by_topic(request.topics) if intelligible else [(topic, topic.partitions) for topic in request.topics]
+    if not intelligible:
+        topics = [(topic, topic.partitions) for topic in request.topics]
     return ListOffsets.reply(topics=[
         Topic(name=topic.name, partitions=[answer(topic, each) for each in partitions]) for topic, partitions in topics
     ])  # fmt: skip
 
 
 def _by_topic(topics):
-    """(topic, its partitions), each named once: Kafka answers by partition, and so never mentions a topic of which none is named."""
-    asked = {}
+    """[(topic, its partitions)], each named once, and who was named more than once: {(topic's name, index)}.
+
+    Kafka answers by partition, and so never mentions a topic of which none is named.
+    """
+    asked, twice = {}, set()
     for topic in topics:
         if topic.partitions:
             _, partitions = asked.setdefault(topic.name, (topic, {}))
-            partitions.update((each.partition_index, each) for each in topic.partitions)
-    return [(topic, list(partitions.values())) for topic, partitions in asked.values()]
+            for each in topic.partitions:
+                if each.partition_index in partitions:
+                    twice.add((topic.name, each.partition_index))
+                partitions[each.partition_index] = each
+    return [(topic, partitions.values()) for topic, partitions in asked.values()], twice
 
 
 def _look_up(log, timestamp, limit):
@@ -147,7 +154,7 @@ def delete_records(request, call, cluster, broker, replication):
 
     topics = [
         Topic(name=topic.name, partitions=[answer(topic.name, each.partition_index, each.offset) for each in partitions])
-        for topic, partitions in _by_topic(request.topics)
+        for topic, partitions in _by_topic(request.topics)[0]
     ]
     if deleted:
         _wait_for_followers(deleted, call, request.timeout_ms)

@@ -27,6 +27,8 @@ class LeaderEpochs(list):
 
     def at(self, offset):
         """The epoch that `offset` was (or would be) written in, or -1."""
+        if self and self[-1][1] <= offset:  # where a log ends, mostly
+            return self[-1][0]
         index = bisect_right(self, offset, key=lambda entry: entry[1]) - 1
         return self[index][0] if index >= 0 else -1
 
