@@ -15,8 +15,8 @@ _READ_UNCOMMITTED, _READ_COMMITTED = 0, 1
 _CONSUMER, _DEBUG_CONSUMER = -1, -2
 
 
-def _partition(cluster, name, index):
-    topic = cluster.topics.get(name)
+def _partition(topic, index):
+    """`topic` is the cluster's, or None."""
     if topic is None or not 0 <= index < len(topic.partitions):
         raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
     return topic.partitions[index]
@@ -36,38 +36,41 @@ def list_offsets(request, call, cluster, broker, replication):
             return log.end_offset
         return log.last_stable_offset if committed else log.high_watermark
 
-    def answer(topic, asked):
+    version, broker_id, is_debug = call.version, broker.id, request.replica_id == _DEBUG_CONSUMER
+
+    def answer(name, topic, asked):
         index, timestamp = asked.partition_index, asked.timestamp
         try:
             if not intelligible:
                 raise KafkaError(errors.UNKNOWN_SERVER_ERROR)
-            if (topic.name, index) in twice:
+            if twice and (name, index) in twice:
                 raise KafkaError(errors.INVALID_REQUEST)
-            if timestamp < 0 and call.version < _SINCE.get(timestamp, _NEVER):
+            if timestamp < 0 and version < _SINCE.get(timestamp, _NEVER):
                 raise KafkaError(errors.UNSUPPORTED_VERSION)
-            partition = _partition(cluster, topic.name, index)
-            if request.replica_id == _DEBUG_CONSUMER and broker.id in partition.logs:
+            partition = _partition(topic, index)
+            leads = partition.leader == broker_id
+            if is_debug and broker_id in partition.logs:
                 check_leader_epoch(partition, asked.current_leader_epoch)
-            else:
+            elif not leads or asked.current_leader_epoch != -1:
                 check_leads(partition, broker, asked.current_leader_epoch)
-            leads = partition.leader == broker.id
-            log = partition.log if leads else partition.logs[broker.id]
+            log = partition.log if leads else partition.logs[broker_id]
             if log.closed:
                 log.check_open()
             limit = limit_of(log)
             offset, stamp, epoch = _look_up(log, timestamp, limit)
-            if leads:
-                _check_available(partition, timestamp, offset, limit, replication, call.version)
+            if leads and (leading := replication.leading(partition)) is not None:
+                _check_available(leading, timestamp, offset, limit, version)
         except KafkaError as error:
             return Partition(partition_index=index, error_code=error.error)
-        known_epoch = epoch if call.version >= 4 else -1  # KIP-320
-        return Partition(partition_index=index, offset=offset, timestamp=stamp, leader_epoch=known_epoch)
+        return Partition(partition_index=index, offset=offset, timestamp=stamp, leader_epoch=epoch if version >= 4 else -1)  # KIP-320
 
     if not intelligible:
         topics = [(topic, topic.partitions) for topic in request.topics]
-    return ListOffsets.reply(topics=[
-        Topic(name=topic.name, partitions=[answer(topic, each) for each in partitions]) for topic, partitions in topics
-    ])  # fmt: skip
+    found = []
+    for asked, partitions in topics:
+        topic = cluster.topics.get(asked.name)
+        found.append(Topic(name=asked.name, partitions=[answer(asked.name, topic, each) for each in partitions]))
+    return ListOffsets.reply(topics=found)
 
 
 def _by_topic(topics):
@@ -101,10 +104,9 @@ def _look_up(log, timestamp, limit):
     return found[0], found[1], log.leader_epoch_at(max(found[0], log.log_start_offset))
 
 
-def _check_available(partition, timestamp, offset, limit, replication, version):
+def _check_available(leading, timestamp, offset, limit, version):
     """A new leader does not know yet how far those before it had got: what it would say might go back (KIP-207)."""
-    leading = replication.leading(partition)
-    if leading is None or timestamp in (_EARLIEST, _EARLIEST_LOCAL):
+    if timestamp in (_EARLIEST, _EARLIEST_LOCAL):
         return
     if limit < leading.epoch_start and not (timestamp >= 0 and 0 <= offset < limit):
         raise KafkaError(errors.OFFSET_NOT_AVAILABLE if version >= 5 else errors.LEADER_NOT_AVAILABLE)
@@ -117,7 +119,7 @@ def offset_for_leader_epoch(request, call, cluster, broker):
 
     def answer(topic, asked):
         try:
-            partition = _partition(cluster, topic.topic, asked.partition)
+            partition = _partition(cluster.topics.get(topic.topic), asked.partition)
             check_leads(partition, broker, asked.current_leader_epoch)
         except KafkaError as error:
             return Partition(partition=asked.partition, error_code=error.error)
@@ -137,7 +139,7 @@ def delete_records(request, call, cluster, broker, replication):
 
     def answer(name, index, offset):
         try:
-            partition = _partition(cluster, name, index)
+            partition = _partition(cluster.topics.get(name), index)
             if partition.topic.internal:
                 raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)
             if not partition.log.config.delete:

@@ -78,12 +78,14 @@ def reassign(cluster, name, index, target, allow_factor_change=True):
 def under_way(cluster, asked=None):
     """[(topic, [partition])] that are being reassigned, of all or of those `asked` for: (name, indexes)."""
     if asked is None:
-        asked = [(name, range(len(topic.partitions))) for name, topic in cluster.topics.items()]
+        named = ((topic, topic.partitions) for topic in cluster.topics.values())
+    else:
+        named = ((cluster.topics.get(name), [cluster.partition(name, index) for index in indexes]) for name, indexes in asked)
     found = []
-    for name, indexes in asked:
-        partitions = [one for one in (cluster.partition(name, index) for index in indexes) if one and (one.adding or one.removing)]
-        if partitions:
-            found.append((cluster.topics[name], partitions))
+    for topic, partitions in named:
+        moving = [one for one in partitions if one and (one.adding or one.removing)]
+        if moving:
+            found.append((topic, moving))
     return found
 
 
