@@ -37,6 +37,12 @@ def serve(options):
 
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     config = read_zoo_cfg(options.config)
+    failed = []
+
+    def on_failure(error):
+        failed.append(error)
+        if len(failed) == len(servers):
+            done.set()
     for warning in config.warnings():
         log.warning("%s: %s", options.config, warning)
     done, servers = Event(), []
@@ -46,6 +52,7 @@ def serve(options):
         for my_id in chosen(config, options.myid):
             try:
                 server = ZooKeeperServer(config, my_id)
+                server.on_failure = on_failure
                 server.start()
             except DamagedEpoch as error:
                 raise UsageError(f"{config.version_directory(my_id)}: {error}") from None
@@ -58,7 +65,7 @@ def serve(options):
     finally:
         for server in servers:
             server.stop()
-    return 0
+    return 1 if failed else 0
 
 
 def ask(address, word):

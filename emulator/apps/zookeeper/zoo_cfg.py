@@ -28,6 +28,8 @@ class ZooConfig:
             raise UsageError("zoo.cfg: minSessionTimeout must not be larger than maxSessionTimeout")
         self.max_client_cnxns = self._number("maxClientCnxns", 60)
         self.snap_count = self._number("snapCount", 100_000, least=2)
+        self.purge_hours = self._number("autopurge.purgeInterval", 0)
+        self.retain_count = max(3, self._number("autopurge.snapRetainCount", 3))  # fewer are not enough there, either
         self.max_buffer = self._number("jute.maxbuffer", 1048575, least=1024)
         self.super_digest = values.get("DigestAuthenticationProvider.superDigest")
         words = values.get("4lw.commands.whitelist", "srvr")

@@ -1,15 +1,19 @@
 """dataDir/version-2 on disk: whole files synced at once, logs appended and synced outside of the loop."""
 
+import logging
 import os
 
 from gevent import get_hub, spawn
 
+log = logging.getLogger(__name__)
+
 
 class Directory:
-    """See emulator.state.zookeeper.database."""
+    """See emulator.state.zookeeper.database. `failed(error)` when the disk refuses a log's next bytes: it can take no others."""
 
-    def __init__(self, path):
+    def __init__(self, path, failed=lambda error: None):
         self.path = path
+        self.failed = failed
         os.makedirs(path, exist_ok=True)
         self._name = self._descriptor = None
         self._pool = get_hub().threadpool
@@ -56,17 +60,26 @@ class Directory:
         spawn(self._append, name, octets, done)
 
     def _append(self, name, octets, done):
-        self._pool.apply(self._write, (name, octets))
+        error = self._pool.apply(self._write, (name, octets))
+        if error is not None:
+            # Nothing that is not on disk may be acknowledged, and no log may have a gap.
+            log.critical("%s: %s: this server takes no more part", self._at(name), error.strerror)
+            self.failed(error)
+            return
         done()
 
     def _write(self, name, octets):
-        if name != self._name:
-            self.close()
-            self._descriptor = os.open(self._at(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            self._name = name
-        while octets:
-            octets = octets[os.write(self._descriptor, octets):]
-        os.fdatasync(self._descriptor)
+        """None, or the OSError: raised, the thread pool would print it as its own."""
+        try:
+            if name != self._name:
+                self.close()
+                self._descriptor = os.open(self._at(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+                self._name = name
+            while octets:
+                octets = octets[os.write(self._descriptor, octets):]
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            return error
 
     def close(self):
         if self._descriptor is not None:

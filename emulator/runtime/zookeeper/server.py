@@ -58,12 +58,13 @@ class ZooKeeperServer:
     def __init__(self, config, my_id=0):
         self.config = config
         self.my_id = my_id
+        self.on_failure = lambda error: None
         self.max_buffer = config.max_buffer
         self.super_digest = config.super_digest
         self.started_at = None
         self.connections = set()
         self.clock = monotonic_clock()
-        self._directory = Directory(config.version_directory(my_id))
+        self._directory = Directory(config.version_directory(my_id), self._disk_failed)
         self.database = Database(self._directory, config.snap_count)
         self.tracker = None  # of sessions, where they are tracked: at a leader
         self.peer = None
@@ -75,7 +76,7 @@ class ZooKeeperServer:
         self._syncs = deque()
         self._next_session = first_session_id(my_id, time.time_ns() // 1_000_000)
         self._listeners = []
-        self._tick = None
+        self._tick = self._purges = None
         self._peers = None
 
     # Life
@@ -97,11 +98,19 @@ class ZooKeeperServer:
         self._listeners = [Listener(sock, self._accepted) for sock in bind(*config.client_address(self.my_id))]
         for listener in self._listeners:
             listener.start()
+        if config.purge_hours:
+            self._purge_later()
         if self.peer is not None:
             self.peer.start()
         else:
             self._lead(Alone(self.database, self.applied))
             self._ticks()
+
+    def _purge_later(self):
+        gone = self.database.purge(self.config.retain_count)
+        if gone:
+            log.info("autopurge: %d files of old snapshots and logs are removed", gone)
+        self._purges = self.clock.after(self.config.purge_hours * 3_600_000, self._purge_later)
 
     @property
     def address(self):
@@ -113,11 +122,17 @@ class ZooKeeperServer:
         if self.peer is not None:
             self.peer.close()
             self._peers.close()
-        if self._tick is not None:
-            self._tick.cancel()
+        for deadline in (self._tick, self._purges):
+            if deadline is not None:
+                deadline.cancel()
         self._close_connections()
         self.clock.close()
         self._directory.close()
+
+    def _disk_failed(self, error):
+        """As a real server, which ends: the others go on without this one. `on_failure` ends the process."""
+        self.stop()
+        self.on_failure(error)
 
     @property
     def serving(self):

@@ -148,6 +148,20 @@ class Database:
         self._since = 0 if self._random is None else self._random.randrange(max(1, self._snap_count // 2))
         self._rolls = True
 
+    def purge(self, keep):
+        """Remove all but the last `keep` snapshots, and the logs that none of those needs; gives how many files went."""
+        snapshots = self._numbered("snapshot")[-keep:]
+        if not snapshots:
+            return 0
+        oldest = snapshots[0][0]
+        logs = self._numbered("log")
+        needed = max((number for number, _ in logs if number <= oldest), default=oldest)
+        gone = [name for number, name in self._numbered("snapshot") if number < oldest]
+        gone += [name for number, name in logs if number < needed and name != self._log]
+        for name in gone:
+            self._directory.remove(name)
+        return len(gone)
+
     # What learners lack
 
     def recent(self):

@@ -105,6 +105,17 @@ def test_a_tree_that_was_sent_is_there_after_a_crash():
     assert shape(again) == shape(source) and again.last_zxid == 1 << 32 and again.tree.ephemerals == source.tree.ephemerals
 
 
+def test_a_purge_leaves_what_the_last_snapshots_need():
+    directory, _ = written(30, 4)
+    database = Database(directory)
+    before = set(directory.files)
+    assert database.purge(3) == len(before) - len(directory.files) > 6
+    assert sum(name.startswith("snapshot.") for name in directory.files) == 3
+    again = Database(MemoryDirectory(directory.files))
+    assert shape(again) == shape(database) and again.last_zxid == 31
+    assert [zxid for zxid, _ in database.history(28)][-1] == 31
+
+
 def test_history_begins_where_it_was_asked_for_or_is_none():
     directory, txns = written(10, 4)
     database = Database(directory)
