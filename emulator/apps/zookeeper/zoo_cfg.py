@@ -9,8 +9,16 @@ from emulator.runtime.zookeeper.peers import Server
 log = logging.getLogger(__name__)
 
 
+_USED = {
+    "tickTime", "dataDir", "clientPort", "clientPortAddress", "initLimit", "syncLimit", "minSessionTimeout", "maxSessionTimeout",
+    "maxClientCnxns", "snapCount", "autopurge.purgeInterval", "autopurge.snapRetainCount", "jute.maxbuffer",
+    "DigestAuthenticationProvider.superDigest", "4lw.commands.whitelist",
+    "peerType",  # the server's own line says it, too
+}
+
+
 class ZooConfig:
-    """What the file says. `servers` {id: Server} is empty without two or more; `alone`: its servers run in one process each."""
+    """What the file says. `servers` {id: Server} is empty without two or more; `together`: all of them run in this process."""
 
     def __init__(self, values, servers):
         self.values = values
@@ -57,6 +65,9 @@ class ZooConfig:
         return default if number == -1 else number
 
     def warnings(self):
+        unused = sorted(key for key in self.values if key not in _USED and self.values[key] != "false")
+        if unused:
+            yield f"not used here: {', '.join(unused)}"
         voters = [server for server in self.servers.values() if not server.is_observer]
         if len(voters) == 2:
             yield "no server failure will be tolerated: with 2 servers both are needed for a majority"
@@ -116,6 +127,8 @@ def read_zoo_cfg(path):
         if key.startswith("server."):
             sid = _server_id(path, key)
             servers[sid] = _server(path, sid, key, value)
+        elif key.partition(".")[0] in ("group", "weight"):
+            raise UsageError(f"{path}: {key}: groups and weights of servers are not supported here")
         else:
             values[key] = value
     ports = [port for server in servers.values() for port in ((server.host, server.leader_port), (server.host, server.election_port))]
