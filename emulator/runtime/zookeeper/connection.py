@@ -12,7 +12,7 @@ from gevent.event import Event
 
 from emulator.runtime.zookeeper.links import Outlet
 from emulator.state.zookeeper import reads
-from emulator.state.zookeeper.acl import digest_id
+from emulator.state.zookeeper.acl import allowed, digest_id
 from emulator.state.zookeeper.prepare import Refused
 from wire.types import Malformed
 from wire.zookeeper import client
@@ -134,6 +134,8 @@ class ClientConnection(Outlet):
         self._server.touch(self)
         if opcode == client.AUTH:
             return self._auth(xid, body)
+        if opcode == client.SASL:
+            raise Malformed("sasl", 0, "no SASL is configured")
         request = _Request(xid, opcode, body, is_done=True)
         if opcode in client.WRITES or opcode == client.CLOSE_SESSION:
             request.is_done = False
@@ -149,15 +151,14 @@ class ClientConnection(Outlet):
 
     def _auth(self, xid, body):
         packet = client.AuthPacket.parse(body)[0]
-        if packet.scheme == "digest" and packet.auth and b":" in packet.auth:
-            entry = ("digest", digest_id(packet.auth))
-            if packet.auth and self._server.super_digest == entry[1]:
-                entry = ("super", "")
-            if entry not in self.ids:
-                self.ids.append(entry)
+        if packet.scheme == "digest" and packet.auth is not None:
+            entries = [("digest", digest_id(packet.auth))]
+            if self._server.super_digest == entries[0][1]:
+                entries.insert(0, ("super", ""))
+            self.ids += [entry for entry in entries if entry not in self.ids]
             self._reply(xid, 0, 0, b"")
-        elif packet.scheme in ("ip", "world"):
-            self._reply(xid, 0, 0 if packet.scheme == "ip" else client.AUTH_FAILED, b"")
+        elif packet.scheme == "ip":
+            self._reply(xid, 0, 0, b"")
         else:
             self._reply(xid, 0, client.AUTH_FAILED, b"")
             self.end()
@@ -207,7 +208,7 @@ class ClientConnection(Outlet):
             err = refused.code
         except Malformed:
             err = client.MARSHALLING_ERROR
-        self._reply(request.xid, database.last_zxid, err, b"" if err else body)
+        self._reply(request.xid, -1 if err == client.UNIMPLEMENTED else database.last_zxid, err, b"" if err else body)
         if err == client.UNIMPLEMENTED:
             self.end()
 
@@ -215,9 +216,9 @@ class ClientConnection(Outlet):
         self.sent += 1
         self._append(_REPLY.pack(16 + len(body), xid, zxid, err) + body)
 
-    def event(self, type_, path):
-        """A watch has fired; its word leaves before any answer that knows of the change."""
-        if self.open:
+    def event(self, type_, path, acl=()):
+        """A watch has fired; its word leaves before any answer that knows of the change. Who may not read does not hear of it."""
+        if self.open and allowed(acl, client.READ, self.ids):
             body = client.WatcherEvent(type_, client.SYNC_CONNECTED, path).build()
             self._append(_REPLY.pack(16 + len(body), client.WATCH_XID, -1, 0) + body)
 

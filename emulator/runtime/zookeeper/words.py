@@ -44,7 +44,7 @@ def _mntr(server):
     tree, peer = server.database.tree, server.peer
     values = {
         "version": VERSION, "server_state": server.role, "num_alive_connections": len(server.connections),
-        "znode_count": len(tree.nodes), "watch_count": _watches(server)[1],
+        "znode_count": len(tree.nodes), "watch_count": len(server.database.watches.data) + len(server.database.watches.children),
         "ephemerals_count": sum(map(len, tree.ephemerals.values())), "global_sessions": len(tree.sessions),
         "approximate_data_size": sum(len(path) + len(node.data or b"") for path, node in tree.nodes.items()),
     }
@@ -89,16 +89,9 @@ def _dump(server):
     return "\n".join(lines) + "\n"
 
 
-def _watches(server):
-    watches = server.database.watches
-    tables = (watches.data, watches.children, watches.persistent, watches.recursive)
-    return (len({path for table in tables for path in table}), sum(len(w) for table in tables for w in table.values()),
-            len({w for table in tables for found in table.values() for w in found}))
-
-
 def _wchs(server):
-    paths, total, connections = _watches(server)
-    return f"{connections} connections watching {paths} paths\nTotal watches:{total}\n"
+    watches = server.database.watches.data
+    return f"{watches.watchers} connections watching {len(watches.paths)} paths\nTotal watches:{len(watches)}\n"
 
 
 _WORDS = {"ruok": _ruok, "srvr": _srvr, "stat": _stat, "mntr": _mntr, "conf": _conf, "cons": _cons, "envi": _envi, "isro": _isro,

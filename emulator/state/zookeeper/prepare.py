@@ -4,7 +4,7 @@ Source: PrepRequestProcessor of 3.8.4.
 """
 
 from emulator.state.zookeeper import acl as acls
-from emulator.state.zookeeper.tree import CONTAINER_OWNER, parent_of, valid_path
+from emulator.state.zookeeper.tree import CONTAINER_OWNER, is_session, parent_of, valid_path
 from wire.jute import read_int
 from wire.types import Malformed
 from wire.zookeeper import client
@@ -12,6 +12,9 @@ from wire.zookeeper.transactions import (
     CheckVersionTxn, CloseSessionTxn, CreateContainerTxn, CreateSessionTxn, CreateTxn, DeleteTxn, ErrorTxn, MultiTxn,
     SetACLTxn, SetDataTxn, Txn, TxnHeader,
 )
+
+_CREATES = (client.CREATE, client.CREATE2, client.CREATE_CONTAINER, client.CREATE_TTL)
+_IN_MULTI = {*_CREATES, client.DELETE, client.SET_DATA, client.CHECK}
 
 
 class Refused(Exception):
@@ -83,14 +86,16 @@ class Preparer:
         return header.build() + txn.build()
 
     def _multi(self, header, body, ids, before):
+        operations = [_as_multi_has_it(opcode, request) for opcode, request in client.parse_multi(body)]
         parts, failed = [], None
-        for opcode, request in client.parse_multi(body):
+        for opcode, request in operations:
             if failed is None:
                 try:
-                    if opcode not in client.WRITES:
-                        raise Refused(client.UNIMPLEMENTED)
                     parts.append(Txn(opcode, self._one(header, opcode, request, ids).build()))
                     continue
+                except Malformed:
+                    self._changes = before
+                    raise
                 except Refused as refused:
                     failed = refused.code
                     parts = [Txn(client.ERROR, ErrorTxn(0).build()) for _ in parts]
@@ -121,41 +126,49 @@ class Preparer:
 
     def _one(self, header, opcode, request, ids):
         path = request.path
-        if opcode in (client.CREATE, client.CREATE2, client.CREATE_CONTAINER):
+        if opcode in _CREATES:
             return self._create(header, opcode, request, ids)
-        if opcode == client.CREATE_TTL:
-            raise Refused(client.UNIMPLEMENTED)  # zookeeper.extendedTypesEnabled is not set
-        if path is None or not valid_path(path):
-            raise Refused(client.BAD_ARGUMENTS)
         if opcode == client.DELETE:
             return self._delete(header, request, ids)
+        if not valid_path(path):
+            raise Refused(client.BAD_ARGUMENTS)
+        if opcode == client.SET_ACL:
+            return self._set_acl(header, request, ids)
         node = self._node(path)
         if opcode == client.SET_DATA:
             self._allow(node, client.WRITE, ids)
             version = self._version(node.version, request.version)
             self._change(path, header.zxid).version = version
             return SetDataTxn(path, request.data, version)
-        if opcode == client.SET_ACL:
-            acl = acls.fixed(request.acl, ids)
-            if acl is None:
-                raise Refused(client.INVALID_ACL)
-            self._allow(node, client.ADMIN, ids)
-            version = self._version(node.aversion, request.version)
-            change = self._change(path, header.zxid)
-            change.aversion, change.acl = version, tuple(acl)
-            return SetACLTxn(path, acl, version)
         if opcode == client.CHECK:
             self._allow(node, client.READ, ids)
             return CheckVersionTxn(path, self._version(node.version, request.version))
         raise Refused(client.UNIMPLEMENTED)
 
+    def _set_acl(self, header, request, ids):
+        acl = acls.fixed(request.acl, ids)
+        if acl is None:
+            raise Refused(client.INVALID_ACL)
+        self._allow(self._node(request.path), client.ADMIN, ids)
+        version = self._version(self._node(request.path).aversion, request.version)
+        change = self._change(request.path, header.zxid)
+        change.aversion, change.acl = version, tuple(acl)
+        return SetACLTxn(request.path, acl, version)
+
     def _create(self, header, opcode, request, ids):
         path, flags = request.path, request.flags
-        if not 0 <= flags <= 4 or (flags == 4) != (opcode == client.CREATE_CONTAINER):
-            raise Refused(client.BAD_ARGUMENTS if not 0 <= flags <= 6 or flags == 4 else client.UNIMPLEMENTED)
-        sequential, ephemeral = flags in (2, 3), flags in (1, 3)
-        if not path or not valid_path(path + "1" if sequential else path):
+        if not 0 <= flags <= 6:
             raise Refused(client.BAD_ARGUMENTS)
+        if flags in (5, 6):
+            raise Refused(client.UNIMPLEMENTED)  # zookeeper.extendedTypesEnabled is not set
+        if opcode == client.CREATE_TTL:
+            # One that lives without a time would be made by the real server, and break it when it is applied.
+            raise Refused(client.BAD_ARGUMENTS)
+        if path is None:
+            raise Malformed("path", 0, "there is none")
+        if "/" not in path or "\0" in path:
+            raise Refused(client.BAD_ARGUMENTS)
+        sequential, ephemeral = flags in (2, 3), flags in (1, 3)
         acl = acls.fixed(request.acl, ids)
         if acl is None:
             raise Refused(client.INVALID_ACL)
@@ -164,22 +177,26 @@ class Preparer:
         self._allow(parent, client.CREATE_CHILD, ids)
         if sequential:
             path += "%010d" % parent.cversion
+        if not valid_path(path):
+            raise Refused(client.BAD_ARGUMENTS)
         if self._find(path) is not None:
             raise Refused(client.NODE_EXISTS)
-        if parent.owner not in (0, CONTAINER_OWNER) and parent.owner >> 56 & 0xFF != 0xFF:
+        if is_session(parent.owner):
             raise Refused(client.NO_CHILDREN_FOR_EPHEMERALS)
         change = self._change(parent_path, header.zxid)
         change.cversion += 1
         change.count += 1
         owner = header.client_id if ephemeral else CONTAINER_OWNER if flags == 4 else 0
         self._changes[path] = Change(header.zxid, acl=tuple(acl), owner=owner)
-        if flags == 4:
+        if opcode == client.CREATE_CONTAINER:
             return CreateContainerTxn(path, request.data, acl, change.cversion)
         return CreateTxn(path, request.data, acl, ephemeral, change.cversion)
 
     def _delete(self, header, request, ids):
         path = request.path
-        if path in ("/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"):
+        if path is None:
+            raise Malformed("path", 0, "there is none")
+        if "/" not in path or "\0" in path or path in ("/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"):
             raise Refused(client.BAD_ARGUMENTS)
         parent_path = parent_of(path)
         self._allow(self._node(parent_path), client.DELETE_CHILD, ids)
@@ -220,3 +237,14 @@ class Preparer:
         if expected not in (-1, current):
             raise Refused(client.BAD_VERSION)
         return current + 1
+
+
+def _as_multi_has_it(opcode, request):
+    """Of a create in a multi its flags decide what it is; raises Malformed for what a multi cannot hold."""
+    if opcode not in _IN_MULTI:
+        raise Malformed("multi", 0, f"it cannot hold {opcode}")
+    if opcode in _CREATES and opcode != client.CREATE_TTL:
+        if not 0 <= request.flags <= 4:
+            raise Malformed("multi", 0, f"no node is made with flags {request.flags}")
+        opcode = client.CREATE_CONTAINER if request.flags == 4 else opcode
+    return opcode, request

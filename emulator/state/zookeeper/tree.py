@@ -27,7 +27,7 @@ class Node:
     def stat(self):
         return Stat(self.czxid, self.mzxid, self.ctime, self.mtime, self.version,
                     2 * self.cversion - len(self.children),  # how often children came or went
-                    self.aversion, self.ephemeral_owner, len(self.data or b""), len(self.children), self.pzxid)
+                    self.aversion, self.ephemeral_owner if is_session(self.ephemeral_owner) else 0, len(self.data or b""), len(self.children), self.pzxid)
 
 
 class Result:
@@ -44,6 +44,11 @@ class Result:
         self.parts = None
 
 
+def is_session(owner):
+    """Whether the owner of a node is a session: it may be nobody, and mark a container or a node with a time to live."""
+    return owner not in (0, CONTAINER_OWNER) and owner >> 56 & 0xFF != 0xFF
+
+
 def parent_of(path):
     return path[:path.rfind("/")] or "/"
 
@@ -57,6 +62,7 @@ class Tree:
 
     def clear(self):
         self.nodes = {"/": Node(), "/zookeeper": Node(), "/zookeeper/quota": Node(), "/zookeeper/config": Node(acl=READ_ACL)}
+        self.nodes["/zookeeper/config"].aversion = -1  # the real server gives it its ACL so
         self.nodes["/"].children.add("zookeeper")
         self.nodes["/zookeeper"].children.update(("quota", "config"))
         self.ephemerals = {}
@@ -123,10 +129,10 @@ class Tree:
             parent.cversion, parent.pzxid = cversion, header.zxid
         node = self.nodes[path] = Node(txn.data, tuple(txn.acl or ()), header.zxid, header.time, owner)
         parent.children.add(name)
-        if owner not in (0, CONTAINER_OWNER) and owner >> 56 & 0xFF != 0xFF:
+        if is_session(owner):
             self.ephemerals.setdefault(owner, set()).add(path)
         result.stat = node.stat()
-        self.watches.created(path, parent_path)
+        self.watches.created(path, node.acl, parent_path, parent.acl)
 
     def _delete(self, path, zxid):
         node = self.nodes.pop(path, None)
@@ -142,7 +148,7 @@ class Tree:
             owned.discard(path)
             if not owned:
                 del self.ephemerals[node.ephemeral_owner]
-        self.watches.deleted(path, parent_path)
+        self.watches.deleted(path, node.acl, parent_path, parent.acl if parent is not None else ())
         return True
 
     def _set_data(self, header, txn, result):
@@ -152,7 +158,7 @@ class Tree:
             return
         node.data, node.version, node.mtime, node.mzxid = txn.data, txn.version, header.time, header.zxid
         result.path, result.stat = txn.path, node.stat()
-        self.watches.changed(txn.path)
+        self.watches.changed(txn.path, node.acl)
 
 
 def valid_path(path):

@@ -59,7 +59,7 @@ class Client:
         except Refused:
             pass
 
-    def event(self, type_, path):
+    def event(self, type_, path, acl=()):
         self.events.append((type_, path))
 
 
