@@ -141,10 +141,7 @@ def _reader(kind):
     elif kind.name == "string":
         def read(octets, position):
             value, position = read_octets(octets, position)
-            try:
-                return value if value is None else value.decode(), position
-            except UnicodeDecodeError:
-                raise Malformed("string", position, "not UTF-8") from None
+            return value if value is None else value.decode(errors="replace"), position  # as Java reads what is no UTF-8
     else:
         read = read_octets
     return read

@@ -3,7 +3,7 @@
     python tests/compat/zookeeper_duel.py SEED ROUNDS      starts both, prints the first difference
 
 Two clients a side, so that watches fire across sessions. The state goes on from request to request. Masked: times, session ids, passwords.
-Not asked: a check outside a multi, which the real server never answers once it holds; nulls within a multi, on which its reading
+Not asked: watches of paths that are none, which trip it up; a check outside a multi, which the real server never answers once it holds; nulls within a multi, on which its reading
 breaks before there is a transaction (MARSHALLING_ERROR all the same, with a body that says nothing).
 """
 import random
@@ -183,9 +183,9 @@ class Requests:
         if opcode in (z.GET_ACL, z.SYNC, z.GET_EPHEMERALS, z.GET_ALL_CHILDREN_NUMBER):
             return z.Path(self.path())
         if opcode == z.ADD_WATCH:
-            return z.PathType(self.path(), chance.choice([0, 0, 1, 1, 2, -1]))
+            return z.PathType(chance.choice(PATHS), chance.choice([0, 0, 1, 1, 2, -1]))
         if opcode in (z.CHECK_WATCHES, z.REMOVE_WATCHES):
-            return z.PathType(self.path(), chance.choice([1, 2, 3, 3, 0, 4, 5, 9]))
+            return z.PathType(chance.choice(PATHS), chance.choice([1, 2, 3, 3, 0, 4, 5, 9]))
         if opcode == z.SET_WATCHES:
             return z.SetWatches(chance.choice([0, 5, 50, 10**6]), self.paths(), self.paths(), self.paths())
         if opcode == z.SET_WATCHES2:
@@ -210,7 +210,10 @@ class Requests:
             return number, f"{opcode} cut to {cut} of {len(body)} bytes", opcode, body[:cut], None
         if roll < 0.08:
             opcode = chance.choice([10, 99, 1000, -5, z.SASL])
-            return number, f"opcode {opcode}", opcode, b"", None
+            return number, f"opcode {opcode}", opcode, chance.choice([b"", b"\0\0\0\1x", b"\xff\xff\xff\xff"]), None
+        if roll < 0.085:
+            body = b"\0\0\0\3/\xff\xfe\0"
+            return number, "a path that is no UTF-8", z.GET_DATA, body, None
         if roll < 0.2:
             body = self.multi([z.CREATE, z.CREATE, z.CREATE2, z.DELETE, z.SET_DATA, z.CHECK, z.CREATE_CONTAINER])
             return number, f"multi {body.hex()}", z.MULTI, body, None

@@ -57,10 +57,14 @@ def test_any_bytes_are_a_record_or_malformed(record, octets):
         pass
 
 
-@pytest.mark.parametrize("octets", ["", "7fffffff", "fffffffe", "00000005 61", "00000001 ff"])
+@pytest.mark.parametrize("octets", ["", "7fffffff", "fffffffe", "00000005 61"])
 def test_strings_that_are_none(octets):
     with pytest.raises(Malformed):
         client.Path.parse(bytes.fromhex(octets))
+
+
+def test_what_is_no_utf8_is_read_as_java_reads_it():
+    assert client.Path.parse(b"\0\0\0\2a\xff")[0].path == "a\ufffd"
 
 
 @pytest.mark.parametrize("count", [2**31 - 1, -2, 1000])

@@ -43,6 +43,7 @@ PathVersion = record("PathVersion", "path" / string, "version" / int32)
 SetDataRequest = record("SetDataRequest", "path" / string, "data" / buffer, "version" / int32)
 SetACLRequest = record("SetACLRequest", "path" / string, "acl" / vector(ACL), "version" / int32)
 AuthPacket = record("AuthPacket", "type" / int32, "scheme" / string, "auth" / buffer)
+SaslToken = record("SaslToken", "token" / buffer)
 SetWatches = record("SetWatches", "relative_zxid" / long, "data" / vector(string), "exist" / vector(string),
                     "child" / vector(string))
 SetWatches2 = record("SetWatches2", "relative_zxid" / long, "data" / vector(string), "exist" / vector(string),

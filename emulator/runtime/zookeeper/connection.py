@@ -27,6 +27,7 @@ _CONNECTED = Struct(">iiqi")
 _MAX_OUTSTANDING = 1000  # zookeeper.globalOutstandingLimit
 _MAX_WAITING = 16 * 1024 * 1024  # bytes of answers that a client has not read; it is not read from meanwhile
 _CONNECT_S = 10.0
+_NO_TOKEN = b"\xff\xff\xff\xff"
 
 
 class _Request:
@@ -135,8 +136,10 @@ class ClientConnection(Outlet):
         if opcode == client.AUTH:
             return self._auth(xid, body)
         if opcode == client.SASL:
-            raise Malformed("sasl", 0, "no SASL is configured")
-        request = _Request(xid, opcode, body, is_done=True)
+            if client.SaslToken.parse(body)[0].token is None:
+                raise Malformed("sasl", 8, "there is no token")
+            return self._reply(xid, 0, 0, _NO_TOKEN)  # as a server without SASL does
+        request = _Request(client.PING_XID if opcode == client.PING else xid, opcode, body, is_done=True)
         if opcode in client.WRITES or opcode == client.CLOSE_SESSION:
             request.is_done = False
             self._requests.append(request)
