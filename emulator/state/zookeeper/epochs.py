@@ -25,6 +25,8 @@ class Epochs:
             self.current = epoch
         if accepted is None:
             self.accepted = max(epoch, self._current)
+        if self._current < epoch <= self._accepted:
+            self.current = epoch  # a leader's snapshot was taken over, all its history, and then came a crash
         if epoch > self._current:
             raise DamagedEpoch(f"the current epoch, {self._current:x}, is older than the last zxid, {last_zxid:x}")
         if self._accepted < self._current:

@@ -130,6 +130,8 @@ def test_epochs_last_and_those_that_make_no_sense_are_refused():
     epochs.accepted, epochs.current = 3, 3
     again = Epochs(MemoryDirectory(directory.files), (3 << 32) + 9)
     assert (again.accepted, again.current) == (3, 3)
+    snapshot_taken_over = Epochs(MemoryDirectory({"acceptedEpoch": b"5", "currentEpoch": b"3"}), (5 << 32) + 9)
+    assert (snapshot_taken_over.accepted, snapshot_taken_over.current) == (5, 5)
     for files, last in (({"acceptedEpoch": b"x", "currentEpoch": b"1"}, 0), ({"acceptedEpoch": b"1", "currentEpoch": b"2"}, 0),
                         ({"acceptedEpoch": b"1", "currentEpoch": b"1"}, 2 << 32)):
         with pytest.raises(DamagedEpoch):

@@ -146,9 +146,23 @@ def test_sync_comes_after_what_was_proposed_before():
     assert s.servers[1].database.applied[-1][1] == b"a"
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.soak
+@pytest.mark.parametrize("hundred", range(10))
+def test_nothing_acknowledged_is_lost_in_a_thousand_runs(hundred):
+    for seed in range(1000 + 100 * hundred, 1100 + 100 * hundred):
+        breaking(seed)
+
+
+@pytest.mark.parametrize("seed", [*range(12), 735])
 def test_nothing_acknowledged_is_lost_whatever_breaks(seed):
-    """Epochs have one leader, zxids one transaction (asserted as they happen), and every acknowledged write is there at the end."""
+    assert breaking(seed) > 10
+
+
+def breaking(seed):
+    """Epochs have one leader, zxids one transaction (asserted as they happen), and every acknowledged write is there at the end.
+
+    Gives how many were.
+    """
     s = Simulation(voters=3 + seed % 2 * 2, observers=seed % 3, seed=seed, tick_ms=50)
     s.start()
     random, written = s.random, 0
@@ -173,4 +187,4 @@ def test_nothing_acknowledged_is_lost_whatever_breaks(seed):
     final = s.heal()
     assert len(set(final)) == len(final)
     assert not set(s.acknowledged) - set(final)
-    assert len(s.acknowledged) > 10
+    return len(s.acknowledged)
