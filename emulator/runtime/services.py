@@ -49,7 +49,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
     configs_of = {first.node_id: configs, **{one.node_id: Configs(one, metadata, features, configs) for one in settings[1:]}}
     logs.open(configs)
     brokers = [Broker(one.node_id, endpoints[one.node_id], one.broker_rack) for one in settings]
-    cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random, lambda: Turns().over)
+    cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random, lambda: Turns().over, configs_of)
     logs.started(cluster)
     leadership.restart(cluster, {broker.id: logs.stopped_cleanly(broker.id) for broker in brokers})
     return {

@@ -291,6 +291,14 @@ def test_each_broker_has_configs_of_its_own_and_those_of_all(kafka):
     assert [described(kafka, number, topic, "t", "retention.ms") for number in (1, 2, 3)] == ["77"] * 3
 
 
+def test_a_log_config_of_one_broker_is_that_of_its_replicas(kafka):
+    assert alter(kafka, 2, 4, "2", "log.retention.ms", "77") == errors.NONE
+    kafka.call(kafka.server.cluster.create_topic, "later", 1)
+    for topic in "t", "later":
+        [partition, *_] = kafka.server.cluster.topics[topic].partitions
+        assert {broker: log.config.retention_ms == 77 for broker, log in partition.logs.items()} == {1: False, 2: True, 3: False}
+
+
 def test_the_controller_that_clients_are_told_of_is_one_that_is_up(kafka):
     assert ask(kafka, 2, Metadata, 12, topics=[]).controller_id == 1
     do(kafka, "kill", 1)

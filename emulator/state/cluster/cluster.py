@@ -26,10 +26,10 @@ class Cluster:
     `on_create`, `on_grow` and `on_delete` are called with a topic once it is there, has more partitions, or is gone;
     `on_remove` when its removal is being written, to write more with it. `on_leader` is called with a partition, and who led
     it before, once it has another leader or leader epoch; `on_isr` with one whose ISR or replicas are others. `turns()` begins long work: what
-    it gives is to be called after each step, so that others have their turn.
+    it gives is to be called after each step, so that others have their turn. `configs_of`: {broker id: its Configs}, where they differ.
     """
 
-    def __init__(self, cluster_id, brokers, configs, new_log, time, random, turns=None):
+    def __init__(self, cluster_id, brokers, configs, new_log, time, random, turns=None, configs_of=None):
         self.cluster_id = cluster_id
         self.controller_epoch = 1
         self.brokers = {broker.id: broker for broker in brokers}
@@ -51,6 +51,7 @@ class Cluster:
         self.on_isr = []
         self._new_log = new_log
         self._turns = turns
+        self._configs_of = configs_of or {}
         self._metric_names = {}  # topics that share a name once '.' and '_' are one
         configs.on_change.append(self._configs_changed)
         self._restore()
@@ -184,7 +185,7 @@ class Cluster:
         opening = self.opening[topic.name] = Opening(partitions, show, turn is not None)
         try:
             while opening.missing:
-                self._open_logs(opening.missing.popleft(), self.configs.topic(topic.name))
+                self._open_logs(opening.missing.popleft())
                 if turn is not None:
                     turn()
         finally:
@@ -194,7 +195,7 @@ class Cluster:
         if self.opening.get(name) is not opening:
             return  # somebody could not wait, or has deleted the topic
         while opening.missing:
-            self._open_logs(opening.missing.popleft(), self.configs.topic(name))
+            self._open_logs(opening.missing.popleft())
         del self.opening[name]
         opening.show()
         if opening.in_turns:
@@ -205,9 +206,9 @@ class Cluster:
         for name, opening in list(self.opening.items()):
             self._finish(name, opening)
 
-    def _open_logs(self, partition, config):
+    def _open_logs(self, partition):
         for broker in partition.replicas:
-            partition.logs[broker] = self._new_log(partition.topic, partition.index, config, broker)
+            self._open_log(partition, broker)
         partition.log = partition.logs.get(partition.leader) or next(iter(partition.logs.values()))
 
     # What lasts ---------------------------------------------------------------------------
@@ -234,12 +235,19 @@ class Cluster:
             for changed in self.on_isr:
                 changed(partition)
 
+    def _open_log(self, partition, broker):
+        config = self._config(partition.topic, broker)
+        partition.logs[broker] = self._new_log(partition.topic, partition.index, config, broker)
+
+    def _config(self, topic, broker):
+        """Brokers may have defaults of their own."""
+        return self._configs_of.get(broker, self.configs).topic(topic.name)
+
     def _move_logs(self, partition):
         """Those that replicate it from now on have a log of it, others none."""
-        config = self.configs.topic(partition.topic.name)
         for broker in partition.replicas:
             if broker not in partition.logs:
-                partition.logs[broker] = self._new_log(partition.topic, partition.index, config, broker)
+                self._open_log(partition, broker)
         for broker in set(partition.logs) - set(partition.replicas):
             log = partition.logs.pop(broker)
             log.delete()
@@ -355,7 +363,6 @@ class Cluster:
         """Hand the logs their new config: of one topic, or (name None) of all."""
         topics = self.topics.values() if name is None else filter(None, [self.topics.get(name)])
         for topic in topics:
-            config = self.configs.topic(topic.name)
             for partition in topic.partitions:
-                for log in partition.logs.values():
-                    log.config = config
+                for broker, log in partition.logs.items():
+                    log.config = self._config(topic, broker)
