@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import atexit
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
 
-from emulator.apps.addresses import bootstrap_of, reached_at
+from emulator.apps.addresses import bootstrap_of
 from emulator.apps.brokers import settings_of
-from emulator.apps.control.upkeep import run_cleaner, run_retention
+from emulator.apps.embedded.broker import Broker
+from emulator.apps.embedded.time import Cleaner, Clock, Retention
 from emulator.apps.errors import UsageError
 from emulator.apps.own import KEYS, take_own
 from emulator.apps.settings import parse_topics
-from emulator.apps.times import moment_of, parse_duration
-from emulator.runtime.clock import ManualClock
 from emulator.runtime.log_manager import StorageError
 from emulator.runtime.server import Server
 from emulator.runtime.thread import LoopThread, Stopped
@@ -158,137 +157,5 @@ class Emulator:
         return thread.call(function, *arguments)
 
 
-class Broker:
-    """One of the brokers. What makes no sense as it is now raises RuntimeError."""
-
-    def __init__(self, emulator: Emulator, broker_id: int) -> None:
-        self._emulator = emulator
-        self.id = broker_id
-
-    @property
-    def address(self) -> str:
-        """HOST:PORT of its first listener."""
-        return reached_at(self._server)
-
-    @property
-    def state(self) -> str:
-        """running, frozen, stopped or killed"""
-        return self._server.state
-
-    def kill(self) -> None:
-        """Gone at once, as after kill -9: its connections are reset, others lead what it led."""
-        self._do("kill")
-
-    def stop(self) -> None:
-        """A controlled shutdown: others lead first, then its connections are closed."""
-        self._do("stop")
-
-    def start(self) -> None:
-        """Again, after `kill` or `stop`, at the same address."""
-        self._do("start")
-
-    def freeze(self) -> None:
-        """Clients are accepted and never answered; after broker.session.timeout.ms others lead what it led."""
-        self._do("freeze")
-
-    def thaw(self) -> None:
-        """After `freeze`: it goes on, and answers what was asked meanwhile."""
-        self._do("thaw")
-
-    def split(self) -> None:
-        """Clients cannot reach it any more: connections are reset, new ones refused. Other brokers can."""
-        self._do("split")
-
-    def mend(self) -> None:
-        """After `split`: clients can again."""
-        self._do("mend")
-
-    def pause_replication(self) -> None:
-        """It fetches no more from those whom it follows."""
-        self._replicate("pause")
-
-    def resume_replication(self) -> None:
-        """After `pause_replication`."""
-        self._replicate("resume")
-
-    def slow_replication(self, delay_ms: int) -> None:
-        """It waits so long before each round of fetches; 0: as fast as it can."""
-        self._replicate("slow", delay_ms)
-
-    @property
-    def _server(self):
-        return self._emulator.server.brokers[self.id]
-
-    def _do(self, action: str) -> None:
-        self._emulator.call(getattr(self._server, action))
-
-    def _replicate(self, action: str, *arguments: Any) -> None:
-        self._emulator.call(getattr(self._emulator.server.services["replication"], action), self.id, *arguments)
-
-
 def _text(value):
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-class Clock:
-    """What the server takes the time to be."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-
-    def now(self) -> datetime:
-        """In UTC, to the millisecond."""
-        return moment_of(self.now_ms())
-
-    def now_ms(self) -> int:
-        """As Kafka's timestamps have it: milliseconds since the epoch."""
-        return self._emulator.server.time.now()
-
-    def advance(
-        self,
-        by: timedelta | str | None = None,
-        *,
-        days: float = 0,
-        hours: float = 0,
-        minutes: float = 0,
-        seconds: float = 0,
-        milliseconds: float = 0,
-        expire_sessions: bool = False,
-    ) -> dict[str, int]:
-        """Let time pass on a virtual clock: advance(days=7), advance("1h30m"), advance(timedelta(...)).
-
-        Returns when all that would have happened by then has happened, in order, and what came of it, such as
-        {"segments deleted": 3}. Sessions of group members whose connection is open survive unless `expire_sessions`.
-        Raises ValueError.
-        """
-        try:
-            more = timedelta(milliseconds=parse_duration(by)) if isinstance(by, str) else by or timedelta()
-        except UsageError as error:
-            raise ValueError(str(error)) from None
-        more += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
-        time = self._emulator.server.time
-        if not isinstance(time, ManualClock):
-            raise ValueError('the clock is real, and goes by itself; Emulator(clock="virtual") has one to advance')
-        return self._emulator.call(time.advance, more // timedelta(milliseconds=1), expire_sessions)
-
-
-class Cleaner:
-    """Compaction."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-
-    def run(self) -> dict[str, int]:
-        """Compact all that is due, now; gives what was done: {"rounds of compaction": 1, "records compacted away": 2}."""
-        return self._emulator.call(run_cleaner, self._emulator.server)["done"]
-
-
-class Retention:
-    """What retention.ms and retention.bytes no longer keep."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-
-    def run(self) -> dict[str, int]:
-        """Delete all that is due, now; gives what was done: {"segments deleted": 3}."""
-        return self._emulator.call(run_retention, self._emulator.server)["done"]
