@@ -47,7 +47,7 @@ ELSEWHERE = {
 LONG_TO_SEE = {
     "transactional.id.expiration.ms": "1000", "quota.window.num": "5", "quota.window.size.seconds": "2", "num.recovery.threads.per.data.dir": "4",
     "log.flush.scheduler.interval.ms": "1000", "log.flush.offset.checkpoint.interval.ms": "1000",
-    "log.flush.start.offset.checkpoint.interval.ms": "1000",
+    "log.flush.start.offset.checkpoint.interval.ms": "1000", "replica.high.watermark.checkpoint.interval.ms": "1000",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import os
 RECOVERY_POINT = "recovery-point-offset-checkpoint"
 LOG_START_OFFSET = "log-start-offset-checkpoint"
 CLEANER_OFFSET = "cleaner-offset-checkpoint"
+HIGH_WATERMARK = "replication-offset-checkpoint"
 _VERSION = 0
 
 

@@ -20,7 +20,7 @@ from emulator.runtime.disk.offload import Offload
 from emulator.runtime.disk_metadata import FILE_NAME, MetadataJournal
 from emulator.runtime.log_manager.adoption import adopt, topic_id_of
 from emulator.runtime.log_manager.checkpoint import (
-    CLEANER_OFFSET, LOG_START_OFFSET, RECOVERY_POINT, read_offsets, write_offsets,
+    CLEANER_OFFSET, HIGH_WATERMARK, LOG_START_OFFSET, RECOVERY_POINT, read_offsets, write_offsets,
 )  # fmt: skip
 from emulator.runtime.log_manager.directory import DataDirectory
 from emulator.runtime.log_manager.errors import StorageError
@@ -35,6 +35,7 @@ from wire.errors import KAFKA_STORAGE_ERROR, KafkaError
 
 log_ = logging.getLogger(__name__)
 
+_CHECKPOINTS = RECOVERY_POINT, LOG_START_OFFSET, CLEANER_OFFSET, HIGH_WATERMARK
 _LOOK_S = 0.05  # between looks at how far a recovery has come
 _CLOSERS = 16  # threads that wait for the disk, at the least
 _METADATA_LOG = names.CLUSTER_METADATA
@@ -76,6 +77,7 @@ class LogManager:
         self._timers = []
         self._checkpointing = Semaphore(1)
         self._writing = Lock()
+        self._written = {}  # (directory, checkpoint) -> what is in it
         try:
             self._take_directories()
             if beside is None:
@@ -128,14 +130,14 @@ class LogManager:
                 directory.fail(error)
                 self._check_directories()
                 continue
-            points, starts, cleaned = (self._read_checkpoint(directory, name) for name in (RECOVERY_POINT, LOG_START_OFFSET, CLEANER_OFFSET))
+            points, starts, cleaned, marks = (self._read_checkpoint(directory, name) for name in _CHECKPOINTS)
             mine = [one for one in found if self._belongs(directory, one)]
             if mine and not clean:
                 log_.info("%s: the last server did not stop cleanly; %d logs are recovered", directory.path, len(mine))
             for one in mine:
                 key = one.topic, one.index
                 options = {"clean": clean, "recovery_point": points.get(key, 0), "log_start_offset": starts.get(key, 0)}
-                wanted.append((directory, one, options, cleaned.get(key, 0)))
+                wanted.append((directory, one, options, cleaned.get(key, 0), marks.get(key, 0)))
         for directory in self._directories:
             if directory.failed:
                 log_.error("%s is offline, and so are the partitions in it: %s", directory.path, directory.failed)
@@ -199,7 +201,7 @@ class LogManager:
     def _open_all(self, wanted, configs):
         if not wanted:
             return
-        openings = [Opening(found.path, options["clean"]) for _, found, options, _ in wanted]
+        openings = [Opening(found.path, options["clean"]) for _, found, options, *_ in wanted]
         clean = [(*one, configs, opening) for one, opening in zip(wanted, openings) if opening.clean]
         recovering = [(*one, configs, opening) for one, opening in zip(wanted, openings) if not opening.clean]
         pool = ThreadPool(min(configs.settings.num_recovery_threads_per_data_dir * len(self._directories), len(recovering)) or 1)
@@ -224,11 +226,13 @@ class LogManager:
         for one in all:
             self._open_one(*one)
 
-    def _open_one(self, directory, found, options, first_dirty, configs, opening):
+    def _open_one(self, directory, found, options, first_dirty, high_watermark, configs, opening):
         """May run in another thread."""
         topic_id = None if topic_id_of(found) else self._known_id(found.topic)
         log = self._make(found.topic, found.index, configs.topic(found.topic), directory, topic_id=topic_id, on_read=opening.has_read, **options)
         log.first_dirty_offset = min(first_dirty, log.end_offset)
+        if self._is_one_of_several:  # what is beyond may be on this broker only, until followers have said how far they are
+            log.high_watermark = min(max(high_watermark, log.log_start_offset), log.end_offset)
         self._opened[found.topic, found.index] = log
         opening.end()
 
@@ -335,6 +339,7 @@ class LogManager:
         self._flusher.start(self._logs.values, settings.log_flush_scheduler_interval_ms, self._time)
         self._every(settings.log_flush_offset_checkpoint_interval_ms, lambda: self.checkpoint((RECOVERY_POINT, CLEANER_OFFSET)))
         self._every(settings.log_flush_start_offset_checkpoint_interval_ms, lambda: self.checkpoint((LOG_START_OFFSET,)))
+        self._every(settings.replica_high_watermark_checkpoint_interval_ms, lambda: self.checkpoint((HIGH_WATERMARK,)))
 
     def _topic_deleted(self, topic):
         for partition in topic.partitions:
@@ -399,16 +404,17 @@ class LogManager:
 
         self._timers.append(self._patience.after(interval, due))
 
-    def checkpoint(self, wanted=(RECOVERY_POINT, LOG_START_OFFSET, CLEANER_OFFSET)):
-        """Write down how far each log is flushed, where it begins, how far it is compacted; others go on meanwhile."""
+    def checkpoint(self, wanted=_CHECKPOINTS):
+        """Write down how far each log is flushed, where it begins, how far it is compacted and on all replicas; others go on meanwhile."""
         with self._checkpointing:
             for directory, files in self._checkpoints():
                 for name in wanted:
                     try:
                         if name == RECOVERY_POINT:
                             get_hub().threadpool.apply(self.write_recovery_points, (directory,))
-                        else:
+                        elif self._written.get((directory, name)) != files[name]:
                             get_hub().threadpool.apply(write_offsets, (directory.at(name), files[name]))
+                            self._written[directory, name] = files[name]
                     except OSError as error:
                         log_.error("%s: %s", directory.at(name), error.strerror)
                         self.refused(directory, error)
@@ -432,6 +438,7 @@ class LogManager:
                 RECOVERY_POINT: {key: log.recovery_point for key, log in logs},
                 LOG_START_OFFSET: {key: log.log_start_offset for key, log in logs if log.log_start_offset > log.segments[0].base_offset},
                 CLEANER_OFFSET: {key: log.first_dirty_offset for key, log in logs if log.first_dirty_offset},
+                HIGH_WATERMARK: {key: log.high_watermark for key, log in logs},
             }))  # fmt: skip
         return found
 

@@ -56,6 +56,7 @@ _KEYS = (
     Key("num.recovery.threads.per.data.dir", INT, "2", at_least(1), dynamic=True),
     Key("log.flush.offset.checkpoint.interval.ms", INT, "60000", at_least(0)),
     Key("log.flush.start.offset.checkpoint.interval.ms", INT, "60000", at_least(0)),
+    Key("replica.high.watermark.checkpoint.interval.ms", LONG, "5000"),
     Key("log.segment.delete.delay.ms", LONG, "60000", at_least(0), dynamic=True),
     Key("log.segment.bytes", INT, "1073741824", at_least(1 << 20), dynamic=True),
     Key("log.roll.ms", LONG, None, dynamic=True),

@@ -69,7 +69,6 @@ _KEYS = (
     Key("replica.fetch.min.bytes", INT, "1"),
     Key("replica.fetch.response.max.bytes", INT, "10485760", at_least(0)),
     Key("num.replica.fetchers", INT, "1", at_least(1), dynamic=True),
-    Key("replica.high.watermark.checkpoint.interval.ms", LONG, "5000"),
     Key("security.inter.broker.protocol", STRING, "PLAINTEXT", one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")),
     Key("inter.broker.listener.name", STRING, None),
     Key("follower.fetch.last.tiered.offset.enable", BOOLEAN, "false", dynamic=True),
