@@ -2,11 +2,21 @@
 
 Each test runs against three brokers of real Kafka as well (--real-kafka).
 """
+import concurrent.futures
+import json
+import re
 import time
 
 import clusters
 import pytest
+import tools
 from helpers import eventually
+from servers import HERE
+
+from tests.wire_client import WireClient
+from wire import errors
+from wire.apis.data import ListOffsets
+from wire.apis.replication import DescribeLogDirs
 
 confluent_kafka = pytest.importorskip("confluent_kafka")
 from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
@@ -115,3 +125,63 @@ def test_who_was_out_of_sync_leads_if_it_may_and_knows_nothing_of_what_it_missed
     eventually(lambda: 1 in described(cluster, name).isrs and described(cluster, name).leader == (2 if unclean else 1), timeout=60)
     assert write(cluster, name, b"third", "all") is None
     assert read(cluster, name) == [b"first", b"third"] if unclean else [b"first", b"second", b"third"]
+
+
+def end_seen_by(cluster, broker, topic):
+    """(error, offset) that consumers are told."""
+    with WireClient(cluster.addresses[broker]) as client:
+        asked = ListOffsets.Request.Topics(name=topic, partitions=[ListOffsets.Request.Topics.Partitions(partition_index=0, timestamp=-1)])
+        [answered] = client.call(ListOffsets, 7, replica_id=-1, topics=[asked]).topics
+        return answered.partitions[0].error_code, answered.partitions[0].offset
+
+
+def bytes_on(cluster, broker, topic):
+    with WireClient(cluster.addresses[broker]) as client:
+        [directory] = client.call(DescribeLogDirs, 4, topics=[DescribeLogDirs.Request.Topics(topic=topic, partitions=[0])]).results
+        return directory.topics[0].partitions[0].partition_size
+
+
+def test_a_new_leader_tells_no_end_before_it_knows_it(cluster, topic):
+    name = topic()
+    hang(cluster, 3)
+    assert write(cluster, name, b"on two", "1") is None
+    eventually(lambda: bytes_on(cluster, 2, name))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        stopped = pool.submit(cluster.stop, 1)  # 3 is in sync still, and what it has nobody knows
+        told = eventually(lambda: (found := end_seen_by(cluster, 2, name))[0] != errors.NOT_LEADER_OR_FOLLOWER and found)
+        assert told == (errors.OFFSET_NOT_AVAILABLE, -1)
+        cluster.thaw(3)
+        stopped.result()
+    eventually(lambda: end_seen_by(cluster, 2, name) == (errors.NONE, 1))
+
+
+@pytest.mark.needs("java", str(HERE / ".cache/jars"), str(HERE / ".cache/classes"))
+def test_stock_tools_move_replicas_and_leaders(cluster, topic, tmp_path):
+    name = topic()
+    assert write(cluster, name, b"moves along", "all") is None
+    wanted = tmp_path / "wanted.json"
+    wanted.write_text(json.dumps({"version": 1, "partitions": [{"topic": name, "partition": 0, "replicas": [3, 1]}]}))
+
+    def run(tool, *arguments):
+        done = tools.run([f"kafka-{tool}.sh", "--bootstrap-server", cluster.bootstrap, *arguments])
+        return (done.stdout + done.stderr).replace(name, "TOPIC").strip()
+
+    def elect():
+        return run("leader-election", "--election-type", "preferred", "--topic", name, "--partition", "0")
+
+    def described_by_tool():
+        return re.sub(r"TopicId: \S+", "TopicId: ID", run("topics", "--describe", "--topic", name)).replace("\t", " ").splitlines()[1].strip()
+
+    assert run("reassign-partitions", "--execute", "--reassignment-json-file", wanted).endswith(
+        "Save this to use as the --reassignment-json-file option during rollback\nSuccessfully started partition reassignment for TOPIC-0")
+    verify = "reassign-partitions", "--verify", "--reassignment-json-file", wanted
+    eventually(lambda: "Reassignment of partition TOPIC-0 is completed." in run(*verify))
+    assert run("reassign-partitions", "--list") == "No partition reassignments found."
+    assert described_by_tool().split(" Isr: ")[0] == "Topic: TOPIC Partition: 0 Leader: 1 Replicas: 3,1"
+    assert elect() == "Successfully completed leader election (PREFERRED) for partitions TOPIC-0"
+    assert elect() == "Valid replica already elected for partitions TOPIC-0"
+    assert described_by_tool().split(" Isr: ")[0] == "Topic: TOPIC Partition: 0 Leader: 3 Replicas: 3,1"
+    cluster.stop(3)
+    eventually(lambda: described(cluster, name).leader == 1)
+    assert "PREFERRED_LEADER_NOT_AVAILABLE" in elect() or "PreferredLeaderNotAvailable" in elect()
+    assert read(cluster, name) == [b"moves along"]
