@@ -52,3 +52,20 @@ def moment_of(ms):
 
 def moment_text(ms):
     return moment_of(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_ms(moment):
+    """Milliseconds since the epoch of a datetime, UTC where it has no zone."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def as_seconds(duration, what):
+    """Of a number of them, a timedelta or text such as 500ms. Raises ValueError, in which `what` names it."""
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    if isinstance(duration, str):
+        try:
+            return parse_duration(duration) / 1000
+        except UsageError as error:
+            raise ValueError(f"{what}: {error}") from None
+    return float(duration)

@@ -18,7 +18,11 @@ from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
 from emulator.apps.addresses import bootstrap_of
 from emulator.apps.brokers import settings_of
 from emulator.apps.embedded.broker import Broker
+from emulator.apps.embedded.data import Data
+from emulator.apps.embedded.groups import Group, Member
+from emulator.apps.embedded.record import Record
 from emulator.apps.embedded.time import Cleaner, Clock, Retention
+from emulator.apps.embedded.writing import Writer
 from emulator.apps.errors import UsageError
 from emulator.apps.own import KEYS, take_own
 from emulator.apps.settings import parse_topics
@@ -28,12 +32,12 @@ from emulator.runtime.thread import LoopThread, Stopped
 from emulator.state.configs import ConfigError, Settings
 from wire.errors import KafkaError
 
-__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Retention", "Stopped"]
+__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Group", "Member", "Record", "Retention", "Stopped"]
 
 T = TypeVar("T")
 
 
-class Emulator:
+class Emulator(Data):
     """One broker, or `brokers` of them, on a free loopback port each, from `start()` (or `with`) to `stop()`; it may be started again, empty, or with
     what is in its directory.
 
@@ -74,6 +78,7 @@ class Emulator:
             raise ValueError(str(error)) from None
         self._thread: LoopThread | None = None
         self._server: Server | None = None
+        self._writer = Writer()
         self.clock = Clock(self)
         self.cleaner = Cleaner(self)
         self.retention = Retention(self)
@@ -96,7 +101,7 @@ class Emulator:
         except BaseException:
             thread.stop()
             raise
-        self._thread = thread
+        self._thread, self._writer = thread, Writer()
         atexit.register(self.stop)
         return self
 
