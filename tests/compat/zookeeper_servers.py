@@ -19,6 +19,8 @@ def ports(count):
     found = []
     while len(found) < count:
         port = random.randrange(10_000, 32_000)
+        if port in found:
+            continue
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
