@@ -1,7 +1,7 @@
 """From a frame's bytes to its answer's bytes: header, parse, handler, build.
 
-What a request needs is resolved once per (API key, version) into a `Route`; whatever wraps requests
-(quotas, faults, recording, measuring) belongs here and must cost nothing when unused.
+What a request needs is resolved once per (API key, version) into a `Route`; what else looks at requests is a layer around it
+(`layers.py`), which costs nothing where there is none.
 """
 
 import struct
@@ -58,11 +58,16 @@ class Dispatcher:
                 if key not in _WITHOUT_CHANGES:
                     self._bound[key] = _settled(self._bound[key], lasting)
         self._routes = {}
-        self._wrap = None
+        self._layers = []
 
-    def wrap(self, wrap):
-        """From now on every route is given to `wrap(route)` when it is made; None: no more."""
-        self._wrap = wrap
+    def add(self, layer):
+        """From now on `layer` is around the routes that it wants; see `layers.py`. One that is there already looks at all anew."""
+        self._layers = sorted((*(one for one in self._layers if one is not layer), layer), key=lambda one: one.order)
+        self._routes.clear()
+
+    def remove(self, layer):
+        """It is around nothing any more; one that is not there is none."""
+        self._layers = [one for one in self._layers if one is not layer]
         self._routes.clear()
 
     def _route(self, api_key, version):
@@ -76,8 +81,9 @@ class Dispatcher:
             return Route(handler.api, version, self._bound[api_key], answer_version=0)
         else:
             raise Refused(f"Received request for {handler.api.name} with version {version} which is not supported")
-        if self._wrap is not None:
-            self._wrap(route)
+        for layer in self._layers:
+            if layer.wants(route.api, version):
+                layer.wrap(route)
         self._routes[api_key, version] = route
         return route
 

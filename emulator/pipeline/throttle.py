@@ -4,6 +4,7 @@ Installed around the routes while a quota of clients is set, gone when there is 
 Source: KIP-219, kafka.server.{KafkaApis, RequestHandlerHelper, ClientRequestQuotaManager}.
 """
 
+from emulator.pipeline import layers
 from wire.apis.data import Fetch, Produce
 from wire.apis.share_groups import ShareFetch
 from wire.apis.transactions import WriteTxnMarkers
@@ -16,12 +17,17 @@ _EXEMPT = frozenset({WriteTxnMarkers.key})
 
 
 class Throttle:
-    """Wraps the routes of one broker. `nanos()` is a running clock for what requests cost."""
+    """A layer. `nanos()` is a running clock for what requests cost."""
+
+    order = layers.QUOTAS
 
     def __init__(self, quotas, patience, nanos):
         self._quotas = quotas
         self._patience = patience
         self._nanos = nanos
+
+    def wants(self, api, version):
+        return api.key not in _EXEMPT
 
     def wrap(self, route):
         """Make `route` count and wait."""
@@ -30,8 +36,6 @@ class Throttle:
             around = self._around_produce(route)
         elif key in (Fetch.key, ShareFetch.key):
             around = self._around_fetch(route)
-        elif key in _EXEMPT:
-            return
         else:
             around = self._around
 

@@ -47,7 +47,8 @@ class BrokerServer:
         self._lifetime = None
         self._listeners = []
         self._turned_away = set()
-        self._quotas = None
+        self._quotas = self._throttle = None
+        self._layers = []
         self._thawed = None  # while it is frozen: an Event
         self._fencing = None  # the deadline at which the controller gives a silent broker up
 
@@ -71,7 +72,10 @@ class BrokerServer:
         services["served"] = Served(self._handlers)
         self.services = services
         self.dispatcher = Dispatcher(self._handlers, services, self._lasting)
+        for layer in self._layers:
+            self.dispatcher.add(layer)
         self._quotas = services["quotas"]
+        self._throttle = Throttle(self._quotas, self.patience, perf_counter_ns)
         self._quotas.on_change.append(self._quotas_changed)
         self._quotas_changed()
 
@@ -228,8 +232,23 @@ class BrokerServer:
 
     def _quotas_changed(self):
         """Without quotas of clients no request is looked at twice."""
-        throttle = Throttle(self._quotas, self.patience, perf_counter_ns) if self._quotas.enabled else None
-        self.dispatcher.wrap(throttle and throttle.wrap)
+        if self._quotas.enabled:
+            self.dispatcher.add(self._throttle)
+        else:
+            self.dispatcher.remove(self._throttle)
+
+    def add_layer(self, layer):
+        """`layer` is around the requests of this broker from now on, also once it has been started again; see Dispatcher.add."""
+        if layer not in self._layers:
+            self._layers.append(layer)
+        if self.dispatcher is not None:
+            self.dispatcher.add(layer)
+
+    def remove_layer(self, layer):
+        if layer in self._layers:
+            self._layers.remove(layer)
+        if self.dispatcher is not None:
+            self.dispatcher.remove(layer)
 
     def forget(self, connection):
         self.connections.discard(connection)

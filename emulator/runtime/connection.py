@@ -121,6 +121,11 @@ class Call:
     user = "ANONYMOUS"  # the name of its principal, on every plaintext listener
 
     @property
+    def out(self):
+        """The answers that are about to leave, as pieces of bytes."""
+        return self.connection.out
+
+    @property
     def now(self):
         """Milliseconds of the clock that stamps and expires."""
         return self.time.now()
@@ -163,7 +168,7 @@ class Connection:
         self.socket = sock
         self.last_active = server.patience.now()
         self.call = Call(self, listener, peer, server.time, server.patience)
-        self._out = []
+        self.out = []
         loop = get_hub().loop
         self._readable = loop.io(sock.fileno(), 1)
         self._writable = None
@@ -188,7 +193,7 @@ class Connection:
             self.close()
 
     def _serve(self):
-        answer, call, out = self.server.dispatcher.answer, self.call, self._out
+        answer, call, out = self.server.dispatcher.answer, self.call, self.out
         largest = self.server.settings.socket_request_max_bytes
         rest = b""
         while True:
@@ -285,7 +290,7 @@ class Connection:
 
     def flush(self):
         """Send what has been answered so far."""
-        out = self._out
+        out = self.out
         if not out:
             return
         pieces = out[:]
