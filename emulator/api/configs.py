@@ -240,8 +240,19 @@ def list_config_resources(request, call, configs, cluster):
     known = {GROUP: configs.groups, CLIENT_METRICS: configs.client_metrics.names(), BROKER_LOGGER: brokers, BROKER: brokers, TOPIC: cluster.topics}
     if not set(asked) <= set(known):
         return ListConfigResources.reply(error_code=errors.UNSUPPORTED_VERSION)
-    return ListConfigResources.reply(
-        config_resources=[
-            Resource(resource_name=name, resource_type=kind) for kind, names in known.items() if not asked or kind in asked for name in names
-        ]
-    )
+    build, form = ListConfigResources.response.element_builder(call.version, "config_resources"), (ListConfigResources, call.version)
+    found = Built()
+    for kind, all_names in known.items():
+        if not asked or kind in asked:
+            if kind == TOPIC:
+                found += [topic.told.get(form) or _named(topic, form, build) for topic in cluster.topics.values()]
+            else:
+                found += [build(Resource(resource_name=name, resource_type=kind)) for name in all_names]
+    return ListConfigResources.reply(config_resources=found)
+
+
+def _named(topic, form, build):
+    """A topic in a list of what may have configs."""
+    told = build(ListConfigResources.Response.ConfigResources(resource_name=topic.name, resource_type=TOPIC))
+    topic.tell(form, told)
+    return told

@@ -12,7 +12,6 @@ from wire.types import ZERO_UUID
 _Topic = Metadata.Response.Topics
 _Partition = _Topic.Partitions
 _BROKERS, _CONTROLLERS = 1, 2  # DescribeCluster's endpoint types
-_KEPT = 16  # forms of a topic, by versions and what a client may do
 
 
 @handles(Metadata)
@@ -66,7 +65,8 @@ def _every_topic(request, call, cluster):
         if told is None:
             found = _found(topic, call, cluster)
             found.topic_authorized_operations = operations
-            told = _keep(topic, form, build(found))
+            told = build(found)
+            topic.tell(form, told)
         topics.append(told)
     return topics
 
@@ -80,12 +80,6 @@ def _failed(topic):
     """(partition, broker) of each replica that a disk has lost, which no change of the partition need tell."""
     return tuple([(partition.index, broker) for partition in topic.partitions for broker, log in partition.logs.items() if log.failed])
 
-
-def _keep(topic, form, told):
-    if len(topic.told) >= _KEPT:
-        topic.told.clear()
-    topic.told[form] = told
-    return told
 
 
 def _asked_topics(request, call, cluster, quotas):
@@ -238,7 +232,8 @@ def describe_topic_partitions(request, call, cluster):
         if told is None:
             described = _described(topic, topic.partitions[start:end], call, cluster)
             described.topic_authorized_operations = operations
-            told = _keep(topic, form, build(described))
+            told = build(described)
+            topic.tell(form, told)
         topics.append(told)
         room -= max(end - start, 0)
         if end < len(topic.partitions):

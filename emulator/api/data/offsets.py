@@ -5,6 +5,7 @@ from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import DeleteRecords, ListOffsets, OffsetForLeaderEpoch
 from wire.errors import KafkaError
+from wire.record import Built
 
 # Timestamps with a meaning of their own, and the version that brought each.
 _LATEST, _EARLIEST, _MAX_TIMESTAMP = -1, -2, -3
@@ -27,18 +28,19 @@ def list_offsets(request, call, cluster, broker, replication):
     Topic = ListOffsets.Response.Topics
     Partition = Topic.Partitions
     topics, twice = _by_topic(request.topics)
+    is_consumer, is_debug = request.replica_id == _CONSUMER, request.replica_id == _DEBUG_CONSUMER
     committed = request.isolation_level == _READ_COMMITTED
     intelligible = request.isolation_level in (_READ_UNCOMMITTED, _READ_COMMITTED)
+    version, broker_id, leading_of = call.version, broker.id, replication.leading
 
     def limit_of(log):
         """What a consumer may see ends there; others are told of all that there is."""
-        if request.replica_id != _CONSUMER:
+        if not is_consumer:
             return log.end_offset
         return log.last_stable_offset if committed else log.high_watermark
 
-    version, broker_id, is_debug = call.version, broker.id, request.replica_id == _DEBUG_CONSUMER
-
-    def answer(name, topic, asked):
+    def position(name, topic, asked):
+        """(partition, error, offset, timestamp, leader epoch)"""
         index, timestamp = asked.partition_index, asked.timestamp
         try:
             if not intelligible:
@@ -58,18 +60,28 @@ def list_offsets(request, call, cluster, broker, replication):
                 log.check_open()
             limit = limit_of(log)
             offset, stamp, epoch = _look_up(log, timestamp, limit)
-            if leads and (leading := replication.leading(partition)) is not None:
+            if leads and (leading := leading_of(partition)) is not None:
                 _check_available(leading, timestamp, offset, limit, version)
         except KafkaError as error:
-            return Partition(partition_index=index, error_code=error.error)
-        return Partition(partition_index=index, offset=offset, timestamp=stamp, leader_epoch=epoch if version >= 4 else -1)  # KIP-320
+            return index, error.error, -1, -1, -1
+        return index, errors.NONE, offset, stamp, epoch if version >= 4 else -1  # KIP-320
 
     if not intelligible:
         topics = [(topic, topic.partitions) for topic in request.topics]
-    found = []
+    found, form, build = Built(), (ListOffsets, version), ListOffsets.response.element_builder(version, "topics")
     for asked, partitions in topics:
-        topic = cluster.topics.get(asked.name)
-        found.append(Topic(name=asked.name, partitions=[answer(asked.name, topic, each) for each in partitions]))
+        name = asked.name
+        topic = cluster.topics.get(name)
+        positions = [position(name, topic, each) for each in partitions]
+        told = topic and topic.told.get(form)  # who asks of all topics again and again finds most as they were
+        if told is None or told[0] != positions:
+            told = positions, build(Topic(name=name, partitions=[
+                Partition(partition_index=index, error_code=error, offset=offset, timestamp=stamp, leader_epoch=epoch)
+                for index, error, offset, stamp, epoch in positions
+            ]))  # fmt: skip
+            if topic is not None:
+                topic.tell(form, told)
+        found.append(told[1])
     return ListOffsets.reply(topics=found)
 
 
@@ -78,6 +90,8 @@ def _by_topic(topics):
 
     Kafka answers by partition, and so never mentions a topic of which none is named.
     """
+    if len({topic.name for topic in topics}) == len(topics) and all(map(_names_each_once, topics)):
+        return [(topic, topic.partitions) for topic in topics], ()
     asked, twice = {}, set()
     for topic in topics:
         if topic.partitions:
@@ -87,6 +101,12 @@ def _by_topic(topics):
                     twice.add((topic.name, each.partition_index))
                 partitions[each.partition_index] = each
     return [(topic, partitions.values()) for topic, partitions in asked.values()], twice
+
+
+def _names_each_once(topic):
+    """Whether a topic of a request has partitions, no two of them the same."""
+    partitions = topic.partitions
+    return len(partitions) == 1 or partitions and len({each.partition_index for each in partitions}) == len(partitions)
 
 
 def _look_up(log, timestamp, limit):

@@ -6,6 +6,7 @@ from wire import errors
 from wire.apis.groups import OffsetCommit, OffsetDelete, OffsetFetch
 from wire.apis.transactions import TxnOffsetCommit
 from wire.errors import KafkaError
+from wire.record import Built
 
 
 def _by_name(cluster, topic, version):
@@ -205,13 +206,17 @@ def _fetch(group_id, member_id, member_epoch, asked_topics, require_stable, Topi
         committed = groups.offsets.fetch(group_id, member_id, member_epoch)
     except KafkaError as refusal:
         return refusal.error, []
+    unstable = require_stable and groups.offsets.any_pending(group_id)
+    if asked_topics is None and not unstable:
+        return errors.NONE, _as_told(committed, Topic, call, cluster)
+
     def position(name, index, offset):
-        if require_stable and groups.offsets.is_pending(group_id, name, index):
+        if unstable and groups.offsets.is_pending(group_id, name, index):
             return _nothing(Topic, index, errors.UNSTABLE_OFFSET_COMMIT)
         return _position(Topic, index, offset)
 
     if asked_topics is None:
-        return errors.NONE, _all_topics(committed, position, Topic, call, cluster)
+        return errors.NONE, [_whole_topic(position, *one, Topic, call) for one in _of_topics(committed, call, cluster)]
     found, refused = [], []
     for asked in asked_topics:
         topic = _by_name(cluster, asked, call.version)
@@ -229,16 +234,35 @@ def _fetch(group_id, member_id, member_epoch, asked_topics, require_stable, Topi
     return errors.NONE, found + refused
 
 
-def _all_topics(committed, position, Topic, call, cluster):
-    topics = []
+def _of_topics(committed, call, cluster):
+    """(name, TopicOffsets, id or None before v10) of each topic that the client may see."""
+    version, allowed, topics = call.version, call.allowed, cluster.topics
     for name, offsets in committed.items():
-        if call.allowed("describe", "topic", name):
-            partitions = [position(name, index, offset) for index, offset in offsets.items()]
-            if call.version < 10:
-                topics.append(Topic(name=name, partitions=partitions))
-            elif (topic := cluster.topics.get(name)) is not None:
-                topics.append(Topic(topic_id=topic.topic_id, partitions=partitions))
-    return topics
+        if allowed("describe", "topic", name):
+            if version < 10:
+                yield name, offsets, None
+            elif name in topics:
+                yield name, offsets, topics[name].topic_id
+
+
+def _as_told(committed, Topic, call, cluster):
+    """As `_whole_topic` of each: who looks at all groups again and again finds most of it as it was."""
+    version, found = call.version, Built()
+    path = ("groups", "topics") if version >= 8 else ("topics",)
+    build = OffsetFetch.response.element_builder(version, *path)
+    for name, offsets, topic_id in _of_topics(committed, call, cluster):
+        told = offsets.told
+        form = version, topic_id
+        if told is None or told[0] != form:
+            topic = _whole_topic(lambda _, index, offset: _position(Topic, index, offset), name, offsets, topic_id, Topic, call)
+            told = offsets.told = form, build(topic)
+        found.append(told[1])
+    return found
+
+
+def _whole_topic(position, name, offsets, topic_id, Topic, call):
+    partitions = [position(name, index, offset) for index, offset in offsets.items()]
+    return Topic(name=name, partitions=partitions) if call.version < 10 else Topic(topic_id=topic_id, partitions=partitions)
 
 
 def _topic(Topic, asked, partitions, call):

@@ -43,6 +43,7 @@ class Cluster:
         self.topics = {}
         self.topics_by_id = {}
         self.opening = {}  # name of a topic some of whose logs are still to be made -> Opening
+        self.moving = set()  # partitions that are being reassigned
         self.on_create = []
         self.on_remove = []
         self.on_delete = []
@@ -221,6 +222,7 @@ class Cluster:
         for name, value in values.items():
             setattr(partition, name, value)
         partition.topic.told.clear()
+        self._note_move(partition)
         if "replicas" in changes:
             self._move_logs(partition)
         if (partition.leader, partition.leader_epoch) != (before, epoch):
@@ -252,6 +254,12 @@ class Cluster:
             log = partition.logs.pop(broker)
             log.delete()
 
+    def _note_move(self, partition):
+        if partition.adding or partition.removing:
+            self.moving.add(partition)
+        else:
+            self.moving.discard(partition)
+
     def _store(self, partition):
         self._partition_table.put(_partition_key(partition), _stored(partition))
 
@@ -266,6 +274,7 @@ class Cluster:
             for name in _STORED:
                 setattr(partition, name, values.get(name, []))  # what was written before 4.3 had eligible replicas has none
             topic.partitions.append(partition)
+            self._note_move(partition)
         for topic in topics.values():
             self._open(topic)
 
@@ -285,6 +294,7 @@ class Cluster:
             self.configs.drop_topic(topic.name)
             for removed in self.on_remove:
                 removed(topic)
+        self.moving.difference_update(partitions)
         del self.topics_by_id[topic_id]
         del self.topics[topic.name]
         if names.may_collide(topic.name):

@@ -77,6 +77,8 @@ def reassign(cluster, name, index, target, allow_factor_change=True):
 
 def under_way(cluster, asked=None):
     """[(topic, [partition])] that are being reassigned, of all or of those `asked` for: (name, indexes)."""
+    if not cluster.moving:
+        return []
     if asked is None:
         named = ((topic, topic.partitions) for topic in cluster.topics.values())
     else:

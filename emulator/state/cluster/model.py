@@ -11,6 +11,8 @@ Endpoint = namedtuple("Endpoint", "name host port security_protocol")
 # `configs` are (name, text or None).
 NewTopic = namedtuple("NewTopic", "name num_partitions replication_factor assignments configs", defaults=(-1, -1, (), ()))
 
+_FORMS = 16  # in which a topic is told, by APIs, versions and what a client may do
+
 
 class Broker:
     """A registered broker: `endpoints` by listener name, its rack, and whether it takes part."""
@@ -81,6 +83,12 @@ class Topic:
         self.partitions = []
         self.internal = internal
         self.told = {}
+
+    def tell(self, form, told):
+        """Keep what was made of it in this `form`."""
+        if len(self.told) >= _FORMS:
+            self.told.clear()
+        self.told[form] = told
 
     @property
     def replication_factor(self):

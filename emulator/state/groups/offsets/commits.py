@@ -115,12 +115,16 @@ class OffsetCommits:
         return True
 
     def fetch(self, group_id, member_id=None, member_epoch=-1):
-        """{topic: {partition: CommittedOffset}} of a group, empty for one that does not exist."""
+        """{topic: TopicOffsets} of a group, empty for one that does not exist."""
         group = self._table.get(group_id)
         if group is None:
             return {}
         group.check_offset_fetch(member_id, member_epoch)
         return self._committed.of_group(group_id)
+
+    def any_pending(self, group_id):
+        """Whether a transaction that has not ended committed offsets of this group."""
+        return self._pending.any_of(group_id)
 
     def is_pending(self, group_id, topic, partition):
         """Whether a transaction that has not ended committed an offset there (KIP-447)."""
@@ -167,7 +171,7 @@ class OffsetCommits:
 
     def any_of(self, group_id):
         """Whether the group has offsets, if only in transactions that have not ended."""
-        return bool(self._committed.of_group(group_id)) or self._pending.any_of(group_id)
+        return bool(self._committed.of_group(group_id)) or self.any_pending(group_id)
 
     def forget_all(self, group_id):
         for topic, partition, _ in self.positions(group_id):

@@ -17,20 +17,36 @@ class CommittedOffset(NamedTuple):
     topic_id: bytes = bytes(16)
 
 
+class TopicOffsets(dict):
+    """{partition: CommittedOffset} of a group in one topic. `told`: what was made of it for clients, (form, bytes); None once it changes."""
+
+    __slots__ = ("told",)
+
+    def __init__(self):
+        self.told = None
+
+
 class CommittedOffsets:
     def __init__(self):
-        self._groups = {}  # group_id -> topic -> partition -> CommittedOffset
+        self._groups = {}  # group_id -> topic -> TopicOffsets
 
     def committed(self, group_id, topic, partition, offset):
         """An offset was committed."""
-        self._groups.setdefault(group_id, {}).setdefault(topic, {})[partition] = offset
+        topics = self._groups.setdefault(group_id, {})
+        offsets = topics.get(topic)
+        if offsets is None:
+            offsets = topics[topic] = TopicOffsets()
+        offsets[partition] = offset
+        offsets.told = None
 
     def forgotten(self, group_id, topic, partition):
         """An offset was deleted or has expired; perhaps it was not there."""
         topics = self._groups.get(group_id, {})
-        if topics.get(topic, {}).pop(partition, None) is None:
+        offsets = topics.get(topic)
+        if offsets is None or offsets.pop(partition, None) is None:
             return
-        if not topics[topic]:
+        offsets.told = None
+        if not offsets:
             del topics[topic]
             if not topics:
                 del self._groups[group_id]
@@ -43,7 +59,7 @@ class CommittedOffsets:
         return self._groups.get(group_id, {}).get(topic, {}).get(partition)
 
     def of_group(self, group_id):
-        """{topic: {partition: CommittedOffset}}, not to be changed by the caller."""
+        """{topic: TopicOffsets}, not to be changed by the caller."""
         return self._groups.get(group_id, {})
 
     def positions(self, group_id):
