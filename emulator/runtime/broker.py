@@ -176,6 +176,35 @@ class BrokerServer:
         for listener in self._listeners:
             listener.start()
 
+    # -- the cluster gives way to another -----------------------------------------------------------
+
+    def let_go(self):
+        """Nothing is left of it but its addresses, where who comes waits until it serves again."""
+        for listener in self._listeners:
+            listener.hold()
+        for connection in self.connections:
+            connection.reset()
+        self._close_connections()
+        self.end()
+        self._thawed = self._fencing = None
+        self.is_split = False
+
+    def resume(self, kept):
+        """After `join`: be as it is `kept` in a snapshot."""
+        if kept.state in (RUNNING, FROZEN):
+            self.serve()
+            if kept.is_split:
+                self.split()
+            if kept.state == FROZEN:
+                self.freeze()
+            return
+        self.end()
+        for listener in self._listeners:
+            listener.pause()
+        self._shared["replication"].cut(self.id)
+        self._shared["quorum"].lost(self.id)
+        self.state = kept.state
+
     def _expect(self, what, *states):
         if self.state not in states:
             raise WrongState(f"broker {self.id} is {self.state}: only one that is {' or '.join(states)} can be asked to {what}")

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import contextmanager
 
 from gevent import get_hub
 from gevent.lock import BoundedSemaphore
@@ -42,6 +43,10 @@ class SystemClock(Clock):
         finally:
             for action in slices:  # one before them has failed
                 self.soon(action)
+
+    def clear(self):
+        super().clear()
+        self._slices.clear()
 
     def next_turn(self, action):
         get_hub().loop.run_callback(action)
@@ -112,6 +117,16 @@ class ManualClock(VirtualClock):
                 for reached in self.on_advance:
                     reached(self._now)
                 self._wake_if_due()
+
+    @contextmanager
+    def still(self):
+        """Nobody advances meanwhile."""
+        with self._turn:
+            yield
+
+    def set(self, now):
+        """To any time, when nothing hangs on it."""
+        self._now = now
 
     def go_on_from(self, now):
         """Stand where the clock stood before a restart, or later if it was told to start later; nothing hangs on it yet."""

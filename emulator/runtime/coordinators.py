@@ -85,6 +85,11 @@ class Coordinators:
         else:
             coordinator.store.loaded(index)
 
+    def wait(self):
+        """Until all that is to be loaded now is."""
+        if self._greenlet is not None:
+            self._greenlet.join()
+
     def close(self):
         """What is not loaded yet never will be."""
         greenlet, self._greenlet = self._greenlet, None

@@ -107,6 +107,14 @@ class Listener:
                 log.info("connection from %s lost at once: %s", peer[0], error)
                 sock.close()
 
+    def hold(self):
+        """Whoever comes waits until the next `start`."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+            self._greenlet = None
+            self._readable.close()
+            self._readable = None
+
     @property
     def listens(self):
         return self._greenlet is not None
@@ -117,10 +125,5 @@ class Listener:
         self.socket = _bound(self.socket.family, self.address)
 
     def close(self):
-        if self._greenlet is not None:
-            self._greenlet.kill()
-            self._greenlet = None
-        if self._readable is not None:
-            self._readable.close()
-            self._readable = None
+        self.hold()
         self.socket.close()

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from contextlib import nullcontext
 
 from gevent.event import Event
 
@@ -12,6 +13,7 @@ from emulator.runtime.lasting import Lasting
 from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.runtime.machine import memory_bytes
 from emulator.runtime.services import advertised, make_cluster_services
+from emulator.runtime.snapshot import Snapshot
 from emulator.state.features import SUPPORTED
 from emulator.state.log.memory import Memory
 
@@ -60,36 +62,89 @@ class Server:
     def dispatcher(self):
         return self._first.dispatcher
 
-    def start(self):
-        """Bind and serve. Raises OSError (with `.strerror`) when an address is not to be had, StorageError, ConfigError."""
+    def start(self, snapshot=None):
+        """Bind and serve, in memory as a `snapshot` has it, if there is one.
+
+        Raises OSError (with `.strerror`) when an address is not to be had, StorageError, ConfigError, NoSnapshot.
+        """
         brokers = self.brokers.values()
         try:
             for broker in brokers:
                 broker.bind()
-            choices = random.Random(self.seed)
+            choices = self._choices(snapshot)
             if self.settings[0].log_directories:
                 self.logs = self._open_directories(choices)
                 if isinstance(self.time, ManualClock):
                     _keep_time(self.time, self.logs.metadata)
             else:
                 self.memory = Memory(memory_bytes() // 2 if self._memory_max is None else self._memory_max)
-            logs = self.logs or MemoryLogs(self.time, choices, self.memory)
-            handlers, supported = self._limits()
-            endpoints = {broker.id: advertised(broker.settings, broker.bound) for broker in brokers}
-            shared = make_cluster_services(self.settings, endpoints, self.time, self.patience, choices, logs, supported)
-            lasting = Lasting(shared["replication"], self.settings[0].offsets_commit_timeout_ms, self.logs) if len(self.brokers) > 1 else self.logs
-            for broker in brokers:
-                broker.join(shared, logs, handlers, lasting)
+            if snapshot is not None:
+                snapshot.check(self)
+            self._assemble(self.logs or MemoryLogs(self.time, choices, self.memory, snapshot), choices, snapshot)
         except BaseException:
             for broker in brokers:
                 broker.close_listeners()
             if self.logs is not None:
                 self.logs.abandon()
             raise
-        self.cluster = shared["cluster"]
-        for broker in brokers:
-            broker.serve()
+        self._serve(snapshot)
         return self
+
+    def _choices(self, snapshot):
+        choices = random.Random(self.seed)
+        if snapshot is not None:
+            choices.setstate(snapshot.random)
+        return choices
+
+    def _assemble(self, logs, choices, snapshot):
+        brokers = self.brokers.values()
+        handlers, supported = self._limits()
+        endpoints = {broker.id: advertised(broker.settings, broker.bound) for broker in brokers}
+        shared = make_cluster_services(self.settings, endpoints, self.time, self.patience, choices, logs, supported, snapshot)
+        lasting = Lasting(shared["replication"], self.settings[0].offsets_commit_timeout_ms, self.logs) if len(self.brokers) > 1 else self.logs
+        for broker in brokers:
+            broker.join(shared, logs, handlers, lasting)
+        self.cluster = shared["cluster"]
+
+    def _serve(self, snapshot):
+        if snapshot is not None:
+            snapshot.resume(self)
+            return
+        for broker in self.brokers.values():
+            broker.serve()
+
+    # -- snapshots ---------------------------------------------------------------------------------
+
+    def snapshot(self):
+        """A Snapshot of all that there is now. Raises NoSnapshot."""
+        with self._standing():
+            return Snapshot(self)
+
+    def restore(self, snapshot):
+        """All gives way to what a Snapshot has: connections are reset, and who comes back finds what was then.
+
+        Returns once coordinators know it, too. Raises NoSnapshot, and nothing has changed then.
+        """
+        snapshot.check(self)
+        with self._standing():
+            for broker in self.brokers.values():
+                broker.let_go()
+            for topic in self.cluster.topics.values():
+                for partition in topic.partitions:
+                    for log in partition.logs.values():
+                        log.delete()  # at once: what this run was goes when the collector finds it
+            self.patience.clear()
+            self.time.clear()
+            if snapshot.now is not None:
+                self.time.set(snapshot.now)
+            choices = self._choices(snapshot)
+            self._assemble(MemoryLogs(self.time, choices, self.memory, snapshot), choices, snapshot)
+            self._serve(snapshot)
+        for broker in self.brokers.values():
+            broker.services["coordinators"].wait()
+
+    def _standing(self):
+        return self.time.still() if isinstance(self.time, ManualClock) else nullcontext()
 
     def _open_directories(self, choices):
         from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed

@@ -37,10 +37,10 @@ from wire import errors
 from wire.errors import KafkaError
 
 
-def make_cluster_services(settings, endpoints, time, patience, random, logs, supported=SUPPORTED):
+def make_cluster_services(settings, endpoints, time, patience, random, logs, supported=SUPPORTED, snapshot=None):
     """What all brokers share, by name. `settings`: of each broker; `endpoints`: {broker id: where clients reach it}.
 
-    `logs`: see MemoryLogs. Raises ConfigError when what was set earlier does not go with `settings`.
+    `logs`: see MemoryLogs; `snapshot`: what they begin with, if it is one. Raises ConfigError when what was set earlier does not go with `settings`.
     """
     metadata = logs.metadata
     first = settings[0]
@@ -51,7 +51,10 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
     brokers = [Broker(one.node_id, endpoints[one.node_id], one.broker_rack) for one in settings]
     cluster = Cluster(logs.cluster_id, brokers, configs, logs.new_log, time, random, lambda: Turns().over, configs_of)
     logs.started(cluster)
-    leadership.restart(cluster, {broker.id: logs.stopped_cleanly(broker.id) for broker in brokers})
+    if snapshot is None:
+        leadership.restart(cluster, {broker.id: logs.stopped_cleanly(broker.id) for broker in brokers})
+    else:
+        snapshot.stand(cluster)
     return {
         "configs": configs,
         "configs_of": configs_of,

@@ -79,6 +79,13 @@ class Clock:
     def happened(self, what, count=1):
         """Told of each thing that only time brought about, by a plural noun such as "sessions expired"."""
 
+    def clear(self):
+        """Nothing that was scheduled happens any more."""
+        for _, _, deadline in self._heap:
+            deadline.action = None
+        self._heap.clear()
+        self._cancelled = 0
+
     def next_deadline(self):
         """When the earliest live deadline is due (ms), or None."""
         heap = self._heap

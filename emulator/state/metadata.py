@@ -106,6 +106,14 @@ class Metadata:
                     self._tables[name].take(key, value)
                 raise
 
+    def copy(self):
+        """Another of the same tables, without a journal: neither sees what becomes of the other."""
+        other = Metadata()
+        other.offset = self.offset
+        for name, table in self._tables.items():
+            other.table(name)._values = dict(table._values)
+        return other
+
     def load(self, changes):
         """Take over (table name, key, value or None), oldest first, as journals were given them; none is given them again."""
         for name, key, value in changes:

@@ -13,6 +13,15 @@ class ProducerIds:
         self._table = metadata.table("producer_ids")
         self._next = self._end = 0
 
+    @property
+    def block(self):
+        """(next, end) of those that are left of the block."""
+        return self._next, self._end
+
+    @block.setter
+    def block(self, block):
+        self._next, self._end = block
+
     def taken(self, producer_id):
         """This one came from elsewhere: neither it nor any below it is given out."""
         if producer_id >= self._table.get("next_block", 0):

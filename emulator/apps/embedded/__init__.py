@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from copy import copy
 from datetime import datetime
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
 
@@ -21,6 +22,7 @@ from emulator.apps.embedded.broker import Broker
 from emulator.apps.embedded.data import Data
 from emulator.apps.embedded.groups import Group, Member
 from emulator.apps.embedded.record import Record
+from emulator.apps.embedded.snapshot import Snapshot, on_free_ports
 from emulator.apps.embedded.time import Cleaner, Clock, Retention
 from emulator.apps.embedded.writing import Writer
 from emulator.apps.errors import UsageError
@@ -32,7 +34,7 @@ from emulator.runtime.thread import LoopThread, Stopped
 from emulator.state.configs import ConfigError, Settings
 from wire.errors import KafkaError
 
-__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Group", "Member", "Record", "Retention", "Stopped"]
+__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Group", "Member", "Record", "Retention", "Snapshot", "Stopped"]
 
 T = TypeVar("T")
 
@@ -76,9 +78,13 @@ class Emulator(Data):
             self._topics = parse_topics([topics] if isinstance(topics, str) else list(topics), "topic")
         except (ConfigError, UsageError) as error:
             raise ValueError(str(error)) from None
+        self._begins_with: Snapshot | None = None
         self._thread: LoopThread | None = None
         self._server: Server | None = None
         self._writer = Writer()
+        self._attach()
+
+    def _attach(self) -> None:
         self.clock = Clock(self)
         self.cleaner = Cleaner(self)
         self.retention = Retention(self)
@@ -101,19 +107,23 @@ class Emulator(Data):
         except BaseException:
             thread.stop()
             raise
-        self._thread, self._writer = thread, Writer()
+        self._thread = thread
         atexit.register(self.stop)
         return self
 
     def _serve(self) -> Server:
         server = Server(*self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
+        kept, self._writer = self._begins_with, Writer()
         try:
-            server.start()
+            server.start(None if kept is None else kept.cluster)
         except (StorageError, ConfigError, KafkaError) as error:
             raise ValueError(str(error)) from None
         except OSError as error:
             wanted = ", ".join(listener for one in self._settings for listener in one.listeners)
             raise OSError(error.errno, f"cannot listen on {wanted}: {error.strerror or error}") from None
+        if kept is not None:
+            self._writer = kept.writer.copy()
+            return server
         for name, partitions in self._topics:
             try:
                 server.cluster.ensure_topic(name, partitions)
@@ -132,6 +142,39 @@ class Emulator(Data):
             finally:
                 self._server = None
                 thread.stop()
+
+    def snapshot(self) -> Snapshot:
+        """All that the cluster has now, however much, in a moment: nothing is copied before it changes.
+
+        Records, offsets, groups, transactions, producers' sequences, configs, ACLs, who leads and who is down, a virtual
+        clock, the state of the seed. Not connections, sessions and joins under way, locks on records of share groups: as after
+        a restart. Raises ValueError where the data is in a directory.
+        """
+        return self.call(lambda: Snapshot(self.server.snapshot(), self._writer.copy()))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """The cluster is again as it was then: connections are reset, and clients that come back find what there was.
+
+        It may be one of another Emulator with as many brokers. Raises ValueError.
+        """
+
+        def restore():
+            self.server.restore(snapshot.cluster)
+            self._writer = snapshot.writer.copy()
+
+        self.call(restore)
+
+    def fork(self, snapshot: Snapshot | None = None) -> Emulator:
+        """Another Emulator, started on ports of its own, that begins with what there is now, or in a snapshot; neither sees
+        what becomes of the other. Raises ValueError.
+        """
+        other = copy(self)
+        other._begins_with = self.snapshot() if snapshot is None else snapshot
+        other._settings = on_free_ports(self._settings)
+        other._own = self._own._replace(seed=self.seed, clock_start=other._begins_with.cluster.now)
+        other._thread = other._server = None
+        other._attach()
+        return other.start()
 
     def kill_broker(self, broker_id: int) -> None:
         """As `brokers[broker_id].kill()`."""

@@ -31,6 +31,11 @@ class Writer:
     def __init__(self):
         self._turns = {}  # topic -> how many records without a key it got
 
+    def copy(self):
+        other = Writer()
+        other._turns = dict(self._turns)
+        return other
+
     def produce(self, server, topic, partition, timestamp, key, value, headers):
         """The Record as it was appended, on all replicas in sync. Raises ValueError, LookupError, RuntimeError."""
         found = self._partition(server, self._topic(server, topic), partition, key)

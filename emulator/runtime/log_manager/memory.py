@@ -13,16 +13,20 @@ INTERNAL_SEGMENT_BYTES = 1024 * 1024
 
 
 class MemoryLogs:
-    """What `make_cluster_services` needs of a `manager.LogManager`; brokers share it."""
+    """What `make_cluster_services` needs of a `manager.LogManager`; brokers share it. They begin as a `snapshot` tells, if there is one."""
 
-    def __init__(self, time, random, memory=UNBOUNDED):
+    def __init__(self, time, random, memory=UNBOUNDED, snapshot=None):
         self.memory = memory
-        self.cluster_id = uuid_text(new_uuid(random))
-        self.metadata = Metadata()
+        self.cluster_id = uuid_text(new_uuid(random)) if snapshot is None else snapshot.cluster_id
+        self.metadata = Metadata() if snapshot is None else snapshot.metadata.copy()
+        self._kept = {} if snapshot is None else dict(snapshot.logs)  # each is opened once: what is deleted does not come again
         self._time = time
         self._random = random
 
     def new_log(self, topic, index, config, broker_id):
+        kept = self._kept.pop((topic.topic_id, index, broker_id), None)
+        if kept is not None:
+            return kept.copy(config, self._time, self._random, MemoryFiles(self.memory))
         largest = {"largest_segment": INTERNAL_SEGMENT_BYTES} if topic.internal else {}
         log = Log(f"{topic.name}-{index}", config, self._time, self._random, MemoryFiles(self.memory), **largest)
         log.begin_epoch(0)

@@ -19,6 +19,11 @@ class AbortedTransactions:
     def __iter__(self):
         return iter(self._entries)
 
+    def copy(self):
+        other = AbortedTransactions()
+        other._entries = self._entries[:]
+        return other
+
     def add(self, producer_id, first_offset, last_offset, last_stable_offset):
         self._entries.append(Aborted(producer_id, first_offset, last_offset, last_stable_offset))
 

@@ -24,7 +24,7 @@ a failed append leaves the file as it was.
 
 from bisect import bisect_right
 
-from emulator.state.log.memory import UNBOUNDED
+from emulator.state.log.memory import UNBOUNDED, Loan
 
 _SMALLEST_CHUNK = 4 * 1024
 _LARGEST_CHUNK = 256 * 1024
@@ -59,7 +59,7 @@ class MemoryFile:
     a large batch becomes a chunk by itself, uncopied.
     """
 
-    __slots__ = ("size", "_starts", "_chunks", "_room", "_memory")
+    __slots__ = ("size", "_starts", "_chunks", "_room", "_memory", "_loan", "_lent")
 
     modified_ms = None
 
@@ -69,11 +69,26 @@ class MemoryFile:
         self._starts = []  # position in the file of each chunk's first byte
         self._chunks = []  # bytearray or memoryview
         self._room = 0  # unused bytes at the end of the last chunk
+        self._loan = None  # of the first `_lent` chunks, which other files have, too
+        self._lent = 0
 
     def __del__(self):
         # A file that nobody has any more: nothing else tells when readers have let go of it.
-        for chunk in self._chunks:
-            self._give(chunk)
+        for chunk in self._chunks[self._lent :]:
+            self._memory.give_chunk(chunk)
+
+    def copy(self, memory):
+        """Another file of the same bytes, which are not copied; what it grows by is counted by `memory`.
+
+        This one may go on into the room of its last chunk, as the other sees no more of that than there is now.
+        """
+        if len(self._chunks) > self._lent:
+            self._loan = Loan(self._memory, self._chunks[self._lent :], self._loan)
+            self._lent = len(self._chunks)
+        other = MemoryFile(memory)
+        other.size, other._starts, other._chunks = self.size, self._starts[:], self._chunks[:]
+        other._loan, other._lent = self._loan, self._lent
+        return other
 
     def append(self, prefix, data):
         """Append `data` with its first len(prefix) bytes replaced by `prefix`.
@@ -85,7 +100,8 @@ class MemoryFile:
             if length >= _OWN_CHUNK:
                 self._keep(prefix, data)
                 return position
-            size = min(max(_SMALLEST_CHUNK, self.size), _LARGEST_CHUNK)
+            own = position - self._starts[self._lent] if self._lent < len(self._starts) else 0
+            size = min(max(_SMALLEST_CHUNK, own), _LARGEST_CHUNK)
             size = max(size, length)
             self._starts.append(position)
             self._chunks.append(bytearray(size))
@@ -142,11 +158,11 @@ class MemoryFile:
             return
         while self._starts and self._starts[-1] >= size:
             self._starts.pop()
-            self._give(self._chunks.pop())
+            self._give(self._chunks.pop(), len(self._chunks))
         if self._starts and not (self._ends_at(size) and isinstance(self._chunks[-1], memoryview)):
             # What readers still hold stays as it was: never write over bytes handed out before.
             kept = bytearray(memoryview(self._chunks[-1])[: size - self._starts[-1]])
-            self._give(self._chunks[-1])
+            self._give(self._chunks[-1], len(self._chunks) - 1)
             self._chunks[-1] = kept
             self._memory.take(len(kept))
         self._room = 0
@@ -155,11 +171,12 @@ class MemoryFile:
     def _ends_at(self, size):
         return self._starts[-1] + len(self._chunks[-1]) == size
 
-    def _give(self, chunk):
-        if isinstance(chunk, memoryview):
-            self._memory.let_go(chunk.obj)
+    def _give(self, chunk, index):
+        """Without the chunk that was there, which others may have."""
+        if index < self._lent:
+            self._lent = index
         else:
-            self._memory.give(len(chunk))
+            self._memory.give_chunk(chunk)
 
     def close(self):
         """Nothing to let go of."""

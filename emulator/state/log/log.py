@@ -121,6 +121,15 @@ class Log:
         self.flushed_offset = self.recovery_point = found.recovery_point
         self._trim()
 
+    def copy(self, config, time, random, files):
+        """The same log in other `files`, in memory both, at no cost for its bytes: neither sees what becomes of the other."""
+        other = Log(self.name, config, time, random, files, log_start_offset=self.log_start_offset, largest_segment=self._largest_segment)
+        other.segments = [segment.copy(files) for segment in self.segments]
+        other.leader_epochs, other.aborted, other.producers = LeaderEpochs(self.leader_epochs), self.aborted.copy(), self.producers.copy()
+        for name in ("end_offset", "high_watermark", "flushed_offset", "recovery_point", "first_dirty_offset", "cuts"):
+            setattr(other, name, getattr(self, name))
+        return other
+
     def new_segment(self, base_offset, created_ms):
         """An empty one to compact into, which is not part of the log until `replace_segments`."""
         return self._directory.new_cleaned(base_offset, created_ms)
@@ -214,7 +223,9 @@ class Log:
         if self.closed:
             self.check_open()
         if self._memory.full:
-            raise KafkaError(errors.KAFKA_STORAGE_ERROR, "log.memory.max.bytes are taken")
+            self._memory.settle()
+            if self._memory.full:
+                raise KafkaError(errors.KAFKA_STORAGE_ERROR, "log.memory.max.bytes are taken")
         if len(data) > self.config.segment_bytes:
             raise KafkaError(
                 errors.RECORD_LIST_TOO_LARGE,

@@ -250,6 +250,16 @@ class Producers:
         began = [(entry.first_open_offset, one) for one, entry in self._entries.items() if entry.first_open_offset is not None]
         self.open = {producer_id: offset for offset, producer_id in sorted(began)}
 
+    def copy(self):
+        """The same, apart from what the coordinator was asked: who waits for that asks again."""
+        other = Producers(self._name)
+        for producer_id, entry in self._entries.items():
+            copied = other._entries[producer_id] = ProducerEntry(entry.producer_epoch)
+            copied.batches, copied.last_timestamp = entry.batches[:], entry.last_timestamp
+            copied.first_open_offset, copied.coordinator_epoch = entry.first_open_offset, entry.coordinator_epoch
+        other.open = dict(self.open)
+        return other
+
     def clear(self):
         self._entries.clear()
         self._asked.clear()

@@ -25,6 +25,12 @@ _LAZY = frozenset({
     "max_timestamp", "offset_of_max_timestamp", "first_timestamp", "_offsets", "_positions", "_times", "_time_offsets",
 })  # fmt: skip
 
+# What a copy has as it is.
+_PLAIN = (
+    "base_offset", "created_ms", "roll_jitter_ms", "next_offset", "index_bytes", "max_timestamp", "offset_of_max_timestamp",
+    "first_timestamp", "_since_entry", "_last_read", "_suffix",
+)  # fmt: skip
+
 
 class Segment:
     """Batches from `base_offset` on.
@@ -84,6 +90,16 @@ class Segment:
         self._time_offsets = array("I")  # last offset, less the base, of the batch that had it
         self.index_bytes = self._since_entry = 0
         self._last_read = (self.base_offset, 0)
+
+    def copy(self, files):
+        """The same in other `files`, in memory both: neither sees what becomes of the other."""
+        other = Segment.__new__(Segment)
+        for name in _PLAIN:
+            setattr(other, name, getattr(self, name))
+        for name in ("_offsets", "_positions", "_times", "_time_offsets"):
+            setattr(other, name, getattr(self, name)[:])
+        other.file, other._files, other._index_files = self.file.copy(files.memory), files, ()
+        return other
 
     @property
     def size(self):

@@ -126,6 +126,15 @@ class Replication:
         """This broker waits so long before each round of fetches; 0: as soon as there is something."""
         self._fetcher(broker).delay_ms = delay_ms
 
+    def habits(self, broker):
+        """How a broker fetches, for `adopt_habits` of another Replication."""
+        fetcher = self._fetcher(broker)
+        return fetcher.paused, fetcher.delay_ms
+
+    def adopt_habits(self, broker, habits):
+        fetcher = self._fetcher(broker)
+        fetcher.paused, fetcher.delay_ms = habits
+
     def cut(self, broker):
         """This broker neither fetches nor answers fetches: it is gone, or hangs."""
         self._last_seen(broker)

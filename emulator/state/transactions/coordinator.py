@@ -30,7 +30,7 @@ class TransactionCoordinator:
         self.settings = settings
         self._time = time
         self._patience = patience
-        self._producer_ids = producer_ids
+        self.producer_ids = producer_ids
         self._log = log
         self.store = log.records
         self._write_marker = write_marker
@@ -52,7 +52,7 @@ class TransactionCoordinator:
         transaction is being aborted: ask again).
         """
         if transactional_id is None:
-            return self._producer_ids.next(), 0
+            return self.producer_ids.next(), 0
         if not transactional_id:
             raise KafkaError(errors.INVALID_REQUEST)
         if not 0 < timeout_ms <= self.settings.transaction_max_timeout_ms:
@@ -61,7 +61,7 @@ class TransactionCoordinator:
         now = self._time.now()
         transaction = self._transactions.get(transactional_id)
         if transaction is None:
-            transaction = Transaction(transactional_id, self._producer_ids.next(), timeout_ms, now)
+            transaction = Transaction(transactional_id, self.producer_ids.next(), timeout_ms, now)
             self._transactions[transactional_id] = transaction
             self._expire_later()
         if expected is not None and not _may_go_on(transaction, *expected):
@@ -73,7 +73,7 @@ class TransactionCoordinator:
             raise KafkaError(errors.CONCURRENT_TRANSACTIONS)
         epoch = None if expected is None else expected[1]
         if transaction.epoch_exhausted and epoch in (None, transaction.producer_epoch):
-            transaction.rotate(self._producer_ids.next(), timeout_ms, epoch is not None, now)
+            transaction.rotate(self.producer_ids.next(), timeout_ms, epoch is not None, now)
         else:
             transaction.initialize(timeout_ms, epoch, now)
         self._log.write(transaction)
@@ -170,7 +170,7 @@ class TransactionCoordinator:
 
     def _prepare(self, transaction, state, version):
         exhausted = version >= 2 and transaction.epoch_exhausted
-        next_id = self._producer_ids.next() if exhausted else NO_PRODUCER_ID
+        next_id = self.producer_ids.next() if exhausted else NO_PRODUCER_ID
         transaction.prepare(state, version, next_id, self._time.now())
         self._log.write(transaction)
         self._ongoing.pop(transaction.transactional_id, None)
@@ -285,7 +285,7 @@ class TransactionCoordinator:
             if number % RECORDS_A_SLICE == 0:
                 yield
             self._transactions[transactional_id] = transaction
-            self._producer_ids.taken(transaction.producer_id)  # by another cluster, where its log was brought here
+            self.producer_ids.taken(transaction.producer_id)  # by another cluster, where its log was brought here
             if transaction.state == ONGOING:
                 self._ongoing[transactional_id] = transaction
             elif transaction.state in ENDING:
