@@ -53,6 +53,7 @@ def test_one_server_in_the_list_stands_alone(tmp_path):
     (["clientPort=1", "server.1=a:1:2:leader"], "neither participant nor observer"),
     (["clientPort=1", "server.1=a:1:2", "server.2=a:2:3"], "a:2 is used twice"),
     (["clientPort=1", "weight.1=2"], "groups and weights of servers are not supported"),
+    (["clientPort=1", "localSessionsEnabled=yes"], "localSessionsEnabled is 'yes', and must be true or false"),
     (["clientPort=1", "minSessionTimeout=9", "maxSessionTimeout=3"], "must not be larger"),
 ])
 def test_files_that_are_wrong(tmp_path, lines, complaint):
@@ -68,8 +69,8 @@ def test_a_file_without_a_data_directory_or_none_at_all(tmp_path):
 
 
 def test_what_is_not_used_is_said(tmp_path):
-    found = config(tmp_path, "clientPort=1", "dataLogDir=/x", "ssl.quorum=true", "admin.enableServer=false")
-    assert list(found.warnings()) == ["not used here: dataLogDir, ssl.quorum"]
+    found = config(tmp_path, "clientPort=1", "observerMasterPort=1", "ssl.quorum=true", "admin.enableServer=false")
+    assert list(found.warnings()) == ["not used here: observerMasterPort, ssl.quorum"]
 
 
 @pytest.mark.parametrize("count, warns", [(1, False), (2, True), (3, False), (4, True), (7, False), (9, True)])

@@ -16,11 +16,13 @@ kazoo = pytest.importorskip("kazoo")
 from kazoo.client import KazooClient  # noqa: E402
 from kazoo.exceptions import (  # noqa: E402
     BadVersionError, KazooException, NoAuthError, NoChildrenForEphemeralsError, NodeExistsError, NoNodeError, NotEmptyError,
-    RolledBackError, RuntimeInconsistency,
+    NotReadOnlyCallError, RolledBackError, RuntimeInconsistency,
 )
 from kazoo.security import make_digest_acl  # noqa: E402
 
-from wire.zookeeper.client import ConnectRequest, ConnectResponse  # noqa: E402
+from wire.zookeeper.client import (  # noqa: E402
+    ACL, ConnectRequest, ConnectResponse, CreateRequest, CreateTTLRequest, Id,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 real = pytest.mark.skipif(not JARS.is_dir() or not shutil.which("java"), reason="no ZooKeeper: tests/compat/setup brings it")
@@ -365,6 +367,58 @@ def test_without_a_quorum_clients_are_dropped_and_status_says_so(tmp_path):
         done = subprocess.run([sys.executable, "-m", "emulator", "zookeeper", "status", tmp_path / "3" / "zoo.cfg"],
                               cwd=ROOT, capture_output=True, text=True, timeout=30)
         assert done.returncode == 1 and "no quorum" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["ours", pytest.param("real", marks=[real, pytest.mark.soak])])
+def test_without_a_quorum_clients_that_only_read_are_served(tmp_path, kind):
+    with Servers(tmp_path, dict.fromkeys((1, 2, 3), kind), localSessionsEnabled="true", localSessionsUpgradingEnabled="true",
+                 properties={"readonlymode.enabled": "true"}) as servers:
+        with client(servers, 1) as zk:
+            zk.create("/a", b"x")
+            assert f"{zk.client_id[0]:x}\t" not in servers.ask(1, "dump")  # a local session, until it owns something
+            zk.create("/e", ephemeral=True)
+            assert f"{zk.client_id[0]:x}\t" in servers.ask(1, "dump") and zk.exists("/e").ephemeralOwner == zk.client_id[0]
+            servers.kill(2, 3)
+            servers.until(lambda: servers.ask(1, "isro") == "ro")
+            assert servers.mode(1) == "read-only"
+            wary = KazooClient(servers.hosts(1), timeout=4)
+            with pytest.raises(wary.handler.timeout_exception):
+                wary.start(1)
+        with client(servers, 1, read_only=True) as zk:
+            assert zk.client_state == "CONNECTED_RO" and zk.get("/a")[0] == b"x"
+            for act in (lambda: zk.create("/b"), lambda: zk.set("/a", b""), lambda: zk.delete("/a"), lambda: zk.sync("/"),
+                        lambda: zk.create("/b", ephemeral=True), lambda: zk.set_acls("/a", [])):
+                with pytest.raises(NotReadOnlyCallError):
+                    act()
+            servers.start(2)
+            servers.until(lambda: zk.client_state == "CONNECTED" and servers.ask(1, "isro") == "rw")
+            zk.retry(zk.create, "/b")
+
+
+@pytest.mark.parametrize("kind", ["ours", pytest.param("real", marks=[real, pytest.mark.soak])])
+def test_containers_and_nodes_whose_time_is_over_go(tmp_path, kind):
+    with Servers(tmp_path, {0: kind}, extendedTypesEnabled="true", properties={"znode.container.checkIntervalMs": 100}) as servers:
+        with client(servers) as zk:
+            acl = [ACL(31, Id("world", "anyone"))]
+            made = [create_ttl(servers, opcode, path, flags, ttl, acl) for opcode, path, flags, ttl in (
+                (21, "/ttl", 5, 300), (21, "/long", 5, 10**8), (21, "/no", 5, 0), (19, "/container", 4, None), (19, "/unused", 4, None))]
+            assert made == [0, 0, -8, 0, 0]
+            zk.create("/container/child")
+            servers.until(lambda: not zk.exists("/ttl"))
+            zk.delete("/container/child")
+            servers.until(lambda: not zk.exists("/container"))
+            assert set(zk.get_children("/")) == {"zookeeper", "long", "unused"}
+
+
+def create_ttl(servers, opcode, path, flags, ttl, acl):
+    """The error code; kazoo does not know of these."""
+    _, sock = handshake(servers, 0, bytes(16))
+    request = CreateRequest(path, b"", acl, flags) if ttl is None else CreateTTLRequest(path, b"", acl, flags, ttl)
+    body = (1).to_bytes(4, "big") + opcode.to_bytes(4, "big") + request.build()
+    sock.sendall(len(body).to_bytes(4, "big") + body)
+    octets = sock.recv(4096)
+    sock.close()
+    return int.from_bytes(octets[16:20], "big", signed=True)
 
 
 def test_a_leaders_death_is_over_soon(tmp_path):

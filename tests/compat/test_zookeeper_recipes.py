@@ -28,10 +28,6 @@ def kazoos_own(servers, modules, *options):
     assert done.returncode == 0, done.stdout[-6000:]
 
 
-def test_kazoos_own_tests_of_some_recipes():
-    kazoos_own("ours:3", ["counter", "party"])
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("servers", ["ours:1", "ours:3", pytest.param("real:1", marks=real), pytest.param("real:3", marks=real)])
 def test_kazoos_own_tests_of_all_recipes(servers):

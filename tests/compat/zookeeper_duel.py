@@ -23,6 +23,9 @@ from wire.zookeeper import client as z  # noqa: E402
 
 CLIENTS = 2
 PATHS = ["/a", "/b", "/a/x", "/a/y", "/a/x/z", "/b/s-", "/s", "/c", "/c/d", "/zookeeper", "/"]
+QUOTAS = [("/zookeeper/quota/a", b""), ("/zookeeper/quota/a/zookeeper_limits", b"count=-1,bytes=-1=;byteHardLimit=12;countHardLimit=3"),
+          ("/zookeeper/quota/a/zookeeper_stats", b""), ("/zookeeper/quota/b", b""),
+          ("/zookeeper/quota/b/zookeeper_stats", b"count=7,bytes=9"), ("/zookeeper/quota/b/zookeeper_limits", b"count=2,bytes=3")]  # fmt: skip
 BAD_PATHS = ["", "a", "/a/", "//a", "/a/../b", "/a/./b", "/a\0b", "/a\ud7ff"[:2] + "\u0001", "/zookeeper/config", None]
 ACLS = [[(31, "world", "anyone")]] * 8 + [
     [(1, "world", "anyone")], [(31, "auth", "")], [(31, "digest", "me:VJoRKnRN1XHWdwhMXkH7jcBOKCg=")], [(31, "ip", "127.0.0.1")],
@@ -145,6 +148,7 @@ class Requests:
 
     def __init__(self, seed):
         self.chance = random.Random(seed)
+        self.quotas = QUOTAS * (seed % 2)  # those that are still to be made
 
     def path(self):
         choice = self.chance.choice
@@ -163,7 +167,10 @@ class Requests:
     def create(self, opcode):
         flags = self.chance.choice([0] * 8 + [1, 1, 2, 2, 3, 4, 5, 6, 7, 99, -1])
         if opcode == z.CREATE_TTL:
-            return z.CreateTTLRequest(self.path(), self.data(), self.acl(), self.chance.choice([0, 5, 6]), self.chance.choice([0, 1, 10**6]))
+            if self.chance.random() < 0.1:
+                return z.CreateTTLRequest(self.path(), self.data(), self.acl(), 0, 1)
+            ttl = self.chance.choice([0, -5, -1, 10**6, 10**7, 1 << 40, (1 << 40) - 1])
+            return z.CreateTTLRequest(self.path(), self.data(), self.acl(), self.chance.choice([5, 6]), ttl)
         if opcode == z.CREATE_CONTAINER:
             flags = self.chance.choice([4, 4, 0])
         return z.CreateRequest(self.path(), self.data(), self.acl(), flags)
@@ -178,6 +185,8 @@ class Requests:
             return z.SetDataRequest(self.path(), self.data(), self.version())
         if opcode == z.SET_ACL:
             return z.SetACLRequest(self.path(), self.acl(), self.version())
+        if opcode in (z.EXISTS, z.GET_DATA) and chance.random() < 0.2:
+            return z.PathWatch(chance.choice(QUOTAS)[0], False)
         if opcode in (z.EXISTS, z.GET_DATA, z.GET_CHILDREN, z.GET_CHILDREN2):
             return z.PathWatch(self.path(), chance.random() < 0.5)
         if opcode in (z.GET_ACL, z.SYNC, z.GET_EPHEMERALS, z.GET_ALL_CHILDREN_NUMBER):
@@ -199,6 +208,9 @@ class Requests:
         """(client, what it is in words, opcode, body, xid or None)"""
         chance = self.chance
         number, roll = chance.randrange(CLIENTS), chance.random()
+        if self.quotas and roll < 0.1:
+            (path, data), *self.quotas = self.quotas
+            return number, f"quota {path}", z.CREATE, z.CreateRequest(path, data, [z.ACL(31, z.Id("world", "anyone"))], 0).build(), None
         if roll < 0.03:
             return number, "closeSession", z.CLOSE_SESSION, b"", None
         if roll < 0.05:
@@ -269,8 +281,10 @@ def _lines(told):
 
 
 def fresh(directory, seed, rounds):
-    """As `duel`, on servers that are started for it."""
-    with Servers(Path(directory) / "ours", {0: "ours"}, tick_ms=2000) as ours, Servers(Path(directory) / "real", {0: "real"}, tick_ms=2000) as real:
+    """As `duel`, on servers that are started for it; of every other seed nodes may have a time to live, and quotas hold."""
+    more = {"extendedTypesEnabled": "true", "enforceQuota": "true"} if seed % 2 else {}
+    with Servers(Path(directory) / "ours", {0: "ours"}, tick_ms=2000, **more) as ours, \
+            Servers(Path(directory) / "real", {0: "real"}, tick_ms=2000, **more) as real:
         return duel(ours.port[0], real.port[0], seed, rounds)
 
 

@@ -32,11 +32,15 @@ def ports(count):
 
 
 class Servers:
-    """`kinds`: {id: "ours" or "real"}; `observers`: ids. One that stands alone has id 0."""
+    """`kinds`: {id: "ours" or "real"}; `observers`: ids. One that stands alone has id 0.
 
-    def __init__(self, directory, kinds, observers=(), tick_ms=500, **settings):
+    `settings` stand in zoo.cfg; `properties`, too, but a real server takes them from its JVM's command line only.
+    """
+
+    def __init__(self, directory, kinds, observers=(), tick_ms=500, properties=(), **settings):
         self.directory = Path(directory)
         self.kinds = kinds
+        self._properties = [f"-D{key}={value}" for key, value in dict(properties).items()]
         numbers = ports(3 * len(kinds))
         self.port = {sid: numbers[3 * n] for n, sid in enumerate(kinds)}
         self._processes = {}
@@ -51,6 +55,8 @@ class Servers:
             (place / "logback.xml").write_text(LOGBACK)
             lines = {"tickTime": tick_ms, "initLimit": 20, "syncLimit": 5, "dataDir": place, "clientPort": self.port[sid],
                      "admin.enableServer": "false", "4lw.commands.whitelist": "*", **settings}
+            if kinds[sid] == "ours":
+                lines.update(properties)
             if sid in observers:
                 lines["peerType"] = "observer"
             (place / "zoo.cfg").write_text("".join(f"{key}={value}\n" for key, value in lines.items()) + members)
@@ -68,8 +74,8 @@ class Servers:
             place = self.directory / str(sid)
             if self.kinds[sid] == "real":
                 # No compiled code to wait for, no archive to write.
-                command = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{place}:{JARS}/*",
-                           "org.apache.zookeeper.server.quorum.QuorumPeerMain", place / "zoo.cfg"]
+                command = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *self._properties,
+                           "-cp", f"{place}:{JARS}/*", "org.apache.zookeeper.server.quorum.QuorumPeerMain", place / "zoo.cfg"]
             else:
                 command = [sys.executable, "-m", "emulator", "zookeeper", place / "zoo.cfg"]
             with open(place / "log", "ab") as log:

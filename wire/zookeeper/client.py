@@ -1,6 +1,7 @@
 """What clients and servers of ZooKeeper say to each other: opcodes, error codes, and every request and response."""
 
 from ..jute import boolean, buffer, int32, long, record, string, vector
+from ..types import Malformed
 
 NOTIFICATION, CREATE, DELETE, EXISTS, GET_DATA, SET_DATA, GET_ACL, SET_ACL, GET_CHILDREN, SYNC = range(10)
 PING, GET_CHILDREN2, CHECK, MULTI, CREATE2, RECONFIG, CHECK_WATCHES, REMOVE_WATCHES = 11, 12, 13, 14, 15, 16, 17, 18
@@ -13,7 +14,8 @@ WRITES = frozenset({CREATE, CREATE2, CREATE_CONTAINER, CREATE_TTL, DELETE, DELET
 
 OK, RUNTIME_INCONSISTENCY, MARSHALLING_ERROR, UNIMPLEMENTED, BAD_ARGUMENTS = 0, -2, -5, -6, -8
 NO_NODE, NO_AUTH, BAD_VERSION, NO_CHILDREN_FOR_EPHEMERALS, NODE_EXISTS, NOT_EMPTY = -101, -102, -103, -108, -110, -111
-SESSION_EXPIRED, INVALID_ACL, AUTH_FAILED, SESSION_MOVED, NO_WATCHER, RECONFIG_DISABLED = -112, -114, -115, -118, -121, -123
+SESSION_EXPIRED, INVALID_ACL, AUTH_FAILED, SESSION_MOVED, NOT_READ_ONLY = -112, -114, -115, -118, -119
+EPHEMERAL_ON_LOCAL_SESSION, NO_WATCHER, RECONFIG_DISABLED, QUOTA_EXCEEDED = -120, -121, -123, -125
 
 READ, WRITE, CREATE_CHILD, DELETE_CHILD, ADMIN, ALL = 1, 2, 4, 8, 16, 31
 
@@ -72,6 +74,18 @@ REQUESTS = {
 }
 
 
+def makes_ephemeral(opcode, body):
+    """Whether a request, or one of a multi, creates an ephemeral node; one that cannot be read does not."""
+    try:
+        if opcode == MULTI:
+            requests = [request for type_, request in parse_multi(body) if type_ in (CREATE, CREATE2)]
+        else:
+            requests = [CreateRequest.parse(body)[0]] if opcode in (CREATE, CREATE2) else []
+    except Malformed:
+        return False
+    return any(request.flags in (1, 3) for request in requests)
+
+
 def parse_multi(body):
     """[(opcode, request)] of a multi or multiRead; raises Malformed."""
     found, position = [], 0
@@ -81,7 +95,6 @@ def parse_multi(body):
             return found
         kind = REQUESTS.get(header.type)
         if kind is None:
-            from ..types import Malformed
             raise Malformed("multi", position, f"no operation of a multi is {header.type}")
         request, position = kind.parse(body, position)
         found.append((header.type, request))

@@ -14,6 +14,9 @@ _USED = {
     "maxClientCnxns", "snapCount", "autopurge.purgeInterval", "autopurge.snapRetainCount", "jute.maxbuffer",
     "DigestAuthenticationProvider.superDigest", "4lw.commands.whitelist",
     "peerType",  # the server's own line says it, too
+    "dataLogDir", "extendedTypesEnabled", "enforceQuota", "localSessionsEnabled", "localSessionsUpgradingEnabled",
+    # A real server takes these as properties of its JVM only (-D...).
+    "readonlymode.enabled", "znode.container.checkIntervalMs", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs",
 }
 
 
@@ -39,6 +42,14 @@ class ZooConfig:
         self.purge_hours = self._number("autopurge.purgeInterval", 0)
         self.retain_count = max(3, self._number("autopurge.snapRetainCount", 3))  # fewer are not enough there, either
         self.max_buffer = self._number("jute.maxbuffer", 1048575, least=1024)
+        self.extended_types = self._boolean("extendedTypesEnabled")
+        self.enforce_quota = self._boolean("enforceQuota")
+        self.local_sessions = self._boolean("localSessionsEnabled")
+        self.upgrades_sessions = self._boolean("localSessionsUpgradingEnabled")
+        self.read_only_mode = self._boolean("readonlymode.enabled")
+        self.container_check_ms = self._number("znode.container.checkIntervalMs", 60_000, least=1)
+        self.containers_per_minute = self._number("znode.container.maxPerMinute", 10_000, least=1)
+        self.container_never_used_ms = self._number("znode.container.maxNeverUsedIntervalMs", 0)
         self.super_digest = values.get("DigestAuthenticationProvider.superDigest")
         words = values.get("4lw.commands.whitelist", "srvr")
         self._words = None if words.strip() == "*" else {word.strip() for word in words.split(",")}
@@ -63,6 +74,12 @@ class ZooConfig:
         if number < least and number != -1:
             raise UsageError(f"zoo.cfg: {key} is {number}, and must be at least {least}")
         return default if number == -1 else number
+
+    def _boolean(self, key):
+        text = self.values.get(key, "false").lower()
+        if text not in ("true", "false"):
+            raise UsageError(f"zoo.cfg: {key} is {text!r}, and must be true or false")
+        return text == "true"
 
     def warnings(self):
         unused = sorted(key for key in self.values if key not in _USED and self.values[key] != "false")

@@ -54,7 +54,8 @@ class ClientConnection(Outlet):
         self._server = server
         self._requests = deque()
         self._go_on = Event()
-        self._read_only = False
+        self._is_old = False  # a client of before 3.4 does not say, nor is told, who only reads
+        self.read_only = False
         self._buffer = bytearray()
 
     def start(self):
@@ -110,18 +111,25 @@ class ClientConnection(Outlet):
 
     def _connect(self, frame):
         request, end = ConnectRequest.parse(frame)
-        self._read_only = len(frame) > end
-        self._server.connect(self, request)
+        self._is_old = len(frame) == end
+        self.read_only = not self._is_old and frame[end] != 0
+        self._server.sessions.connect(self, request)
 
     def connected(self, session_id, timeout, password):
         """The session stands; timeout 0: it does not, and the client is sent away."""
         if not self.open:
             return
         self.session_id, self.timeout = (session_id, timeout) if timeout else (0, 0)
-        body = _CONNECTED.pack(0, timeout, session_id, len(password)) + password + (b"\0" if self._read_only else b"")
+        body = _CONNECTED.pack(0, timeout, session_id, len(password)) + password + \
+            (b"" if self._is_old else b"\1" if self._server.read_only else b"\0")
         self._append(_INT.pack(len(body)) + body)
         if not timeout:
             self.end()
+
+    def not_read_only(self):
+        """Without a quorum no session can be made; said with a reply's header, as there."""
+        self._reply(0, self._server.database.last_zxid, client.NOT_READ_ONLY, b"")
+        self.end()
 
     # Requests
 
@@ -132,7 +140,7 @@ class ClientConnection(Outlet):
         body = frame[8:]
         if not self.session_id:
             raise Malformed("request", 0, "it comes before the session stands")
-        self._server.touch(self)
+        self._server.sessions.touch(self)
         if opcode == client.AUTH:
             return self._auth(xid, body)
         if opcode == client.SASL:
@@ -140,7 +148,10 @@ class ClientConnection(Outlet):
                 raise Malformed("sasl", 8, "there is no token")
             return self._reply(xid, 0, 0, _NO_TOKEN)  # as a server without SASL does
         request = _Request(client.PING_XID if opcode == client.PING else xid, opcode, body, is_done=True)
-        if opcode in client.WRITES or opcode == client.CLOSE_SESSION:
+        if self._server.read_only or opcode == client.CLOSE_SESSION and self.session_id in self._server.sessions.local:
+            self._requests.append(request)
+            self.go_on()
+        elif opcode in client.WRITES or opcode == client.CLOSE_SESSION:
             request.is_done = False
             self._requests.append(request)
             self._server.submit(self, xid, opcode, body)
@@ -203,7 +214,11 @@ class ClientConnection(Outlet):
         database = self._server.database
         err, body = 0, b""
         try:
-            if request.opcode == client.SYNC:
+            if self._server.read_only and (request.opcode in client.WRITES or request.opcode == client.SYNC):
+                raise Refused(client.NOT_READ_ONLY)
+            if request.opcode == client.CLOSE_SESSION:
+                self._server.sessions.close_local(self.session_id)
+            elif request.opcode == client.SYNC:
                 body = client.Path.parse(request.body)[0].build()
             elif request.opcode != client.PING:
                 body = reads.answer(database, request.opcode, request.body, self.ids, self)
@@ -212,7 +227,7 @@ class ClientConnection(Outlet):
         except Malformed:
             err = client.MARSHALLING_ERROR
         self._reply(request.xid, -1 if err == client.UNIMPLEMENTED else database.last_zxid, err, b"" if err else body)
-        if err == client.UNIMPLEMENTED:
+        if err == client.UNIMPLEMENTED or request.opcode == client.CLOSE_SESSION:
             self.end()
 
     def _reply(self, xid, zxid, err, body):

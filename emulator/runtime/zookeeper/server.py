@@ -9,8 +9,10 @@ from gevent import socket
 from emulator.runtime.clock import monotonic_clock
 from emulator.runtime.listener import Listener, bind
 from emulator.runtime.zookeeper.connection import ClientConnection
+from emulator.runtime.zookeeper.containers import ContainerManager
 from emulator.runtime.zookeeper.directory import Directory
 from emulator.runtime.zookeeper.peers import Peers, config_text
+from emulator.runtime.zookeeper.sessions import ClientSessions
 from emulator.runtime.zookeeper.words import answer_word
 from emulator.state.zookeeper.database import Database
 from emulator.state.zookeeper.epochs import Epochs
@@ -18,12 +20,17 @@ from emulator.state.zookeeper.leader import Limits
 from emulator.state.zookeeper.peer import STATE_NAMES, QuorumPeer
 from emulator.state.zookeeper.prepare import Preparer
 from emulator.state.zookeeper.quorum import Ensemble
-from emulator.state.zookeeper.sessions import SessionTracker, first_session_id, password
+from emulator.state.zookeeper.sessions import SessionTracker
 from wire.zookeeper import client
+from wire.zookeeper.quorum import LOOKING
 
 log = logging.getLogger(__name__)
 
-_NOTHING = bytes(16)
+_READ_ONLY_MS = 2000  # how long a quorum may be missed, at the least, before clients may read without one
+
+
+def wall_ms():
+    return time.time_ns() // 1_000_000
 
 
 class Alone:
@@ -69,14 +76,14 @@ class ZooKeeperServer:
         self.tracker = None  # of sessions, where they are tracked: at a leader
         self.peer = None
         self.writer = None  # Leader or Alone
-        self._preparer = None
-        self._by_session = {}
-        self._opening = {}  # {session id: connections that wait for their session}
-        self._touched = {}
+        self.read_only = False  # whether clients that only read are served without a quorum
+        self.sessions = ClientSessions(self)
+        self.touches = self.sessions.touches
+        self.revalidated = self.sessions.revalidated
+        self._preparer = self._containers = None
         self._syncs = deque()
-        self._next_session = first_session_id(my_id, time.time_ns() // 1_000_000)
         self._listeners = []
-        self._tick = self._purges = None
+        self._deadlines = {}  # {what for: deadline}
         self._peers = None
 
     # Life
@@ -101,16 +108,28 @@ class ZooKeeperServer:
         if config.purge_hours:
             self._purge_later()
         if self.peer is not None:
+            self._read_only_later()
+            if self.sessions.has_local:
+                self._local_ticks()
             self.peer.start()
         else:
             self._lead(Alone(self.database, self.applied))
             self._ticks()
 
+    def _after(self, what, milliseconds, action):
+        self._cancel(what)
+        self._deadlines[what] = self.clock.after(milliseconds, action)
+
+    def _cancel(self, what):
+        deadline = self._deadlines.pop(what, None)
+        if deadline is not None:
+            deadline.cancel()
+
     def _purge_later(self):
         gone = self.database.purge(self.config.retain_count)
         if gone:
             log.info("autopurge: %d files of old snapshots and logs are removed", gone)
-        self._purges = self.clock.after(self.config.purge_hours * 3_600_000, self._purge_later)
+        self._after("purge", self.config.purge_hours * 3_600_000, self._purge_later)
 
     @property
     def address(self):
@@ -122,9 +141,9 @@ class ZooKeeperServer:
         if self.peer is not None:
             self.peer.close()
             self._peers.close()
-        for deadline in (self._tick, self._purges):
-            if deadline is not None:
-                deadline.cancel()
+        for what in list(self._deadlines):
+            self._cancel(what)
+        self._stop_containers()
         self._close_connections()
         self.clock.close()
         self._directory.close()
@@ -140,6 +159,8 @@ class ZooKeeperServer:
 
     @property
     def role(self):
+        if self.read_only:
+            return "read-only"
         return "standalone" if self.peer is None else STATE_NAMES[self.peer.state]
 
     def _show_config(self):
@@ -147,18 +168,49 @@ class ZooKeeperServer:
         self.database.tree.nodes["/zookeeper/config"].data = config_text(self.config.servers).encode()
 
     def _lead(self, writer):
+        config, tree = self.config, self.database.tree
         self.writer = writer
-        self._preparer = Preparer(self.database.tree)
-        self.tracker = SessionTracker(self.config.tick_time)
+        self._preparer = Preparer(tree, config.extended_types, config.enforce_quota, self._is_local_session)
+        self._containers = ContainerManager(
+            self.clock, config.container_check_ms, 60_000 // config.containers_per_minute,
+            lambda: tree.expired(wall_ms(), config.container_never_used_ms), self._delete_expired)
+        self.tracker = SessionTracker(config.tick_time)
         now = self.clock.now()
         for session_id, timeout in self.database.sessions.items():
             self.tracker.add(session_id, timeout, now)
 
+    def _stop_containers(self):
+        if self._containers is not None:
+            self._containers.stop()
+            self._containers = None
+
     def _ticks(self):
-        self._tick = self.clock.after(self.config.tick_time // 2, self._ticks)
+        self._after("tick", self.config.tick_time // 2, self._ticks)
         self.tick()
 
+    def _local_ticks(self):
+        self._after("local tick", self.config.tick_time // 2, self._local_ticks)
+        self.sessions.expire_local()
+
+    # Reading without a quorum
+
+    def _read_only_later(self):
+        if self.config.read_only_mode:
+            self._after("read-only mode", max(_READ_ONLY_MS, self.config.tick_time), self._begin_read_only)
+
+    def _begin_read_only(self):
+        if self.peer.state == LOOKING:
+            self.read_only = True
+            log.warning("server %d: no quorum for long: clients that only read are served", self.my_id)
+
     # What the peer tells
+
+    def elected(self):
+        """A leader is found, or it is this server; whether a quorum follows is to be seen."""
+        self._cancel("read-only mode")
+        if self.read_only:
+            self.read_only = False
+            self._close_connections()
 
     def established(self, peer):
         self._show_config()
@@ -170,15 +222,15 @@ class ZooKeeperServer:
     def looking(self, reason):
         log.warning("server %d looks for a leader: %s", self.my_id, reason)
         self.writer = self._preparer = self.tracker = None
+        self._stop_containers()
         self._syncs.clear()
         self._close_connections()
+        self._read_only_later()
 
     def _close_connections(self):
         for connection in list(self.connections):
             connection.close()
-        self._by_session.clear()
-        self._opening.clear()
-        self._touched.clear()
+        self.sessions.clear()
 
     def applied(self, zxid, txn, result):
         header = result.header
@@ -189,10 +241,8 @@ class ZooKeeperServer:
             timeout = self.database.sessions[session_id]
             if self.tracker is not None and session_id not in self.tracker:
                 self.tracker.add(session_id, timeout, self.clock.now())
-            for connection in self._opening.pop(session_id, ()):
-                self._open(connection, session_id, timeout)
-            return
-        connection = self._by_session.get(session_id)
+            return self.sessions.created(session_id, timeout)
+        connection = self.sessions.connections.get(session_id)
         if result.type == client.CLOSE_SESSION:
             if self.tracker is not None:
                 self.tracker.remove(session_id)
@@ -207,11 +257,11 @@ class ZooKeeperServer:
         self._write(handler.server_id, session_id, cxid, opcode, body, auth_info)
 
     def revalidate(self, handler, session_id, timeout):
-        return self.tracker is not None and self.tracker.touch(session_id, self.clock.now(), handler.server_id)
+        return self.tracker is not None and self.tracker.touch(session_id, self.clock.now(), handler.server_id, timeout)
 
     def touched(self, session_id, timeout):
         if self.tracker is not None:
-            self.tracker.touch(session_id, self.clock.now())
+            self.tracker.touch(session_id, self.clock.now(), timeout=timeout)
 
     def tick(self):
         if self.tracker is None:
@@ -220,18 +270,10 @@ class ZooKeeperServer:
             log.info("session %#x expires", session_id & (1 << 64) - 1)
             self._write(None, session_id, 0, client.CLOSE_SESSION, b"", ())
 
-    def revalidated(self, session_id, valid):
-        for connection in self._opening.pop(session_id, ()):
-            self._open(connection, session_id, self.database.sessions.get(session_id, connection.timeout) if valid else 0)
-
     def synced(self):
         if self._syncs:
             connection, request = self._syncs.popleft()
             connection.synced(request)
-
-    def touches(self):
-        touched, self._touched = self._touched, {}
-        return touched
 
     # Writing
 
@@ -243,15 +285,28 @@ class ZooKeeperServer:
             self.tracker.owners[session_id] = owner
         # A session that has moved on writes no more from where it was.
         moved = owner is not None and self.tracker.owners.get(session_id, owner) != owner
-        txn = self._preparer.txn(zxid, time.time_ns() // 1_000_000, session_id, cxid, opcode, body, ids,
+        txn = self._preparer.txn(zxid, wall_ms(), session_id, cxid, opcode, body, ids,
                                  refused=client.SESSION_MOVED if moved and opcode != client.CLOSE_SESSION else None)
         self.writer.propose(zxid, txn)
 
+    def _is_local_session(self, session_id):
+        """Of another server's local sessions only that server knows."""
+        sessions = self.sessions
+        return sessions.has_local and (session_id in sessions.local or session_id >> 56 & 0xFF != self.my_id & 0xFF)
+
+    def _delete_expired(self, path):
+        zxid = self.writer.next_zxid()
+        if zxid is not None:
+            self.writer.propose(zxid, self._preparer.delete_expired(zxid, wall_ms(), path))
+
     def submit(self, connection, cxid, opcode, body):
         """A client's write; `connection.written` when it is applied here."""
-        self._pass_on(connection.session_id, cxid, opcode, body, tuple(connection.ids))
+        session_id = connection.session_id
+        if self.sessions.must_upgrade(session_id, opcode, body):
+            self.pass_on(session_id, 0, client.CREATE_SESSION, connection.timeout.to_bytes(4, "big"), ())
+        self.pass_on(session_id, cxid, opcode, body, tuple(connection.ids))
 
-    def _pass_on(self, session_id, cxid, opcode, body, ids):
+    def pass_on(self, session_id, cxid, opcode, body, ids):
         if self.writer is not None:
             self._write(self.my_id, session_id, cxid, opcode, body, ids)
         elif self.peer is not None and self.peer.learner is not None:
@@ -280,47 +335,7 @@ class ZooKeeperServer:
     def disconnected(self, connection):
         self.connections.discard(connection)
         self.database.watches.forget(connection)
-        if self._by_session.get(connection.session_id) is connection:
-            del self._by_session[connection.session_id]
-
-    def connect(self, connection, request):
-        """A ConnectRequest; `connection.connected` is called when it is decided."""
-        if not self.serving:
-            return connection.close()
-        if request.last_zxid_seen > self.database.last_zxid:
-            log.warning("a client at %s has seen zxid %x, this server only %x", connection.peer[0], request.last_zxid_seen,
-                        self.database.last_zxid)
-            return connection.close()
-        timeout = connection.timeout = min(max(request.timeout, self.config.min_session_timeout),
-                                           self.config.max_session_timeout)
-        session_id = request.session_id
-        if not session_id:
-            session_id, self._next_session = self._next_session, self._next_session + 1
-            self._opening[session_id] = [connection]
-            return self._pass_on(session_id, 0, client.CREATE_SESSION, timeout.to_bytes(4, "big"), ())
-        if request.password != password(session_id) or session_id not in self.database.sessions:
-            return connection.connected(0, 0, _NOTHING)
-        if self.tracker is not None:
-            lives = self.tracker.touch(session_id, self.clock.now(), self.my_id)
-            return self._open(connection, session_id, self.database.sessions[session_id] if lives else 0)
-        self._opening.setdefault(session_id, []).append(connection)
-        self.peer.learner.revalidate(session_id, timeout)
-
-    def _open(self, connection, session_id, timeout):
-        if not timeout:
-            return connection.connected(0, 0, _NOTHING)
-        before = self._by_session.get(session_id)
-        if before is not None and before is not connection:
-            before.close()
-        self._by_session[session_id] = connection
-        connection.connected(session_id, timeout, password(session_id))
-
-    def touch(self, connection):
-        """A packet has come."""
-        if self.tracker is not None:
-            self.tracker.touch(connection.session_id, self.clock.now())
-        else:
-            self._touched[connection.session_id] = connection.timeout
+        self.sessions.left(connection)
 
     def four_letter_word(self, word):
         return answer_word(self, word)

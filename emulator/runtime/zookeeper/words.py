@@ -12,7 +12,7 @@ def answer_word(server, word):
         return f"{word} is not executed because it is not in the whitelist.\n"
     if word in ("ruok", "conf", "envi", "isro"):
         return _WORDS[word](server)
-    return _WORDS[word](server) if server.serving else _NOT_SERVING
+    return _WORDS[word](server) if server.serving or server.read_only else _NOT_SERVING
 
 
 def _ruok(server):
@@ -20,7 +20,7 @@ def _ruok(server):
 
 
 def _isro(server):
-    return "rw" if server.serving else "null"
+    return "ro" if server.read_only else "rw" if server.serving else "null"
 
 
 def _srvr(server):

@@ -83,14 +83,8 @@ class Database:
         return True
 
     def _take_over(self, nodes, sessions):
-        tree = self.tree
-        tree.clear()
-        tree.nodes.update(nodes)
-        tree.sessions.update(sessions)
-        for path, node in nodes.items():
-            if node.ephemeral_owner > 0 or node.ephemeral_owner in sessions:
-                tree.ephemerals.setdefault(node.ephemeral_owner, set()).add(path)
-        self.sessions = tree.sessions
+        self.tree.take_over(nodes, sessions)
+        self.sessions = self.tree.sessions
 
     def _logged(self, zxid):
         """(zxid, txn) from the log that holds `zxid` on."""

@@ -20,6 +20,7 @@ class QuorumPeer:
     listen(accept) with accept(link) -> LearnerHandler, and close_leader_port(). A link has `attach(receiver)`: a
     LearnerHandler or a Learner. `on` is what Leader and Learner ask for, and
 
+        on.elected()          a leader is found, and it may be this server
         on.established(peer)  a quorum stands behind this server
         on.looking(reason)    it does no more
     """
@@ -76,6 +77,7 @@ class QuorumPeer:
     def _decided(self, vote):
         self._role += 1
         role = self._role
+        self._on.elected()
         if vote.state == LEADING:
             self.leader = Leader(self.my_id, self.ensemble, self.epochs, self.database, self._clock, self.limits,
                                  self._started, self._stopped, self._on)

@@ -4,13 +4,13 @@ Source: PrepRequestProcessor of 3.8.4.
 """
 
 from emulator.state.zookeeper import acl as acls
-from emulator.state.zookeeper.tree import CONTAINER_OWNER, is_session, parent_of, valid_path
+from emulator.state.zookeeper.tree import CONTAINER_OWNER, MAX_TTL, is_session, parent_of, ttl_owner, valid_path
 from wire.jute import read_int
 from wire.types import Malformed
 from wire.zookeeper import client
 from wire.zookeeper.transactions import (
-    CheckVersionTxn, CloseSessionTxn, CreateContainerTxn, CreateSessionTxn, CreateTxn, DeleteTxn, ErrorTxn, MultiTxn,
-    SetACLTxn, SetDataTxn, Txn, TxnHeader,
+    CheckVersionTxn, CloseSessionTxn, CreateContainerTxn, CreateSessionTxn, CreateTTLTxn, CreateTxn, DeleteTxn, ErrorTxn,
+    MultiTxn, SetACLTxn, SetDataTxn, Txn, TxnHeader,
 )
 
 _CREATES = (client.CREATE, client.CREATE2, client.CREATE_CONTAINER, client.CREATE_TTL)
@@ -26,11 +26,11 @@ class Refused(Exception):
 
 
 class Change:
-    """A node as it will be; `exists` False once it is deleted."""
+    """A node as it will be; `exists` False once it is deleted; `count` of children, `size` of data."""
 
-    __slots__ = ("zxid", "exists", "version", "cversion", "aversion", "count", "acl", "owner")
+    __slots__ = ("zxid", "exists", "version", "cversion", "aversion", "count", "acl", "owner", "size")
 
-    def __init__(self, zxid, exists=True, version=0, cversion=0, aversion=0, count=0, acl=(), owner=0):
+    def __init__(self, zxid, exists=True, version=0, cversion=0, aversion=0, count=0, acl=(), owner=0, size=0):
         self.zxid = zxid
         self.exists = exists
         self.version = version
@@ -39,17 +39,26 @@ class Change:
         self.count = count
         self.acl = acl
         self.owner = owner
+        self.size = size
 
     def again(self, zxid):
-        return Change(zxid, self.exists, self.version, self.cversion, self.aversion, self.count, self.acl, self.owner)
+        return Change(zxid, self.exists, self.version, self.cversion, self.aversion, self.count, self.acl, self.owner, self.size)
 
 
 class Preparer:
-    """`txn` for each request in the order of their zxids; `applied(zxid)` lets go of what the tree itself knows now."""
+    """`txn` for each request in the order of their zxids; `applied(zxid)` lets go of what the tree itself knows now.
 
-    def __init__(self, tree):
+    `extended_types`: whether nodes may have a time to live; `enforce_quota`: whether hard limits hold; `knows(session id)`:
+    of a session that is not in the tree, whether it is a local one of some server.
+    """
+
+    def __init__(self, tree, extended_types=False, enforce_quota=False, knows=lambda session_id: False):
         self._tree = tree
+        self._extended_types = extended_types
+        self._enforce_quota = enforce_quota
+        self._knows = knows
         self._changes = {}
+        self._opening = set()
         self._closing = set()
 
     def applied(self, zxid):
@@ -66,12 +75,14 @@ class Preparer:
         try:
             if refused is not None:
                 raise Refused(refused)
-            if opcode != client.CREATE_SESSION and (session_id in self._closing or session_id not in self._tree.sessions):
+            if opcode == client.CREATE_SESSION:
+                self._opening.add(session_id)
+                txn = CreateSessionTxn(read_int(body, 0)[0])
+                return header.build() + txn.build()
+            if session_id in self._closing or not (self._is_global(session_id) or self._knows(session_id)):
                 raise Refused(client.SESSION_EXPIRED)
             if opcode == client.MULTI:
                 txn = self._multi(header, body, ids, before)
-            elif opcode == client.CREATE_SESSION:
-                txn = CreateSessionTxn(read_int(body, 0)[0])
             elif opcode == client.CLOSE_SESSION:
                 txn = self._close_session(header)
             else:
@@ -84,6 +95,26 @@ class Preparer:
         except Malformed:
             header.type, txn = client.ERROR, ErrorTxn(client.MARSHALLING_ERROR)
         return header.build() + txn.build()
+
+    def delete_expired(self, zxid, now, path):
+        """The transaction's bytes for a path of `Tree.expired`, which nobody asks for."""
+        header = TxnHeader(0, 0, zxid, now, client.DELETE_CONTAINER)
+        try:
+            node = self._node(path)
+            if node.count:
+                raise Refused(client.NOT_EMPTY)
+            if not node.owner or is_session(node.owner):
+                raise Refused(client.BAD_VERSION)
+            txn = self._gone(header, path)
+        except Refused as error:
+            header.type, txn = client.ERROR, ErrorTxn(error.code)
+        return header.build() + txn.build()
+
+    def _is_global(self, session_id):
+        if session_id in self._tree.sessions:
+            self._opening.discard(session_id)
+            return True
+        return session_id in self._opening
 
     def _multi(self, header, body, ids, before):
         operations = [_as_multi_has_it(opcode, request) for opcode, request in client.parse_multi(body)]
@@ -137,8 +168,11 @@ class Preparer:
         node = self._node(path)
         if opcode == client.SET_DATA:
             self._allow(node, client.WRITE, ids)
+            size = len(request.data or b"")
+            self._within_quota(path, size - node.size, 0)
             version = self._version(node.version, request.version)
-            self._change(path, header.zxid).version = version
+            change = self._change(path, header.zxid)
+            change.version, change.size = version, size
             return SetDataTxn(path, request.data, version)
         if opcode == client.CHECK:
             self._allow(node, client.READ, ids)
@@ -160,15 +194,20 @@ class Preparer:
         if not 0 <= flags <= 6:
             raise Refused(client.BAD_ARGUMENTS)
         if flags in (5, 6):
-            raise Refused(client.UNIMPLEMENTED)  # zookeeper.extendedTypesEnabled is not set
-        if opcode == client.CREATE_TTL:
+            if not self._extended_types:
+                raise Refused(client.UNIMPLEMENTED)
+            if opcode != client.CREATE_TTL or not 0 < request.ttl <= MAX_TTL:
+                raise Refused(client.BAD_ARGUMENTS)
+        elif opcode == client.CREATE_TTL:
             # One that lives without a time would be made by the real server, and break it when it is applied.
             raise Refused(client.BAD_ARGUMENTS)
+        if flags in (1, 3) and not self._is_global(header.client_id):
+            raise Refused(client.EPHEMERAL_ON_LOCAL_SESSION)
         if path is None:
             raise Malformed("path", 0, "there is none")
         if "/" not in path or "\0" in path:
             raise Refused(client.BAD_ARGUMENTS)
-        sequential, ephemeral = flags in (2, 3), flags in (1, 3)
+        sequential, ephemeral = flags in (2, 3, 6), flags in (1, 3)
         acl = acls.fixed(request.acl, ids)
         if acl is None:
             raise Refused(client.INVALID_ACL)
@@ -183,13 +222,19 @@ class Preparer:
             raise Refused(client.NODE_EXISTS)
         if is_session(parent.owner):
             raise Refused(client.NO_CHILDREN_FOR_EPHEMERALS)
+        size = len(request.data or b"")
+        self._within_quota(path, size, 1)
         change = self._change(parent_path, header.zxid)
         change.cversion += 1
         change.count += 1
         owner = header.client_id if ephemeral else CONTAINER_OWNER if flags == 4 else 0
-        self._changes[path] = Change(header.zxid, acl=tuple(acl), owner=owner)
+        if opcode == client.CREATE_TTL:
+            owner = ttl_owner(request.ttl)
+        self._changes[path] = Change(header.zxid, acl=tuple(acl), owner=owner, size=size)
         if opcode == client.CREATE_CONTAINER:
             return CreateContainerTxn(path, request.data, acl, change.cversion)
+        if opcode == client.CREATE_TTL:
+            return CreateTTLTxn(path, request.data, acl, change.cversion, request.ttl)
         return CreateTxn(path, request.data, acl, ephemeral, change.cversion)
 
     def _delete(self, header, request, ids):
@@ -204,9 +249,16 @@ class Preparer:
         self._version(node.version, request.version)
         if node.count:
             raise Refused(client.NOT_EMPTY)
-        self._change(parent_path, header.zxid).count -= 1
+        return self._gone(header, path)
+
+    def _gone(self, header, path):
+        self._change(parent_of(path), header.zxid).count -= 1
         self._changes[path] = Change(header.zxid, exists=False)
         return DeleteTxn(path)
+
+    def _within_quota(self, path, size, count):
+        if self._enforce_quota and self._tree.quotas.refuses(path, size, count):
+            raise Refused(client.QUOTA_EXCEEDED)
 
     def _find(self, path):
         change = self._changes.get(path)
@@ -215,7 +267,8 @@ class Preparer:
         node = self._tree.nodes.get(path)
         if node is None:
             return None
-        return Change(0, True, node.version, node.cversion, node.aversion, len(node.children), node.acl, node.ephemeral_owner)
+        return Change(0, True, node.version, node.cversion, node.aversion, len(node.children), node.acl, node.ephemeral_owner,
+                      len(node.data or b""))
 
     def _node(self, path):
         found = self._find(path)
@@ -243,7 +296,9 @@ def _as_multi_has_it(opcode, request):
     """Of a create in a multi its flags decide what it is; raises Malformed for what a multi cannot hold."""
     if opcode not in _IN_MULTI:
         raise Malformed("multi", 0, f"it cannot hold {opcode}")
-    if opcode in _CREATES and opcode != client.CREATE_TTL:
+    if opcode == client.CREATE_TTL:
+        return (opcode if request.flags in (5, 6) else client.CREATE), request
+    if opcode in _CREATES:
         if not 0 <= request.flags <= 4:
             raise Malformed("multi", 0, f"no node is made with flags {request.flags}")
         opcode = client.CREATE_CONTAINER if request.flags == 4 else opcode

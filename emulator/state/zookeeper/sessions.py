@@ -18,10 +18,12 @@ class SessionTracker:
         self._timeouts[session_id] = timeout
         self._move(session_id, timeout, now)
 
-    def touch(self, session_id, now, owner=None):
-        """Whether the session lives; with an `owner` it is connected there from now on."""
+    def touch(self, session_id, now, owner=None, timeout=None):
+        """Whether the session lives; with an `owner` it is connected there from now on, with a `timeout` that is its own now."""
         if session_id not in self._timeouts:
             return False
+        if timeout is not None:
+            self._timeouts[session_id] = timeout
         self._move(session_id, self._timeouts[session_id], now)
         if owner is not None:
             self.owners[session_id] = owner
@@ -30,7 +32,7 @@ class SessionTracker:
     def _move(self, session_id, timeout, now):
         tick = ((now + timeout) // self._tick_ms + 1) * self._tick_ms
         before = self._expires.get(session_id)
-        if before is None or tick > before:
+        if tick != before:
             if before is not None:
                 self._buckets[before].discard(session_id)
             self._expires[session_id] = tick

@@ -1,5 +1,6 @@
 """The tree of znodes, changed by transactions only. Source: DataTree of 3.8.4."""
 
+from emulator.state.zookeeper.quotas import Quotas
 from wire.zookeeper import client
 from wire.zookeeper.client import ACL, Id, Stat
 from wire.zookeeper.transactions import parse_part, parse_txn
@@ -7,6 +8,7 @@ from wire.zookeeper.transactions import parse_part, parse_txn
 OPEN_ACL = (ACL(client.ALL, Id("world", "anyone")),)
 READ_ACL = (ACL(client.READ, Id("world", "anyone")),)
 CONTAINER_OWNER = -2**63
+MAX_TTL = (1 << 40) - 1
 
 
 class Node:
@@ -49,15 +51,29 @@ def is_session(owner):
     return owner not in (0, CONTAINER_OWNER) and owner >> 56 & 0xFF != 0xFF
 
 
+def ttl_owner(ttl):
+    """The owner of a node that goes when nobody has changed it, nor given it children, for `ttl` ms."""
+    return -(1 << 56) | ttl
+
+
+def ttl_of(owner):
+    """Its time, 0 for any other owner."""
+    return owner & MAX_TTL if owner >> 56 == -1 and not owner >> 40 & 0xFFFF else 0
+
+
 def parent_of(path):
     return path[:path.rfind("/")] or "/"
 
 
 class Tree:
-    """`nodes` {path: Node}, `ephemerals` {session id: set of paths}, `watches` told of each change, `sessions` {id: time-out}."""
+    """`nodes` {path: Node}, `ephemerals` {session id: set of paths}, `watches` told of each change, `sessions` {id: time-out}.
+
+    `mortal`: paths of containers and of nodes with a time to live.
+    """
 
     def __init__(self, watches):
         self.watches = watches
+        self.quotas = Quotas()
         self.clear()
 
     def clear(self):
@@ -66,7 +82,34 @@ class Tree:
         self.nodes["/"].children.add("zookeeper")
         self.nodes["/zookeeper"].children.update(("quota", "config"))
         self.ephemerals = {}
+        self.mortal = set()
         self.sessions = {}
+        self.quotas.take_over(self.nodes)
+
+    def take_over(self, nodes, sessions):
+        """All that another tree has."""
+        self.clear()
+        self.nodes.update(nodes)
+        self.sessions.update(sessions)
+        for path, node in nodes.items():
+            if node.ephemeral_owner > 0 or node.ephemeral_owner in sessions:
+                self.ephemerals.setdefault(node.ephemeral_owner, set()).add(path)
+            elif node.ephemeral_owner:
+                self.mortal.add(path)
+        self.quotas.take_over(self.nodes)
+
+    def expired(self, now, never_used_ms=0):
+        """Paths of containers that have lost their last child, and of nodes whose time to live is over at `now`.
+
+        `never_used_ms`: how long a container that never had a child may stay, 0: for ever. Source: ContainerManager.
+        """
+        for path in self.mortal:
+            node = self.nodes[path]
+            if node.children:
+                continue
+            ttl, age = ttl_of(node.ephemeral_owner), now - node.mtime
+            if ttl and age > ttl or not ttl and (node.cversion > 0 or 0 < never_used_ms < age):
+                yield path
 
     def apply(self, octets):
         """A transaction's bytes; gives a Result with its header."""
@@ -82,7 +125,7 @@ class Tree:
         elif type_ == client.CREATE_CONTAINER:
             self._create(header, txn, CONTAINER_OWNER, result)
         elif type_ == client.CREATE_TTL:
-            self._create(header, txn, -(1 << 56) | txn.ttl, result)
+            self._create(header, txn, ttl_owner(txn.ttl), result)
         elif type_ in (client.DELETE, client.DELETE_CONTAINER):
             result.path = txn.path
             result.err = 0 if self._delete(txn.path, header.zxid) else client.NO_NODE
@@ -129,9 +172,14 @@ class Tree:
             parent.cversion, parent.pzxid = cversion, header.zxid
         node = self.nodes[path] = Node(txn.data, tuple(txn.acl or ()), header.zxid, header.time, owner)
         parent.children.add(name)
-        if is_session(owner):
-            self.ephemerals.setdefault(owner, set()).add(path)
+        if owner:
+            if is_session(owner):
+                self.ephemerals.setdefault(owner, set()).add(path)
+            else:
+                self.mortal.add(path)
         result.stat = node.stat()
+        if self.quotas.paths or path.startswith("/zookeeper/"):
+            self.quotas.created(path, txn.data)
         self.watches.created(path, node.acl, parent_path, parent.acl)
 
     def _delete(self, path, zxid):
@@ -143,6 +191,9 @@ class Tree:
         if parent is not None:
             parent.children.discard(path[path.rfind("/") + 1:])
             parent.pzxid = max(parent.pzxid, zxid)
+        self.mortal.discard(path)
+        if self.quotas.paths:
+            self.quotas.deleted(path, node.data)
         owned = self.ephemerals.get(node.ephemeral_owner)
         if owned is not None:
             owned.discard(path)
@@ -156,8 +207,11 @@ class Tree:
         if node is None:
             result.err = client.NO_NODE
             return
+        grown = len(txn.data or b"") - len(node.data or b"")
         node.data, node.version, node.mtime, node.mzxid = txn.data, txn.version, header.time, header.zxid
         result.path, result.stat = txn.path, node.stat()
+        if self.quotas.paths:
+            self.quotas.changed(txn.path, grown)
         self.watches.changed(txn.path, node.acl)
 
 

@@ -72,6 +72,9 @@ class Node:
         else:
             self.peer.learner.request(self.sid, 0, 1, txn)
 
+    def elected(self):
+        pass
+
     def established(self, peer):
         self.log.append("serving")
 

@@ -283,6 +283,9 @@ class Server:
 
     # What the peer tells
 
+    def elected(self):
+        pass
+
     def established(self, peer):
         if peer.state == LEADING:
             self._simulation.leads(peer.leader.epoch, self.sid)

@@ -18,9 +18,9 @@ NOW = 1_700_000_000_000
 class Client:
     """One session at a server of its own; `proposed` first and applied later, as an ensemble has it."""
 
-    def __init__(self, database=None, session_id=5, ids=(("ip", "127.0.0.1"),)):
+    def __init__(self, database=None, session_id=5, ids=(("ip", "127.0.0.1"),), **rules):
         self.database = database or Database(MemoryDirectory())
-        self.preparer = Preparer(self.database.tree)
+        self.preparer = Preparer(self.database.tree, **rules)
         self.session_id, self.ids, self.events = session_id, ids, []
         self.zxid = self.database.last_zxid
         self.apply(self.propose(client.CREATE_SESSION, (4000).to_bytes(4, "big")))
@@ -124,6 +124,85 @@ def test_a_request_sees_what_is_proposed_and_not_yet_applied():
             c.propose(client.SET_DATA, client.SetDataRequest("/a", b"y", 1))]
     assert [c.apply(txn).err for txn in txns] == [0, 0, 0, client.NOT_EMPTY, 0, 0]
     assert sorted(c.database.tree.nodes["/a"].children) == ["s0000000000", "s0000000001"]
+
+
+def create_ttl(path, ttl, flags=5):
+    return client.CREATE_TTL, client.CreateTTLRequest(path, b"", OPEN, flags, ttl)
+
+
+def test_nodes_go_when_their_time_is_over():
+    c = Client(extended_types=True)
+    assert [c.do(*create_ttl("/ttl", ttl)).err for ttl in (0, 1 << 40, 1000, 1000)] == \
+        [client.BAD_ARGUMENTS, client.BAD_ARGUMENTS, 0, client.NODE_EXISTS]
+    assert c.do(*create_ttl("/s-", 1000, flags=6)).path == "/s-0000000001"
+    assert c.create("/x", flags=5).err == client.BAD_ARGUMENTS  # it has no time
+    assert c.stat("/ttl").ephemeral_owner == 0 and c.create("/ttl/child").err == 0
+    tree = c.database.tree
+    assert list(tree.expired(NOW + 1000)) == [] and list(tree.expired(NOW + 1001)) == ["/s-0000000001"]
+    c.delete("/ttl/child")
+    assert set(Database(MemoryDirectory(saved(c.database))).tree.expired(NOW + 1001)) == {"/ttl", "/s-0000000001"}
+    c.apply(c.preparer.delete_expired(c.zxid + 1, NOW, "/ttl"))
+    assert "/ttl" not in tree.nodes and set(tree.expired(NOW + 1001)) == {"/s-0000000001"}
+
+
+def saved(database):
+    database.save()
+    database._directory.turn()
+    return database._directory.files
+
+
+def test_containers_go_with_their_last_child():
+    c = Client()
+    c.create("/c", flags=4, opcode=client.CREATE_CONTAINER)
+    tree = c.database.tree
+    assert list(tree.expired(NOW * 2)) == [] and list(tree.expired(NOW + 6, never_used_ms=5)) == ["/c"]
+    c.create("/c/x")
+    assert list(tree.expired(NOW * 2, never_used_ms=5)) == []
+    c.delete("/c/x")
+    assert list(tree.expired(NOW)) == ["/c"]
+    late = c.propose(client.CREATE, client.CreateRequest("/c/y", b"", OPEN, 0))
+    c.zxid += 1
+    remove = c.preparer.delete_expired(c.zxid, NOW, "/c")
+    assert [c.apply(txn).err for txn in (late, remove)] == [0, client.NOT_EMPTY]
+    c.create("/plain")
+    assert c.apply(c.preparer.delete_expired(c.zxid + 1, NOW, "/plain")).err == client.BAD_VERSION
+
+
+def test_quotas_count_and_hold_where_they_are_enforced():
+    lenient, strict = Client(), Client(enforce_quota=True)
+    for c in (lenient, strict):
+        for path, data in (("/q", b"xx"), ("/q/a", b"x"), ("/zookeeper/quota/q", b""),
+                           ("/zookeeper/quota/q/zookeeper_limits", b"count=2,bytes=2=;byteHardLimit=9;countHardLimit=4"),
+                           ("/zookeeper/quota/q/zookeeper_stats", b"")):
+            assert c.create(path, data=data).err == 0
+        stats = c.database.tree.nodes["/zookeeper/quota/q/zookeeper_stats"]
+        assert stats.data == b"count=2,bytes=3"
+        c.set("/q/a", b"four")
+        c.create("/q/a/deep", data=b"1")
+        c.create("/q/b")
+        assert stats.data == b"count=4,bytes=7" and stats.version == 0
+        c.delete("/q/b")
+        assert stats.data == b"count=3,bytes=7"
+    assert strict.set("/q/a", b"seven77").err == client.QUOTA_EXCEEDED
+    assert strict.create("/q/c", data=b"123").err == client.QUOTA_EXCEEDED
+    assert strict.create("/q/c").err == 0 and strict.create("/q/d").err == client.QUOTA_EXCEEDED
+    assert strict.create("/elsewhere", data=b"much, much more").err == 0
+    assert lenient.create("/q/c", data=b"123456789").err == lenient.create("/q/d").err == 0
+    again = Database(MemoryDirectory(saved(lenient.database)))
+    assert again.tree.nodes["/zookeeper/quota/q/zookeeper_stats"].data == b"count=5,bytes=16"
+    strict.delete("/zookeeper/quota/q/zookeeper_limits")
+    assert strict.create("/q/d").err == 0
+
+
+def test_ephemerals_of_a_local_session_wait_until_all_know_it():
+    c = Client(knows=lambda session_id: session_id == 9)
+    c.session_id = 9
+    assert c.create("/p").err == 0 and c.create("/e", flags=1).err == client.EPHEMERAL_ON_LOCAL_SESSION
+    upgrade = c.propose(client.CREATE_SESSION, (4000).to_bytes(4, "big"))
+    create = c.propose(client.CREATE, client.CreateRequest("/e", b"", OPEN, 1))
+    assert [c.apply(txn).err for txn in (upgrade, create)] == [0, 0] and c.database.tree.ephemerals == {9: {"/e"}}
+    c.session_id = 10
+    assert c.create("/x").err == client.SESSION_EXPIRED
 
 
 def multi(*operations):
