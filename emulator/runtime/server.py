@@ -3,10 +3,12 @@
 import random
 import secrets
 from contextlib import nullcontext
+from time import perf_counter_ns
 
 from gevent.event import Event
 
 from emulator.api import HANDLERS
+from emulator.pipeline.requests import Requests
 from emulator.runtime.broker import BrokerServer
 from emulator.runtime.clock import ManualClock, monotonic_clock, wall_clock
 from emulator.runtime.lasting import Lasting
@@ -112,6 +114,11 @@ class Server:
             return
         for broker in self.brokers.values():
             broker.serve()
+
+    def record_requests(self, history):
+        """What clients ask from now on is written into a History of pipeline.requests."""
+        for broker in self.brokers.values():
+            broker.add_layer(Requests(broker.id, history, perf_counter_ns))
 
     # -- snapshots ---------------------------------------------------------------------------------
 

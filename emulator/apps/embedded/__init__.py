@@ -14,6 +14,7 @@ import atexit
 import os
 from copy import copy
 from datetime import datetime
+from time import perf_counter_ns
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
 
 from emulator.apps.addresses import bootstrap_of
@@ -22,19 +23,22 @@ from emulator.apps.embedded.broker import Broker
 from emulator.apps.embedded.data import Data
 from emulator.apps.embedded.groups import Group, Member
 from emulator.apps.embedded.record import Record
+from emulator.apps.embedded.requests import Request
 from emulator.apps.embedded.snapshot import Snapshot, on_free_ports
 from emulator.apps.embedded.time import Cleaner, Clock, Retention
 from emulator.apps.embedded.writing import Writer
 from emulator.apps.errors import UsageError
 from emulator.apps.own import KEYS, take_own
 from emulator.apps.settings import parse_topics
+from emulator.pipeline.narrate import timeline
+from emulator.pipeline.requests import History
 from emulator.runtime.log_manager import StorageError
 from emulator.runtime.server import Server
 from emulator.runtime.thread import LoopThread, Stopped
 from emulator.state.configs import ConfigError, Settings
 from wire.errors import KafkaError
 
-__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Group", "Member", "Record", "Retention", "Snapshot", "Stopped"]
+__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Group", "Member", "Record", "Request", "Retention", "Snapshot", "Stopped"]
 
 T = TypeVar("T")
 
@@ -47,7 +51,8 @@ class Emulator(Data):
     None for memory (or what `config` says of log.dirs). `topics`: NAME or
     NAME:PARTITIONS. `clock`: "virtual" stands still until `clock.advance`, from `clock_start` on (now; UTC where it has
     no zone). `seed` fixes every id and choice. `as_version`: pass for an
-    earlier release of Kafka ("3.7"). `racks`: of each broker. Raises ValueError for what cannot be, OSError for an address that is taken.
+    earlier release of Kafka ("3.7"). `racks`: of each broker. `requests`: how many of clients'
+    newest requests are kept, for `requests()`. Raises ValueError for what cannot be, OSError for an address that is taken.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Emulator(Data):
         as_version: str | None = None,
         brokers: int | None = None,
         racks: Iterable[str] | None = None,
+        requests: int = 1000,
     ) -> None:
         values = {"listeners": "PLAINTEXT://127.0.0.1:0"}
         values.update((name, _text(value) if name in KEYS else value) for name, value in (config or {}).items())
@@ -78,6 +84,8 @@ class Emulator(Data):
             self._topics = parse_topics([topics] if isinstance(topics, str) else list(topics), "topic")
         except (ConfigError, UsageError) as error:
             raise ValueError(str(error)) from None
+        self._most_requests = requests
+        self._history, self._started = History(0), 0
         self._begins_with: Snapshot | None = None
         self._thread: LoopThread | None = None
         self._server: Server | None = None
@@ -113,6 +121,9 @@ class Emulator(Data):
 
     def _serve(self) -> Server:
         server = Server(*self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
+        self._history, self._started = History(self._most_requests), perf_counter_ns()
+        if self._most_requests:
+            server.record_requests(self._history)
         kept, self._writer = self._begins_with, Writer()
         try:
             server.start(None if kept is None else kept.cluster)
@@ -142,6 +153,26 @@ class Emulator(Data):
             finally:
                 self._server = None
                 thread.stop()
+
+    def requests(self, api: str | None = None, *, client_id: str | None = None) -> list[Request]:
+        """What clients have asked, all or some of it, in the order in which it came; as many as the newest `requests`."""
+        names = self._topic_names()
+        return [
+            Request(one, self._started, names)
+            for one in self.call(list, self._history)
+            if api in (None, one.api) and client_id in (None, one.client_id)
+        ]
+
+    def forget_requests(self) -> None:
+        """`requests` and `timeline` are about what comes from now on."""
+        self.call(self._history.clear)
+
+    def timeline(self, most: int = 10) -> str:
+        """The newest `most` requests of each client in words: when, how long it took, what was asked, and answered."""
+        return timeline(self.call(list, self._history), self._started, self._topic_names(), most)
+
+    def _topic_names(self) -> dict[bytes, str]:
+        return {topic_id: topic.name for topic_id, topic in list(self.server.cluster.topics_by_id.items())}
 
     def snapshot(self) -> Snapshot:
         """All that the cluster has now, however much, in a moment: nothing is copied before it changes.
@@ -179,6 +210,11 @@ class Emulator(Data):
     def kill_broker(self, broker_id: int) -> None:
         """As `brokers[broker_id].kill()`."""
         self.brokers[broker_id].kill()
+
+    @property
+    def runs(self) -> bool:
+        """Between `start` and `stop`."""
+        return self._thread is not None
 
     @property
     def bootstrap(self) -> str:
