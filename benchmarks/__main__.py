@@ -29,6 +29,7 @@ def arguments():
                         help="instead: what requests cost as a log grows and partitions become many, and compaction")
     parser.add_argument("--recovery", action="store_true", help="instead: a start after kill -9, with a gigabyte to recover")
     parser.add_argument("--brokers", action="store_true", help="instead: three brokers: start, replication, an election")
+    parser.add_argument("--testing", action="store_true", help="instead: what a cluster of its own costs a test, and snapshots")
     parser.add_argument("--administration", action="store_true",
                         help="instead: what administrative requests cost with 1, 100 and 2,000 topics")
     parser.add_argument("--disk", action="store_true", help="the emulator keeps its logs on disk, as Kafka does")
@@ -198,6 +199,10 @@ def main():
         from benchmarks import brokers
 
         return brokers.main(available([name for name in options.only if name != "kfake"]), options.quick)
+    if options.testing:
+        from benchmarks import testing
+
+        return testing.main(available(options.only), options.quick)
     if options.administration:
         from benchmarks import administration
 
