@@ -12,7 +12,7 @@ _UNLIMITED = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
 
 class Own(NamedTuple):
     """`clock_start`: ms, None for now; `seed`: None for one that is drawn; `memory_max`: bytes, None for half of the machine's;
-    `release`: None for what this is; `brokers`: how many, `racks`: of each its rack, or ().
+    `release`: None for what this is; `brokers`: how many, `racks`: of each its rack, or (); `zookeeper`: a Place, or None.
     """
 
     clock: str = "real"
@@ -22,6 +22,7 @@ class Own(NamedTuple):
     release: str | None = None
     brokers: int = 1
     racks: tuple = ()
+    zookeeper: tuple | None = None
 
     def time(self):
         """The clock that stamps and expires, None for wall time."""
@@ -33,7 +34,8 @@ class Own(NamedTuple):
 
 
 _MEMORY = "log.memory.max.bytes"
-KEYS = ("clock", "clock.start", "seed", _MEMORY, "as.version", "brokers", "racks")
+KEYS = ("clock", "clock.start", "seed", _MEMORY, "as.version", "brokers", "racks",
+        "zookeeper.connect", "zookeeper.session.timeout.ms", "zookeeper.connection.timeout.ms")
 _MOST_BROKERS = 100
 
 
@@ -70,7 +72,8 @@ def take_own(values, clock=None, seed=None, release=None, brokers=None, racks=No
         if release not in RELEASES:
             raise UsageError(f"as.version {release}: expected one of {', '.join(RELEASES)}")
     brokers, racks = _brokers(brokers or found.get("brokers", "1"), racks or found.get("racks"))
-    return Own(clock, start, seed, memory, release, brokers, racks), _UNLIMITED if clock == "virtual" else {}
+    zookeeper = _zookeeper(found)
+    return Own(clock, start, seed, memory, release, brokers, racks, zookeeper), _UNLIMITED if clock == "virtual" else {}
 
 
 def _brokers(brokers, racks):
@@ -81,3 +84,25 @@ def _brokers(brokers, racks):
     if racks and (len(racks) != brokers or not all(racks)):
         raise UsageError(f"racks {','.join(racks)}: expected one for each of {brokers} brokers, with commas between them")
     return brokers, racks
+
+
+def _zookeeper(found):
+    """The Place of the ensemble to register in, or None."""
+    timeouts = []
+    for key in ("zookeeper.session.timeout.ms", "zookeeper.connection.timeout.ms"):
+        text = found.get(key)
+        if text is not None and not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
+            raise UsageError(f"{key} {text}: expected a number of milliseconds")
+        timeouts.append(text and int(text))
+    connect = found.get("zookeeper.connect")
+    if not connect:
+        for key in found:
+            if key.startswith("zookeeper."):
+                raise UsageError(f"{key}: there is no zookeeper.connect")
+        return None
+    from emulator.runtime.registration.place import parse_place
+
+    try:
+        return parse_place(connect, timeouts[0] or 18_000, timeouts[1])
+    except ValueError as error:
+        raise UsageError(f"zookeeper.connect {connect}: {error}") from None

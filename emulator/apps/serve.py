@@ -17,6 +17,7 @@ from emulator.apps.own import Own
 from emulator.apps.progress import Recovery
 from emulator.apps.settings import make_settings, parse_topics
 from emulator.runtime.log_manager import StorageError
+from emulator.runtime.membership import Unregistered
 from emulator.runtime.server import Server
 from emulator.state.configs import ConfigError
 from wire.errors import KafkaError
@@ -85,11 +86,12 @@ def spare_the_collector():
 def start(settings, topics, own=Own()):
     """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
     server = Server(
-        *settings, seed=own.seed, time=own.time(), progress=Recovery(), memory_max=own.memory_max, release=own.release
+        *settings, seed=own.seed, time=own.time(), progress=Recovery(), memory_max=own.memory_max, release=own.release,
+        zookeeper=own.zookeeper,
     )
     try:
         server.start()
-    except (StorageError, ConfigError, KafkaError) as error:
+    except (StorageError, ConfigError, KafkaError, Unregistered) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         wanted = ", ".join(format_address(endpoint.host, endpoint.port) for one in settings for endpoint in one.endpoints)

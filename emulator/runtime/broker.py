@@ -13,9 +13,9 @@ from emulator.runtime.connection import Connection
 from emulator.runtime.lifetime import Lifetime
 from emulator.runtime.frames import FreshFrames, ReusedFrames
 from emulator.runtime.listener import Listener, bind
+from emulator.runtime.membership import Unregistered
 from emulator.runtime.services import make_broker_services
 from emulator.runtime.turns import give_turn
-from emulator.state.cluster import leadership
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ class BrokerServer:
         self._quotas = self._throttle = None
         self._layers = []
         self._thawed = None  # while it is frozen: an Event
-        self._fencing = None  # the deadline at which the controller gives a silent broker up
 
     def bind(self):
         """Take the addresses. Raises OSError (with `.strerror`) when one is not to be had."""
@@ -94,28 +93,32 @@ class BrokerServer:
         self.state = KILLED
         for connection in self.connections:
             connection.reset()
-        self._leave()
+        self._leave(is_clean=False)
         self._close_connections()
 
     def stop(self):
         """A controlled shutdown: others lead first, then connections are closed."""
         self._expect("stop", RUNNING)
-        leadership.shut_down(self._shared["cluster"], self.id)
+        self._shared["membership"].shut_down(self.id)
         give_turn()  # whoever waited for what this broker led is told to look elsewhere
         self.state = STOPPED
         for listener in self._listeners:
             listener.pause()
         self._close_connections()
-        self._leave()
+        self._leave(is_clean=True)
 
     def start(self):
         """Again, after `stop` or `kill`, at the same addresses: it follows first, and leads what nobody leads."""
         self._expect("start", STOPPED, KILLED)
         was_stopped = self.state == STOPPED
+        try:
+            self._shared["membership"].register(self.id)
+        except Unregistered as error:
+            raise WrongState(f"broker {self.id} cannot start: {error}") from None
         self._begin()
         self._shared["replication"].mend(self.id)
         self._shared["quorum"].found(self.id)
-        leadership.unfence(self._shared["cluster"], self.id, clean=was_stopped)
+        self._shared["membership"].came(self.id, was_stopped)
         self.is_split = False
         self.serve()
 
@@ -130,21 +133,16 @@ class BrokerServer:
         self._shared["peers"].answering.pop(self.id, None)
         self._shared["replication"].cut(self.id)
         self._shared["quorum"].lost(self.id)
-        self._fencing = self.patience.after(self.settings.broker_session_timeout_ms, self._silent_for_too_long)
-
-    def _silent_for_too_long(self):
-        leadership.fence(self._shared["cluster"], self.id)
+        self._shared["membership"].froze(self.id)
 
     def thaw(self):
         """It goes on where it stood; what clients have asked meanwhile is answered."""
         self._expect("thaw", FROZEN)
         self.state = RUNNING
-        self._fencing.cancel()
         self._shared["peers"].answering[self.id] = self.services
         self._shared["replication"].mend(self.id)
         self._shared["quorum"].found(self.id)
-        if self._shared["cluster"].brokers[self.id].fenced:
-            leadership.unfence(self._shared["cluster"], self.id, clean=True)
+        self._shared["membership"].thawed(self.id)
         self._lifetime.thaw()
         self._melt()
 
@@ -186,7 +184,7 @@ class BrokerServer:
             connection.reset()
         self._close_connections()
         self.end()
-        self._thawed = self._fencing = None
+        self._thawed = None
         self.is_split = False
 
     def resume(self, kept):
@@ -209,17 +207,15 @@ class BrokerServer:
         if self.state not in states:
             raise WrongState(f"broker {self.id} is {self.state}: only one that is {' or '.join(states)} can be asked to {what}")
 
-    def _leave(self):
+    def _leave(self, is_clean):
         """Nothing of this run goes on; the cluster goes on without it."""
-        if self._fencing is not None:
-            self._fencing.cancel()
         self.end()
         for listener in self._listeners:
             if listener.listens:
                 listener.pause()
         self._shared["replication"].cut(self.id)
         self._shared["quorum"].lost(self.id)
-        leadership.fence(self._shared["cluster"], self.id)
+        self._shared["membership"].left(self.id, is_clean)
 
     def end(self):
         """What is set for later never happens."""

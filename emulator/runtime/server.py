@@ -16,7 +16,7 @@ from emulator.runtime.log_manager.memory import MemoryLogs
 from emulator.runtime.machine import memory_bytes
 from emulator.runtime.services import advertised, make_cluster_services
 from emulator.runtime.snapshot import Snapshot
-from emulator.state.features import SUPPORTED
+from emulator.state.features import ELIGIBLE_LEADER_REPLICAS, SUPPORTED
 from emulator.state.log.memory import Memory
 
 
@@ -27,10 +27,10 @@ class Server:
     stamps and expires, wall time when None.
     `brokers`: {id: BrokerServer}; `services`: the first one's. `progress`: see LogManager.
     `memory_max`: bytes that records may take without a data directory, half of what there is when None.
-    `release`: of Kafka, that this is to pass for ("3.7").
+    `release`: of Kafka, that this is to pass for ("3.7"). `zookeeper`: the Place of an ensemble to register in, None for none.
     """
 
-    def __init__(self, *settings, seed=None, time=None, progress=None, memory_max=None, release=None):
+    def __init__(self, *settings, seed=None, time=None, progress=None, memory_max=None, release=None, zookeeper=None):
         self.settings = settings
         self.seed = secrets.randbits(32) if seed is None else seed
         self.time = wall_clock() if time is None else time
@@ -41,6 +41,8 @@ class Server:
         self._memory_max = memory_max
         self._progress = progress
         self._release = release
+        self._zookeeper = zookeeper
+        self._registry = None
         self._stopped = Event()
 
     @property
@@ -64,26 +66,38 @@ class Server:
     def dispatcher(self):
         return self._first.dispatcher
 
+    @property
+    def is_registered(self):
+        """Whether part of what the cluster is stands in ZooKeeper."""
+        return self._zookeeper is not None
+
     def start(self, snapshot=None):
         """Bind and serve, in memory as a `snapshot` has it, if there is one.
 
-        Raises OSError (with `.strerror`) when an address is not to be had, StorageError, ConfigError, NoSnapshot.
+        Raises OSError (with `.strerror`) when an address is not to be had, StorageError, ConfigError, NoSnapshot; Unregistered
+        when ZooKeeper does not have it.
         """
         brokers = self.brokers.values()
         try:
             for broker in brokers:
                 broker.bind()
             choices = self._choices(snapshot)
+            cluster_id = self._open_registry() if self.is_registered else None
             if self.settings[0].log_directories:
-                self.logs = self._open_directories(choices)
+                self.logs = self._open_directories(choices, cluster_id)
                 if isinstance(self.time, ManualClock):
                     _keep_time(self.time, self.logs.metadata)
             else:
                 self.memory = Memory(memory_bytes() // 2 if self._memory_max is None else self._memory_max)
             if snapshot is not None:
                 snapshot.check(self)
-            self._assemble(self.logs or MemoryLogs(self.time, choices, self.memory, snapshot), choices, snapshot)
+            logs = self.logs or MemoryLogs(self.time, choices, self.memory, snapshot, cluster_id)
+            if self._registry is not None:
+                self._registry.load(logs, cluster_id, list(self.brokers), choices)
+            self._assemble(logs, choices, snapshot)
         except BaseException:
+            if self._registry is not None:
+                self._registry.stop()
             for broker in brokers:
                 broker.close_listeners()
             if self.logs is not None:
@@ -99,13 +113,17 @@ class Server:
         return choices
 
     def _assemble(self, logs, choices, snapshot):
-        brokers = self.brokers.values()
+        brokers, registry = self.brokers.values(), self._registry
         handlers, supported = self._limits()
         endpoints = {broker.id: advertised(broker.settings, broker.bound) for broker in brokers}
-        shared = make_cluster_services(self.settings, endpoints, self.time, self.patience, choices, logs, supported, snapshot)
+        shared = make_cluster_services(self.settings, endpoints, self.time, self.patience, choices, logs, supported, snapshot, registry)
         lasting = Lasting(shared["replication"], self.settings[0].offsets_commit_timeout_ms, self.logs) if len(self.brokers) > 1 else self.logs
+        if registry is not None:
+            lasting = registry.lasting(lasting)
         for broker in brokers:
             broker.join(shared, logs, handlers, lasting)
+        if registry is not None:
+            registry.begin(shared, self.brokers)
         self.cluster = shared["cluster"]
 
     def _serve(self, snapshot):
@@ -153,22 +171,34 @@ class Server:
     def _standing(self):
         return self.time.still() if isinstance(self.time, ManualClock) else nullcontext()
 
-    def _open_directories(self, choices):
+    # -- what it is made of ------------------------------------------------------------------------
+
+    def _open_registry(self):
+        """The id of the cluster that is registered there, None without one."""
+        from emulator.runtime.registration.registry import Registry  # who has no ZooKeeper pays nothing for it
+
+        self._registry = Registry(self._zookeeper, self.time, self.patience, random.Random(self.seed))
+        return self._registry.open()
+
+    def _open_directories(self, choices, cluster_id):
         from emulator.runtime.log_manager.manager import LogManager  # a start in memory is timed
         from emulator.runtime.log_manager.several import SeveralLogs, check_layout
 
         check_layout(self.settings)
         if len(self.settings) > 1:
-            return SeveralLogs(self.settings, self.time, self.patience, choices, self._progress)
-        return LogManager(self.settings[0], self.time, self.patience, choices, self._progress)
+            return SeveralLogs(self.settings, self.time, self.patience, choices, self._progress, cluster_id)
+        return LogManager(self.settings[0], self.time, self.patience, choices, self._progress, cluster_id=cluster_id)
 
     def _limits(self):
         """(handlers, supported features) of the release that this is to pass for."""
-        if self._release is None:
-            return HANDLERS, SUPPORTED
-        from emulator.api import releases
+        handlers, supported = HANDLERS, SUPPORTED
+        if self._release is not None:
+            from emulator.api import releases
 
-        return releases.limited(HANDLERS, self._release), releases.supported(self._release)
+            handlers, supported = releases.limited(HANDLERS, self._release), releases.supported(self._release)
+        if self._registry is not None:  # there is no place in ZooKeeper for replicas that are eligible
+            supported = {name: levels for name, levels in supported.items() if name != ELIGIBLE_LEADER_REPLICAS}
+        return handlers, supported
 
     def wait(self):
         """Until the server has been stopped."""
@@ -180,6 +210,8 @@ class Server:
             broker.close()
         for broker in self.brokers.values():
             broker.end()
+        if self._registry is not None:
+            self._registry.stop()
         if self.logs is not None:
             self.logs.close()
         self.time.close()

@@ -7,6 +7,7 @@ from gevent import get_hub
 from emulator.runtime.clock import SystemClock
 from emulator.runtime.coordinators import Coordinators
 from emulator.runtime.lifetime import Lifetime
+from emulator.runtime.membership import Membership
 from emulator.runtime.peers import Peers, PersisterPeers, TransactionPeers
 from emulator.runtime.resolver import Resolver
 from emulator.runtime.telemetry_log import report_telemetry
@@ -37,10 +38,11 @@ from wire import errors
 from wire.errors import KafkaError
 
 
-def make_cluster_services(settings, endpoints, time, patience, random, logs, supported=SUPPORTED, snapshot=None):
+def make_cluster_services(settings, endpoints, time, patience, random, logs, supported=SUPPORTED, snapshot=None, registry=None):
     """What all brokers share, by name. `settings`: of each broker; `endpoints`: {broker id: where clients reach it}.
 
-    `logs`: see MemoryLogs; `snapshot`: what they begin with, if it is one. Raises ConfigError when what was set earlier does not go with `settings`.
+    `logs`: see MemoryLogs; `snapshot`: what they begin with, if it is one; `registry`: see Registry, None without ZooKeeper.
+    Raises ConfigError when what was set earlier does not go with `settings`.
     """
     metadata = logs.metadata
     first = settings[0]
@@ -68,6 +70,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
         "telemetry": Telemetry(configs, time, patience, random, report_telemetry),
         "client_quotas": ClientQuotas(metadata, Resolver().resolve),
         "peers": Peers(cluster),
+        "membership": registry or Membership(cluster, patience, first.broker_session_timeout_ms),
         "time": time,
         "patience": patience,
         "random": random,

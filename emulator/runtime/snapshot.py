@@ -9,6 +9,9 @@ from emulator.runtime.clock import ManualClock
 from emulator.state.log.files import MemoryFiles
 
 
+_IN_ZOOKEEPER = "a cluster that is registered in ZooKeeper is there, too, where no snapshot goes: leave zookeeper.connect out"
+
+
 class NoSnapshot(ValueError):
     """It cannot be made, or not be used here; says why."""
 
@@ -37,6 +40,8 @@ class Snapshot:
                 "snapshots are of clusters in memory, and this one has its data in a directory: "
                 "stop it and copy the directory, or leave data_dir (log.dirs) out"
             )
+        if server.is_registered:
+            raise NoSnapshot(_IN_ZOOKEEPER)
         cluster, services = server.cluster, server.services
         cluster.finish_opening()
         self.cluster_id = cluster.cluster_id
@@ -57,6 +62,8 @@ class Snapshot:
         """Raise NoSnapshot where a Server cannot become this."""
         if server.logs is not None:
             raise NoSnapshot("a cluster with its data in a directory cannot become what it was in memory")
+        if server.is_registered:
+            raise NoSnapshot(_IN_ZOOKEEPER)
         if list(server.brokers) != list(self.brokers):
             raise NoSnapshot(f"the snapshot is of brokers {_listed(self.brokers)}, and here are {_listed(server.brokers)}")
         if (self.now is None) == isinstance(server.time, ManualClock):

@@ -39,14 +39,16 @@ class Table:
 
     def put(self, key, value):
         """Set `key`; `value`, which is not None, must not be changed afterwards."""
+        self._metadata.permit(self._name)
         before = self._values.get(key)
         self._values[key] = value
         self._metadata.changed(self._name, key, value, before)
 
     def remove(self, key):
         """Forget `key`, which need not be there."""
-        before = self._values.pop(key, None)
-        if before is not None:
+        if key in self._values:
+            self._metadata.permit(self._name)
+            before = self._values.pop(key)
             self._metadata.changed(self._name, key, None, before)
 
     def take(self, key, value):
@@ -61,11 +63,14 @@ class Metadata:
     """All tables. `journal(changes)` is called after each change with its [(table name, key, value or None)].
 
     What it raises (KafkaError KAFKA_STORAGE_ERROR, say) comes out of the change, which then has not been.
-    `offset` counts changed entries, as the end of Kafka's metadata log does.
+    `offset` counts changed entries, as the end of Kafka's metadata log does. `permit(table name)` is called before a change, and
+    may refuse it by what it raises; the hooks in `on_written` after one that the journal has, with the same list.
     """
 
     def __init__(self, journal=None):
         self.offset = 0
+        self.permit = lambda table: None
+        self.on_written = []
         self._journal = journal
         self._tables = {}
         self._depth = 0
@@ -89,7 +94,7 @@ class Metadata:
 
     def changed(self, table, key, value, before):
         self.offset += 1
-        if self._journal is not None:
+        if self._journal is not None or self.on_written:
             self._changes.append((table, key, value))
             self._before.append((table, key, before))
             if not self._depth:
@@ -100,11 +105,14 @@ class Metadata:
             changes, self._changes = self._changes, []
             before, self._before = self._before, []
             try:
-                self._journal(changes)
+                if self._journal is not None:
+                    self._journal(changes)
             except BaseException:
                 for name, key, value in reversed(before):
                     self._tables[name].take(key, value)
                 raise
+            for written in self.on_written:
+                written(changes)
 
     def copy(self):
         """Another of the same tables, without a journal: neither sees what becomes of the other."""

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {
     "brokers": ("tests/apps/test_brokers.py", "brokers: 3"),
     "racks": ("tests/apps/test_brokers.py", "racks: [x, y, z]"),
+    "zookeeper.connect": ("tests/runtime/registration/test_registration.py", "zookeeper.connect"),
     "clock": ("tests/apps/test_clock.py", "clock: virtual"),
     "as.version": ("tests/compat/test_as_version.py", "as_version"),
     "seed": ("tests/apps/test_determinism.py", "--seed"),

@@ -33,6 +33,7 @@ from emulator.apps.settings import parse_topics
 from emulator.pipeline.narrate import timeline
 from emulator.pipeline.requests import History
 from emulator.runtime.log_manager import StorageError
+from emulator.runtime.membership import Unregistered
 from emulator.runtime.server import Server
 from emulator.runtime.thread import LoopThread, Stopped
 from emulator.state.configs import ConfigError, Settings
@@ -120,14 +121,15 @@ class Emulator(Data):
         return self
 
     def _serve(self) -> Server:
-        server = Server(*self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release)
+        server = Server(*self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release,
+                        zookeeper=self._own.zookeeper)
         self._history, self._started = History(self._most_requests), perf_counter_ns()
         if self._most_requests:
             server.record_requests(self._history)
         kept, self._writer = self._begins_with, Writer()
         try:
             server.start(None if kept is None else kept.cluster)
-        except (StorageError, ConfigError, KafkaError) as error:
+        except (StorageError, ConfigError, KafkaError, Unregistered) as error:
             raise ValueError(str(error)) from None
         except OSError as error:
             wanted = ", ".join(listener for one in self._settings for listener in one.listeners)

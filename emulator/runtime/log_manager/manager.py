@@ -46,7 +46,7 @@ _OF_THE_DISK = {EDQUOT, EIO, ENODEV, ENOSPC, ENXIO, EROFS, ESTALE}  # errors tha
 class LogManager:
     """`settings.log_directories` are locked from here on until `close`. Raises StorageError.
 
-    `metadata`: the cluster's, with its journal; `cluster_id`: as it is written there, or a new one.
+    `metadata`: the cluster's, with its journal; `cluster_id`: as it is written there, else the one that is given, or a new one.
     `progress(done, total, bytes_done, bytes_total)` is called as logs are recovered.
     Of several brokers `journal_at` is where their journal is, and `beside` the first one's LogManager, None for the first.
 
@@ -55,7 +55,8 @@ class LogManager:
     partitions refuses what cannot be written.
     """
 
-    def __init__(self, settings, time, patience, random, progress=None, beside=None, journal_at=None):
+    def __init__(self, settings, time, patience, random, progress=None, beside=None, journal_at=None, cluster_id=None):
+        self.cluster_id = cluster_id
         self._settings = settings
         self._time = time
         self.was_clean = True  # whoever used the directories last, once they are open
@@ -99,7 +100,7 @@ class LogManager:
         if self._beside is not None:
             self.cluster_id = self._beside.cluster_id
         else:
-            self.cluster_id = known[0].cluster_id if known else uuid_text(new_uuid(self._random))
+            self.cluster_id = known[0].cluster_id if known else self.cluster_id or uuid_text(new_uuid(self._random))
         for directory in known + self._directories:
             if not directory.failed:
                 try:

@@ -15,9 +15,9 @@ INTERNAL_SEGMENT_BYTES = 1024 * 1024
 class MemoryLogs:
     """What `make_cluster_services` needs of a `manager.LogManager`; brokers share it. They begin as a `snapshot` tells, if there is one."""
 
-    def __init__(self, time, random, memory=UNBOUNDED, snapshot=None):
+    def __init__(self, time, random, memory=UNBOUNDED, snapshot=None, cluster_id=None):
         self.memory = memory
-        self.cluster_id = uuid_text(new_uuid(random)) if snapshot is None else snapshot.cluster_id
+        self.cluster_id = cluster_id or (uuid_text(new_uuid(random)) if snapshot is None else snapshot.cluster_id)
         self.metadata = Metadata() if snapshot is None else snapshot.metadata.copy()
         self._kept = {} if snapshot is None else dict(snapshot.logs)  # each is opened once: what is deleted does not come again
         self._time = time

@@ -44,13 +44,13 @@ def _broker_in(data, name):
 class SeveralLogs:
     """What a LogManager is to one broker; the first one's has the metadata. Raises StorageError."""
 
-    def __init__(self, settings, time, patience, random, progress=None):
+    def __init__(self, settings, time, patience, random, progress=None, cluster_id=None):
         self._managers = {}
         first = None
         try:
             for one in settings:
                 journal_at = os.path.dirname(one.log_directories[0])
-                manager = LogManager(one, time, patience, random, progress, first, journal_at)
+                manager = LogManager(one, time, patience, random, progress, first, journal_at, cluster_id)
                 self._managers[one.node_id] = manager
                 first = first or manager
         except BaseException:

@@ -34,6 +34,8 @@ class Cluster:
         self.controller_epoch = 1
         self.brokers = {broker.id: broker for broker in brokers}
         self.controller_id = min(self.brokers, default=-1)  # the broker that is the controller, too, until it is gone
+        self.elects_controller = True  # False: ZooKeeper has it
+        self.governed = True  # whether there is a controller that can change anything: a session with ZooKeeper may be lost
         self.configs = configs
         self.time = time
         self.random = random
@@ -81,6 +83,8 @@ class Cluster:
 
     def elect_controller(self):
         """If the controller is gone another broker is it from now on: the first that is up; while none is, nobody else."""
+        if not self.elects_controller:
+            return
         up = [broker.id for broker in self.brokers.values() if not broker.fenced]
         if up and self.controller_id not in up:
             self.controller_id = min(up)

@@ -40,7 +40,7 @@ def keep_balanced(cluster, clock):
 
         def balance():
             with cluster.metadata:
-                for partition in _partitions(cluster):
+                for partition in _partitions(cluster) if cluster.governed else ():
                     if partition.leader != partition.replicas[0] and partition.replicas[0] in partition.isr:
                         change_partition(cluster, partition, changes.PREFERRED)
             clock.after(settings.leader_imbalance_check_interval_seconds * 1000, balance)
@@ -137,13 +137,9 @@ def set_isr(cluster, partition, isr):
 
 def fence(cluster, broker_id):
     """A broker is not heard of any more: it leaves every ISR, and others lead what it led."""
-    _fence(cluster, broker_id)
-    cluster.elect_controller()
-
-
-def _fence(cluster, broker_id):
     cluster.brokers[broker_id].fenced = True
     _without(cluster, broker_id)
+    cluster.elect_controller()
 
 
 def shut_down(cluster, broker_id):
@@ -166,10 +162,18 @@ def unfence(cluster, broker_id, clean):
 
 
 def restart(cluster, brokers):
-    """All of these were away, and have come back one after the other: {broker id: whether it had stopped by itself}."""
+    """All of these were away, and have come back one after the other: {broker id: whether it had stopped by itself}.
+
+    What nobody led then (as when ZooKeeper alone remembers it) goes to whoever of its replicas may lead.
+    """
     with cluster.metadata:
+        led = [partition for partition in _partitions(cluster) if partition.leader != NO_LEADER or cluster.configs.pinned]
+        for partition in _partitions(cluster):
+            if partition not in led:
+                _change(cluster, partition)
         for broker_id in brokers:
-            _fence(cluster, broker_id)
+            cluster.brokers[broker_id].fenced = True
+            _without(cluster, broker_id, among=led)
         for broker_id, clean in brokers.items():
             unfence(cluster, broker_id, clean)
 
@@ -189,10 +193,10 @@ def log_failed(cluster, partition, broker_id):
         _leave(cluster, partition, broker_id)
 
 
-def _without(cluster, broker_id, died=()):
-    """Nobody waits for this broker any more, and it does not lead."""
+def _without(cluster, broker_id, died=(), among=None):
+    """Nobody waits for this broker any more, and it does not lead; of all partitions, or of those `among` which it may be."""
     with cluster.metadata:
-        for partition in _partitions(cluster):
+        for partition in _partitions(cluster) if among is None else among:
             if broker_id in partition.isr or died and broker_id in partition.elr:
                 _leave(cluster, partition, broker_id, died)
 

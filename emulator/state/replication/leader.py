@@ -64,7 +64,7 @@ class Leading:
         now = self._replication.clock.now()
         follower = self.followers[broker]
         follower.fetched(end_offset, self.log.end_offset, now)
-        if broker not in self.partition.isr and self._may_join(broker) and end_offset >= max(self.log.high_watermark, self.epoch_start):
+        if broker not in self.partition.isr and self._may_join(broker) and self._cluster.governed and end_offset >= max(self.log.high_watermark, self.epoch_start):
             leadership.set_isr(self._cluster, self.partition, [*self.partition.isr, broker])  # which lets us advance
         else:
             self.advance()
@@ -112,5 +112,5 @@ class Leading:
             broker for broker in self.partition.isr
             if broker != self.leader and not self.followers[broker].is_caught_up(end, now, longest)
         ]  # fmt: skip
-        if behind:
+        if behind and self._cluster.governed:
             leadership.set_isr(self._cluster, self.partition, [broker for broker in self.partition.isr if broker not in behind])

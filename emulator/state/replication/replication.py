@@ -163,6 +163,13 @@ class Replication:
             if follower is not None and follower.end_offset == leading.log.end_offset:
                 follower.caught_up_ms = now
 
+    def look_again(self):
+        """ISRs may change that could not: there is a controller again, or a broker."""
+        for leading in list(self._leading.values()):
+            if self.is_current(leading) and leading.leader not in self._cut:
+                leading.shrink()
+                self.spread(leading)
+
     # -- who keeps up -------------------------------------------------------------------------
 
     def _look_soon(self):
