@@ -10,9 +10,11 @@ from differential.pairs import Pairs
 from differential.values import GROUPS, TOPICS, TRANSACTIONAL_IDS, Values
 from tests.wire_client import WireClient
 from wire import errors
-from wire.apis.groups import ListGroups
+from wire.apis.consumer_groups import ConsumerGroupDescribe
+from wire.apis.groups import DeleteGroups, ListGroups
 from wire.apis.metadata import ApiVersions, FindCoordinator, Metadata
 from wire.apis.quorum import DescribeQuorum
+from wire.apis.share_groups import DescribeShareGroupOffsets, ShareGroupDescribe, ShareGroupHeartbeat
 from wire.apis.sasl import AlterUserScramCredentials
 from wire.apis.topics import CreateTopics
 from wire.record import Record
@@ -27,6 +29,7 @@ _OF_SESSIONS = frozenset({"ShareFetch", "ShareAcknowledge"})
 _ANY_SHARE_PARTITION = f"any:{'A' * 22}:0"
 
 
+_GO_ON_BY_THEMSELVES = {"ConsumerGroupHeartbeat": ConsumerGroupDescribe, "ShareGroupHeartbeat": ShareGroupDescribe}
 SILENT = "no answer"
 
 
@@ -109,6 +112,9 @@ class Duel:
             for key in keys:
                 for side in self.sides:
                     _until(lambda: _is_found(side.call(FindCoordinator, 6, key_type=kind, coordinator_keys=[key])))
+        if any(api.name.startswith("Share") for api in self.apis):
+            for side in self.sides:
+                _share_once(side)
 
     def play(self, rounds, api=None):
         for _ in range(rounds):
@@ -121,8 +127,10 @@ class Duel:
         self.exchange(api, version, self.members.go_on(api, request, self.random))
 
     def exchange(self, api, version, request):
-        if api.name == "JoinGroup" and self._makes_kafka_forget(request):
+        if api.name == "JoinGroup" and (self._makes_kafka_forget(request) or self._is_luck(request)):
             return
+        if api.name == "ConsumerGroupHeartbeat" and request.member_id == "":
+            return  # see NOT_SENT
         self.last = api.name, version, request
         self.played[api.name, version] = self.played.get((api.name, version), 0) + 1
         answered = getattr(request, "acks", 1) != 0 or api.name != "Produce"
@@ -133,6 +141,8 @@ class Duel:
             return  # a value that this version cannot carry
         real = self._ask_kafka(api, version, asked[0], answered, ours)
         self._settle()
+        if api.name in _GO_ON_BY_THEMSELVES and (api.name[0] == "S" or request.subscribed_topic_regex):
+            self._let_group_go_on(_GO_ON_BY_THEMSELVES[api.name], request.group_id)
         found = self._compare(real, ours)
         if found and isinstance(real, Record) and api.name.startswith(_READS):
             # Kafka's broker publishes what it learnt in steps: what it answered between two of them is not there any more.
@@ -146,10 +156,33 @@ class Duel:
         else:
             self.members.heard(api, request, real)
 
+    def _let_group_go_on(self, describe, group_id):
+        """Once it has answered Kafka goes on in another thread, and then the group has a new epoch: it looks for the topics that an expression
+        matches, and initializes what a share group subscribes to."""
+
+        def seen(side):
+            offsets = side.call(DescribeShareGroupOffsets, 0, groups=[DescribeShareGroupOffsets.Request.Groups(group_id=group_id, topics=None)])
+            topics = {topic.topic_name for topic in offsets.groups[0].topics}  # those that are initialized
+            return topics, [group.group_epoch for group in side.call(describe, 1, group_ids=[group_id]).groups]
+
+        deadline = time.monotonic() + 1
+        while seen(self.sides[0]) != seen(self.sides[1]) and time.monotonic() < deadline:
+            time.sleep(0.005)
+
     def _makes_kafka_forget(self, request):
         """See NOT_SENT of families.py."""
-        groups = self.sides[1].call(ListGroups, 5).groups if request.member_id != "" else ()
-        return any(group.group_id == request.group_id and group.group_type != "classic" and group.group_state == "Empty" for group in groups)
+        return request.member_id != "" and self._group(request.group_id)[1:] == ("Empty", False)
+
+    def _is_luck(self, request):
+        """See NOT_SENT of families.py."""
+        return (request.rebalance_timeout_ms < 60000 or request.member_id == "") and self._group(request.group_id)[0] == "consumer"
+
+    def _group(self, group_id):
+        """(type, state, whether it is a classic one) of a group, None where there is none."""
+        for group in self.sides[1].call(ListGroups, 5).groups:
+            if group.group_id == group_id:
+                return group.group_type, group.group_state, group.group_type == "classic"
+        return None, None, None
 
     def _compare(self, real, ours):
         if isinstance(real, Record) and isinstance(ours, Record):
@@ -183,6 +216,21 @@ class Duel:
 
 def _are_there(answer):
     return isinstance(answer, Record) and all(topic.error_code in (errors.NONE, errors.TOPIC_ALREADY_EXISTS) for topic in answer.topics)
+
+
+def _share_once(side):
+    """A share group comes and goes: the first one takes Kafka longer than any other."""
+    member = {"group_id": "first", "member_id": "first"}
+    epoch = [side.call(ShareGroupHeartbeat, 1, **member, member_epoch=0, subscribed_topic_names=[TOPICS[0]]).member_epoch]
+
+    def is_given_all():
+        answer = side.call(ShareGroupHeartbeat, 1, **member, member_epoch=epoch[0])
+        epoch[0] = answer.member_epoch
+        return answer.assignment is not None and answer.assignment.topic_partitions
+
+    _until(is_given_all)
+    side.call(ShareGroupHeartbeat, 1, **member, member_epoch=-1)
+    _until(lambda: side.call(DeleteGroups, 2, groups_names=["first"]).results[0].error_code == errors.NONE)
 
 
 def _is_found(answer):

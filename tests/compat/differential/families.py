@@ -50,7 +50,9 @@ NOT_SENT = {
     "JoinGroup with a member's id, to a group of another protocol without members":
         "both answer UNKNOWN_MEMBER_ID, but Kafka then has no such group until it is started anew: it is gone from memory, not from the log "
         "(GroupMetadataManager.maybeDeleteEmptyConsumerGroup)",
-    "heartbeats with short rebalance time-outs": "who is slower is a matter of luck",
+    "heartbeats, and JoinGroup to a consumer group, with short rebalance time-outs": "who is slower is a matter of luck",
+    "ConsumerGroupHeartbeat, and JoinGroup to a consumer group, without a member's id":
+        "the id that it is given decides which partitions it is assigned: Kafka's assignors go through members by the hashes of their ids",
 }
 
 # APIs that no family has, and why.

@@ -44,7 +44,7 @@ WORDS = {
     "group_instance_id": (None, None, None, "static-1"), "instance_id": (None, None, None, "static-1"),
     "protocol_type": ("consumer", "consumer", "connect", ""), "protocol_name": ("range", "range", "roundrobin", None),
     "protocols.name": ("range", "roundrobin"), "JoinGroup.session_timeout_ms": (60000, 60000, 1, -1),
-    "rebalance_timeout_ms": (60000, 60000, 0, -1), "JoinGroup.rebalance_timeout_ms": (300, 300, 60000, -1), "server_assignor": (None, None, "uniform", "range", "none such"),
+    "rebalance_timeout_ms": (60000, 60000, -1), "JoinGroup.rebalance_timeout_ms": (300, 300, 60000, -1), "server_assignor": (None, None, "uniform", "range", "none such"),
     "rack_id": (None, None, "", "rack-1"), "subscribed_topic_regex": (None, None, None, "duel.*", "("), "reason": (None, "bye"),
     "committed_metadata": ("", "meta", None),
     "types_filter": ("classic", "consumer", "share", "streams", "Share", "none such", ""), "states_filter": _states, "state_filters": _states,

@@ -72,7 +72,7 @@ class ClassicMembers:
             convert.to_classic(self, rebalance=stale, reason="a static member came back with the classic protocol")
         else:
             self.timers.cancel(JOIN, member_id)
-            self._await(SYNC, member, "sent no SyncGroup in time")
+            self._await(SYNC, member, join.rebalance_timeout_ms, "sent no SyncGroup in time")
         return JoinResult(errors.NONE, member_id, member.member_epoch, CONSUMER, member.classic.protocols[0][0])
 
     def _entering(self, join, member_id):
@@ -99,17 +99,17 @@ class ClassicMembers:
             if (topic_id := topics.id_of(owned.topic)) is not None
         ]
 
-    def _await(self, what, member, failed):
+    def _await(self, what, member, timeout_ms, failed):
         def due():
             if member.member_id in self.members:
                 log.info("group %s: member %s %s", self.group_id, member.member_id, failed)
                 self.fence([self.members[member.member_id]])
 
-        self.timers.wait(what, member.member_id, member.rebalance_timeout_ms, due)
+        self.timers.wait(what, member.member_id, timeout_ms, due)
 
     def _await_join(self, member):
         if not self.timers.waits(JOIN, member.member_id):
-            self._await(JOIN, member, "did not rejoin in time")
+            self._await(JOIN, member, member.rebalance_timeout_ms, "did not rejoin in time")
 
     # -- SyncGroup ---------------------------------------------------------------------------------
 
