@@ -72,7 +72,7 @@ class Server:
         return self._zookeeper is not None
 
     def start(self, snapshot=None):
-        """Bind and serve, in memory as a `snapshot` has it, if there is one.
+        """Bind and serve, in memory as a `snapshot` has it, if there is one: then this returns once coordinators know it, too.
 
         Raises OSError (with `.strerror`) when an address is not to be had, StorageError, ConfigError, NoSnapshot; Unregistered
         when ZooKeeper does not have it.
@@ -129,6 +129,8 @@ class Server:
     def _serve(self, snapshot):
         if snapshot is not None:
             snapshot.resume(self)
+            for broker in self.brokers.values():
+                broker.services["coordinators"].wait()
             return
         for broker in self.brokers.values():
             broker.serve()
@@ -165,8 +167,6 @@ class Server:
             choices = self._choices(snapshot)
             self._assemble(MemoryLogs(self.time, choices, self.memory, snapshot), choices, snapshot)
             self._serve(snapshot)
-        for broker in self.brokers.values():
-            broker.services["coordinators"].wait()
 
     def _standing(self):
         return self.time.still() if isinstance(self.time, ManualClock) else nullcontext()

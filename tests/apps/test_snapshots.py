@@ -298,3 +298,19 @@ def test_a_gigabyte_is_kept_and_comes_back_in_milliseconds():
             took.append(time.perf_counter() - began)
         assert min(took) < 0.025
         assert kafka.server.memory.used < 1.1 * (1 << 30)
+
+
+def test_elections_and_places_go_by_the_seed():
+    def history():
+        with Emulator(brokers=3, racks="abc", clock="virtual", clock_start=START, seed=5) as kafka:
+            told = []
+            for number in range(5):
+                kafka.create_topic(f"t{number}", 4, replication_factor=3)
+            for broker in (1, 2):
+                kafka.brokers[broker].kill()
+                told.append(described(kafka.brokers[3].address))
+                kafka.brokers[broker].start()
+                told.append(described(kafka.brokers[3].address))
+            return told
+
+    assert history() == history()
