@@ -9,7 +9,7 @@ from emulator.apps.live import lines_of, watch
 from emulator.apps.times import parse_duration
 
 _STOP_WITHIN_S = 10
-_SIDES_OF_BROKERS = "><<<>>>>"
+_SIDES_OF_BROKERS = "><<<<>>>>"
 
 
 def status(options):
@@ -82,10 +82,10 @@ def broker(options):
 
 
 def _of_brokers(brokers):
-    rows = [("BROKER", "RACK", "ADDRESS", "STATE", "LEADERS", "REPLICAS", "IN-SYNC", "LAG")]
+    rows = [("BROKER", "RACK", "ADDRESS", "STATE", "CONTROLLER", "LEADERS", "REPLICAS", "IN-SYNC", "LAG")]
     for one in brokers:
         state = one["state"] + (", fenced" if one["fenced"] and one["state"] in ("running", "frozen", "split") else "")
-        rows.append((one["id"], one["rack"] or "-", one["address"], state, one["leaders"], one["replicas"], one["in_sync"], one["lag"]))
+        rows.append((one["id"], one["rack"] or "-", one["address"], state, "yes" if one["controller"] else "-", one["leaders"], one["replicas"], one["in_sync"], one["lag"]))
     return rows
 
 

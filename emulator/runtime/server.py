@@ -93,7 +93,7 @@ class Server:
                 snapshot.check(self)
             logs = self.logs or MemoryLogs(self.time, choices, self.memory, snapshot, cluster_id)
             if self._registry is not None:
-                self._registry.load(logs, cluster_id, list(self.brokers), choices)
+                self._registry.load(logs, cluster_id, self.settings, choices)
             self._assemble(logs, choices, snapshot)
         except BaseException:
             if self._registry is not None:

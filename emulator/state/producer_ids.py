@@ -1,5 +1,7 @@
 """Producer ids: each is given once in the life of a cluster."""
 
+from wire.errors import COORDINATOR_LOAD_IN_PROGRESS, NOT_CONTROLLER, KafkaError
+
 _BLOCK = 1000  # Kafka's ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE
 
 
@@ -30,7 +32,12 @@ class ProducerIds:
     def next(self):
         if self._next == self._end:
             first = self._table.get("next_block", 0)
-            self._table.put("next_block", first + _BLOCK)
+            try:
+                self._table.put("next_block", first + _BLOCK)
+            except KafkaError as refusal:
+                if refusal.error == NOT_CONTROLLER:  # for now: whoever asks is to come again
+                    raise KafkaError(COORDINATOR_LOAD_IN_PROGRESS) from None
+                raise
             self._next, self._end = first, first + _BLOCK
         given = self._next
         self._next += 1

@@ -21,7 +21,7 @@ def test_brokers_are_listed(server, run):
     assert [(one["BROKER"], one["RACK"], one["STATE"], one["LAG"]) for one in listed] == [
         ("1", "a", "running", "0"), ("2", "b", "running", "0"), ("3", "c", "running", "0"),
     ]  # fmt: skip
-    assert ",".join(one["ADDRESS"] for one in listed) == server.bootstrap
+    assert ",".join(one["ADDRESS"] for one in listed) == server.bootstrap and [one["CONTROLLER"] for one in listed] == ["yes", "-", "-"]
     assert [one["LEADERS"] for one in listed] == [one["REPLICAS"] for one in listed] == ["1", "1", "1"]
 
 

@@ -11,10 +11,11 @@ from struct import Struct
 from gevent import Timeout, sleep, socket, spawn
 from gevent.event import AsyncResult, Event
 
+from emulator.runtime.registration.multi import ANY_VERSION, ANYBODY, PERSISTENT, Refused, multi_body, multi_result
 from emulator.runtime.zookeeper.links import Outlet
 from wire.types import Malformed
 from wire.zookeeper import client as messages
-from wire.zookeeper.client import ACL, ConnectRequest, ConnectResponse, CreateRequest, Id, Path, PathVersion, PathWatch, SetDataRequest
+from wire.zookeeper.client import ConnectRequest, ConnectResponse, CreateRequest, PathVersion, PathWatch, SetDataRequest
 
 log = logging.getLogger(__name__)
 
@@ -22,18 +23,7 @@ _INT = Struct(">i")
 _HEADER = Struct(">ii")
 _REPLY = Struct(">iqi")
 _LARGEST = 4 * 1024 * 1024  # of what a server sends; jute.maxbuffer is 1 MB
-_ANYBODY = [ACL(messages.ALL, Id("world", "anyone"))]
 _PAUSES_S = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)  # after each round of servers that nobody answered
-PERSISTENT, EPHEMERAL, SEQUENTIAL = 0, 1, 2
-ANY_VERSION = -1
-
-
-class Refused(Exception):
-    """A server's answer is the error `code`."""
-
-    def __init__(self, code, path=""):
-        super().__init__(f"ZooKeeper answers {code}" + (f" for {path}" if path else ""))
-        self.code = code
 
 
 class Expired(Exception):
@@ -213,7 +203,7 @@ class ZooKeeperClient:
         return self.chroot + path if path != "/" else self.chroot or "/"
 
     def create(self, path, data, flags=PERSISTENT):
-        self.ask(messages.CREATE, CreateRequest(self.at(path), data, _ANYBODY, flags).build(), path)
+        self.ask(messages.CREATE, CreateRequest(self.at(path), data, ANYBODY, flags).build(), path)
 
     def delete(self, path, version=ANY_VERSION):
         self.ask(messages.DELETE, PathVersion(self.at(path), version).build(), path)
@@ -247,6 +237,10 @@ class ZooKeeperClient:
             if refused.code == messages.NO_NODE:
                 return []
             raise
+
+    def watches(self, path):
+        """It has been read with a watch, by `gather`."""
+        self._watches["data"].add(self.at(path))
 
     def _look(self, opcode, path, watch):
         path = self.at(path)
@@ -404,42 +398,3 @@ class ZooKeeperClient:
         for kind in kinds:
             self._watches[kind].discard(event.path)
         self.on_event(event.type, event.path[len(self.chroot):] or "/")
-
-
-def create(path, data, flags=PERSISTENT):
-    """Of a multi; `path` as ZooKeeper has it."""
-    return messages.CREATE, CreateRequest(path, data, _ANYBODY, flags)
-
-
-def delete(path, version=ANY_VERSION):
-    return messages.DELETE, PathVersion(path, version)
-
-
-def set_data(path, data, version=ANY_VERSION):
-    return messages.SET_DATA, SetDataRequest(path, data, version)
-
-
-def check(path, version):
-    return messages.CHECK, PathVersion(path, version)
-
-
-def multi_body(operations):
-    return messages.build_multi([(opcode, -1, record.build()) for opcode, record in operations])
-
-
-def multi_result(answer):
-    """None, or the Refused of the first that failed, of a multi's answer."""
-    position, codes = 0, []
-    while True:
-        header, position = messages.MultiHeader.parse(answer, position)
-        if header.done:
-            break
-        if header.type == messages.ERROR:
-            error, position = messages.ErrorResponse.parse(answer, position)
-            codes.append(error.err)
-        elif header.type == messages.CREATE:
-            _, position = Path.parse(answer, position)
-        elif header.type == messages.SET_DATA:
-            _, position = messages.StatOnly.parse(answer, position)
-    failed = [code for code in codes if code not in (messages.OK, messages.RUNTIME_INCONSISTENCY)]
-    return Refused(failed[0] if failed else codes[0]) if codes else None

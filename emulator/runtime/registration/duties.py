@@ -5,7 +5,8 @@ Source: kafka.controller.KafkaController of 3.9.1.
 
 import logging
 
-from emulator.runtime.registration.client import Refused
+from emulator.runtime.registration import configs
+from emulator.runtime.registration.multi import Refused
 from emulator.state.cluster import NewTopic, leadership
 from emulator.state.cluster.ids import uuid_text
 from emulator.state.registration import mirror, znodes
@@ -54,14 +55,16 @@ def make_paths(client):
     make_if_absent(client, znodes.FEATURE, znodes.NO_FEATURES)
 
 
-def read_all(client, paths):
-    """{path: data} of those that are there."""
+def read_all(client, paths, watch=False):
+    """{path: data} of those that are there, which are watched from now on if they are to be."""
     found = {}
     for first in range(0, len(paths), _AT_ONCE):
         some = paths[first : first + _AT_ONCE]
-        answers = client.gather([(messages.GET_DATA, PathWatch(client.at(path), False).build()) for path in some])
+        answers = client.gather([(messages.GET_DATA, PathWatch(client.at(path), watch).build()) for path in some])
         for path, answer in zip(some, answers):
             if not isinstance(answer, Refused):
+                if watch:
+                    client.watches(path)
                 found[path] = DataAndStat.parse(answer)[0].data
             elif answer.code != NO_NODE:
                 raise answer
@@ -116,7 +119,9 @@ def take_over(registry, registration):
         write for write in wanted if write.path not in found or not mirror.same(write.path, write.data, found[write.path])
     ])  # fmt: skip
     registry.follow(brokers)
-    _new_topics(registry, client, names)
+    registration.watched.clear()
+    _new_topics(registry, registration, names)
+    registration.last_change = max(_changes(client), default=-1)
     for path in (znodes.DELETIONS, znodes.PREFERRED_ELECTION, znodes.REASSIGNMENT):
         registration.tell(path)
 
@@ -130,6 +135,10 @@ def look(registry, registration, path):
         _look_at_topics(registry, registration)
     elif path == znodes.DELETIONS:
         _look_at_deletions(registry, client)
+    elif path == znodes.CONFIG_CHANGES:
+        configs.look(registry, registration, _changes(client))
+    elif path.startswith(f"{znodes.TOPICS}/"):
+        _look_at_assignment(registry, client, path)
     elif path in (znodes.PREFERRED_ELECTION, znodes.REASSIGNMENT):
         _look_at_wishes(registry, client, path)
 
@@ -170,16 +179,47 @@ def _look_at_topics(registry, registration):
     for name in registry.mirror.names() - set(names):
         log.warning("topic %s has gone from ZooKeeper, and is deleted", name)
         registry.act(_delete, registry.cluster, name)
-    _new_topics(registry, client, names)
+    _new_topics(registry, registration, names)
 
 
-def _new_topics(registry, client, names):
-    """Topics that somebody has written into ZooKeeper."""
-    strange = [name for name in names if name not in registry.mirror.names() and not registry.writer.is_waiting(znodes.topic_path(name))]
-    found = read_all(client, [znodes.topic_path(name) for name in strange])
-    registry.writer.know(found)
+def _new_topics(registry, registration, names):
+    """Topics that were not there before are watched, for partitions that others add; those that others have made are made."""
+    fresh = [name for name in names if name not in registration.watched]
+    registration.watched = set(names)
+    found = read_all(registration.client, [znodes.topic_path(name) for name in fresh], watch=True)
+    known = registry.mirror.names()
     for path, data in found.items():
-        registry.act(_create, registry.cluster, path, data)
+        if path.rpartition("/")[2] not in known and not registry.writer.is_waiting(path):
+            registry.writer.know([path])
+            registry.act(_create, registry.cluster, path, data)
+
+
+def _look_at_assignment(registry, client, path):
+    """Somebody may have added partitions."""
+    name = path.rpartition("/")[2]
+    if name not in registry.mirror.names():
+        return
+    data, stat = client.get(path, watch=True)
+    if stat is None or registry.writer.is_waiting(path):
+        return
+    try:
+        _, partitions, _, _ = znodes.assignment(path, data)
+    except znodes.Illegible as error:
+        log.error("%s", error)
+        return
+    topic = registry.cluster.topics.get(name)
+    if topic is not None and len(partitions) > (present := len(topic.partitions)):
+        added = [partitions[index] for index in range(present, len(partitions))]
+        try:
+            registry.act(registry.cluster.create_partitions, name, len(partitions), added)
+        except KafkaError as error:
+            log.error("%s: no partitions are made of it: %s", path, error)
+
+
+def _changes(client):
+    """The numbers of notifications of configs."""
+    names = client.children(znodes.CONFIG_CHANGES, watch=True)
+    return [int(name[-10:]) for name in names if name.startswith(znodes.CHANGE) and name[-10:].isdigit()]
 
 
 def _create(cluster, path, data):

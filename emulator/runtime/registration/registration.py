@@ -10,7 +10,8 @@ from gevent import sleep, spawn
 from gevent.queue import Queue
 
 from emulator.runtime.membership import Unregistered
-from emulator.runtime.registration.client import EPHEMERAL, Closed, Expired, Refused, create, set_data
+from emulator.runtime.registration.client import Closed, Expired
+from emulator.runtime.registration.multi import EPHEMERAL, Refused, create, set_data
 from emulator.state.registration import znodes
 from wire.zookeeper.client import BAD_VERSION, NO_NODE, NODE_EXISTS
 
@@ -26,6 +27,8 @@ class Registration:
     def __init__(self, registry, broker_id, client, content):
         self.broker_id = broker_id
         self.client = client
+        self.watched = set()  # topics, while it is the controller
+        self.last_change = -1  # of configs, that it has looked at
         self.epoch_version = None  # of /controller_epoch, while it is the controller
         self._registry = registry
         self._content = content

@@ -10,12 +10,14 @@ from gevent.event import Event
 
 from emulator.runtime.membership import Unregistered
 from emulator.runtime.registration import duties
-from emulator.runtime.registration.client import Closed, Expired, Refused, ZooKeeperClient
+from emulator.runtime.registration.client import Closed, Expired, ZooKeeperClient
+from emulator.runtime.registration.multi import Refused
 from emulator.runtime.registration.registration import Registration
 from emulator.runtime.registration.settled import Governed, Settled
 from emulator.runtime.registration.writer import Writer
 from emulator.state.cluster import leadership
 from emulator.state.cluster.ids import uuid_of
+from emulator.state.configs import Configs
 from emulator.state.registration import mirror, restore, znodes
 from wire import errors
 from wire.errors import KafkaError
@@ -33,7 +35,7 @@ class Registry:
         self.place = place
         self.now = time.now
         self.controller = None  # the Registration that is it
-        self.cluster = self.mirror = self.writer = None
+        self.cluster = self.configs_of = self.mirror = self.writer = None
         self._is_ready = False  # it has looked at what there is
         self._is_acting = False
         self._patience = patience
@@ -70,8 +72,11 @@ class Registry:
         finally:
             client.close()
 
-    def load(self, logs, cluster_id, broker_ids, random):
-        """What stands in ZooKeeper and not in the metadata of `logs` is there, too. `cluster_id`: as `open` gave it. Raises Unregistered."""
+    def load(self, logs, cluster_id, settings, random):
+        """What stands in ZooKeeper and not in the metadata of `logs` is there, too. Raises Unregistered.
+
+        `cluster_id`: as `open` gave it; `settings`: of each broker.
+        """
         if cluster_id not in (None, logs.cluster_id):
             raise Unregistered(
                 f"The Cluster ID {cluster_id} doesn't match stored clusterId {logs.cluster_id} in meta.properties. "
@@ -79,7 +84,9 @@ class Registry:
             )
         metadata = logs.metadata
         try:
-            entries = restore.topics(self._tree, broker_ids, random) + restore.settings(self._tree)
+            configs = Configs(settings[0])
+            entries = restore.topics(self._tree, [one.node_id for one in settings], random, configs.preview)
+            entries += restore.settings(self._tree, lambda overrides: configs.check_dynamic(True, overrides))
         except restore.Foreign as error:
             raise Unregistered(str(error)) from None
         names = set(dict(metadata.table(mirror.TOPICS).items()).values())
@@ -98,6 +105,7 @@ class Registry:
     def begin(self, services, brokers):
         """Register `brokers`, {id: BrokerServer}, and wait until one of them is the controller. Raises Unregistered."""
         self.cluster = cluster = services["cluster"]
+        self.configs_of = services["configs_of"]
         self._replication = services["replication"]
         cluster.elects_controller = False
         cluster.controller_id, cluster.governed = -1, False
@@ -220,6 +228,10 @@ class Registry:
         self.cluster.governed = governed
         if governed:
             self._governed.set()
+            try:
+                leadership.leave_failed(self.cluster)
+            except KafkaError as error:
+                log.error("logs that have failed stay in sync: %s", error)
             self._replication.look_again()
             self.writer.go_on()
         else:

@@ -10,9 +10,10 @@ from gevent import spawn
 from gevent.event import Event
 
 from emulator.runtime.registration import duties
-from emulator.runtime.registration.client import (
-    ANY_VERSION, PERSISTENT, SEQUENTIAL, Closed, Expired, Refused, check, create, delete, multi_body, multi_result, set_data,
-)
+from emulator.runtime.registration.client import Closed, Expired
+from emulator.runtime.registration.multi import (
+    ANY_VERSION, PERSISTENT, SEQUENTIAL, Refused, check, create, delete, multi_body, multi_result, set_data,
+)  # fmt: skip
 from emulator.state.registration import mirror, znodes
 from wire.zookeeper.client import BAD_VERSION, MULTI, NO_NODE, NODE_EXISTS, NOT_EMPTY
 

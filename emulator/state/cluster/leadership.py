@@ -193,6 +193,15 @@ def log_failed(cluster, partition, broker_id):
         _leave(cluster, partition, broker_id)
 
 
+def leave_failed(cluster):
+    """As `log_failed`, of all that have failed while nobody could take note."""
+    for partition in _partitions(cluster):
+        for broker_id in list(partition.isr):
+            log = partition.logs.get(broker_id)
+            if log is not None and log.failed:
+                _leave(cluster, partition, broker_id)
+
+
 def _without(cluster, broker_id, died=(), among=None):
     """Nobody waits for this broker any more, and it does not lead; of all partitions, or of those `among` which it may be."""
     with cluster.metadata:

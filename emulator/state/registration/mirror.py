@@ -122,6 +122,10 @@ class Mirror:
                 values.update((key, f"{value:.15g}") for key, value in row["values"].items())
         return values
 
+    def configs_at(self, entity_path):
+        """What stands at /config and this path, for a user, client or address."""
+        return znodes.configs(self._of_client(entity_path))
+
     def _producer_ids(self):
         end = self._tables[PRODUCER_IDS].get("next_block", 0)
         broker_id, _ = self._controller()

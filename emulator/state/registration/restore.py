@@ -6,10 +6,12 @@ Source: kafka.zk.KafkaZkClient, kafka.controller.KafkaController of 3.9.1.
 import base64
 import logging
 
+from emulator.state.cluster import names
 from emulator.state.cluster.changes import NO_LEADER
 from emulator.state.cluster.ids import new_uuid, uuid_of, uuid_text
 from emulator.state.registration import mirror, znodes
 from emulator.state.scram import MECHANISMS
+from wire.errors import KafkaError
 
 log = logging.getLogger(__name__)
 
@@ -18,20 +20,25 @@ class Foreign(ValueError):
     """There are topics that need brokers which this server does not have."""
 
 
-def topics(tree, broker_ids, random):
-    """[(table, key, value)] of all topics in {path: data}; nobody leads them yet. Raises Foreign."""
+def topics(tree, broker_ids, random, check=lambda overrides: None):
+    """[(table, key, value)] of all topics in {path: data}; nobody leads them yet. Raises Foreign.
+
+    `check(overrides)` raises ValueError or KafkaError for configs that a topic cannot have: they are left out.
+    """
     found = []
     for path in sorted(tree):
         parent, _, name = path.rpartition("/")
         if parent == znodes.TOPICS:
             try:
-                found += _topic(tree, path, name, broker_ids, random)
+                if not names.is_valid(name):
+                    raise znodes.Illegible(f"{path}: no topic can have this name")
+                found += _topic(tree, path, name, broker_ids, random, check)
             except znodes.Illegible as error:
                 log.error("%s: this topic is left out", error)
     return found
 
 
-def _topic(tree, path, name, broker_ids, random):
+def _topic(tree, path, name, broker_ids, random, check):
     text, partitions, adding, removing = znodes.assignment(path, tree[path])
     strangers = {one for replicas in partitions.values() for one in replicas} - set(broker_ids)
     if strangers:
@@ -49,7 +56,7 @@ def _topic(tree, path, name, broker_ids, random):
         }  # fmt: skip
         entries.append((mirror.PARTITIONS, f"{text}:{index}", values))
     path = f"{znodes.CONFIGS}/topics/{name}"
-    if overrides := _configs(tree, path):
+    if overrides := _configs(tree, path, check):
         entries.append((mirror.TOPIC_CONFIGS, name, overrides))
     return entries
 
@@ -62,14 +69,16 @@ def _topic_id(text, random):
     return text
 
 
-def _configs(tree, path):
+def _configs(tree, path, check=lambda overrides: None):
     data = tree.get(path)
     if data is None:
         return {}
     try:
-        return znodes.configs_of(path, data)
-    except znodes.Illegible as error:
-        log.error("%s: it is taken for empty", error)
+        values = znodes.configs_of(path, data)
+        check(values)
+        return values
+    except (ValueError, KafkaError) as error:
+        log.error("%s: it is taken for empty: %s", path, error)
         return {}
 
 
@@ -78,14 +87,17 @@ def _brokers(ids):
     return f"broker {shown}" if len(ids) == 1 else f"brokers {shown}"
 
 
-def settings(tree):
-    """[(table, key, value)] of what is set for brokers, clients and users, and of the producer ids that were given out."""
+def settings(tree, check=lambda overrides: None):
+    """[(table, key, value)] of what is set for brokers, clients and users, and of the producer ids that were given out.
+
+    `check(overrides)`: as for `topics`, of brokers.
+    """
     found, quotas = [], {}
     for path in sorted(tree):
         kind, _, rest = path.removeprefix(f"{znodes.CONFIGS}/").partition("/")
         if not rest or not path.startswith(znodes.CONFIGS):
             continue
-        values = _configs(tree, path)
+        values = _configs(tree, path, check if kind == "brokers" else lambda overrides: None)
         if not values:
             continue
         if kind == "brokers":

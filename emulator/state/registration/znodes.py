@@ -14,8 +14,10 @@ CONTROLLER, CONTROLLER_EPOCH = "/controller", "/controller_epoch"
 BROKERS, TOPICS, DELETIONS = "/brokers/ids", "/brokers/topics", "/admin/delete_topics"
 PREFERRED_ELECTION, REASSIGNMENT = "/admin/preferred_replica_election", "/admin/reassign_partitions"
 FEATURE = "/feature"
-CONFIGS, CONFIG_CHANGE = "/config", "/config/changes/config_change_"
+CONFIGS, CONFIG_CHANGES, CHANGE = "/config", "/config/changes", "config_change_"
+CONFIG_CHANGE = f"{CONFIG_CHANGES}/{CHANGE}"
 PRODUCER_IDS = "/latest_producer_id_block"
+_LAST_EPOCH = 2**31 - 1
 DEFAULT = "<default>"  # the entity that stands for all others
 
 NO_FEATURES = b'{"features":{},"version":2,"status":1}'
@@ -133,9 +135,12 @@ def state_of(path, data):
     """(leader, leader epoch, isr) of a partition's state. Raises Illegible."""
     content = read(path, data)
     try:
-        return int(content["leader"]), int(content["leader_epoch"]), [int(one) for one in content["isr"]]
+        leader, epoch, isr = int(content["leader"]), int(content["leader_epoch"]), [int(one) for one in content["isr"]]
     except (KeyError, TypeError, ValueError):
         raise Illegible(f"{path}: no leader, leader_epoch and isr") from None
+    if not 0 <= epoch < _LAST_EPOCH:
+        raise Illegible(f"{path}: {epoch} is no leader_epoch")
+    return leader, epoch, isr
 
 
 def entity(name):
@@ -163,6 +168,14 @@ def configs_of(path, data):
 def config_change(entity_path):
     """Of a notification, by which every broker learns that the configs of `topics/T` ... are others."""
     return _json({"version": 2, "entity_path": entity_path})
+
+
+def config_change_of(path, data):
+    """The entity path in a notification. Raises Illegible."""
+    found = read(path, data).get("entity_path")
+    if not isinstance(found, str):
+        raise Illegible(f"{path}: there is no entity_path")
+    return found
 
 
 def producer_ids(broker_id, first, last):

@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from emulator import Emulator
+from emulator.runtime.registration.multi import SEQUENTIAL
 from tests.runtime.registration.ensemble import TICK_MS, Ensemble, until
 from tests.wire_client import WireClient
 from wire import errors
@@ -268,6 +269,9 @@ def test_what_others_write_is_done(zk, kafka):
     zk.do("create", "/admin/reassign_partitions", wish)
     until(lambda: zk.json("/brokers/topics/made")["partitions"] == {"0": [3, 1]})
     until(lambda: zk.data("/admin/reassign_partitions") is None and zk.state("made")["leader"] == 3)
+    zk.do("set_data", "/brokers/topics/made", b'{"version":1,"partitions":{"0":[3,1],"1":[1,2]}}')
+    until(lambda: zk.state("made", 1) == {"controller_epoch": 1, "leader": 1, "version": 1, "leader_epoch": 0, "isr": [1, 2]})
+    until(lambda: sorted(zk.json("/brokers/topics/made")) == ["adding_replicas", "partitions", "removing_replicas", "topic_id", "version"])
     zk.do("create", "/admin/delete_topics/made", None)
     until(lambda: zk.do("children", "/brokers/topics") == zk.do("children", "/admin/delete_topics") == [])
     assert partition(kafka, "made") is None
@@ -276,6 +280,26 @@ def test_what_others_write_is_done(zk, kafka):
     until(lambda: zk.do("get", "/admin/preferred_replica_election")[1] is None)
     zk.do("create", "/brokers/topics/odd", b"nonsense")
     assert create(kafka, "after") == 0 and zk.state("after")
+
+
+def test_configs_that_others_write_are_taken(zk, kafka):
+    create(kafka, "t", configs=[("retention.ms", "1")])
+
+    def write(entity, values, exists=False):
+        content = f'{{"version":1,"config":{values}}}'.encode()
+        zk.do("set_data" if exists else "create", f"/config/{entity}", content)
+        zk.do("create", "/config/changes/config_change_", f'{{"version":2,"entity_path":"{entity}"}}'.encode(), SEQUENTIAL)
+
+    write("topics/t", '{"retention.ms":"1000"}', exists=True)
+    write("brokers/<default>", '{"log.cleaner.threads":"2"}')
+    write("brokers/2", '{"log.cleaner.threads":"3"}')
+    configs_of = kafka.call(lambda: kafka.server.services["configs_of"])
+    until(lambda: [configs_of[one].settings.value("log.cleaner.threads") for one in (1, 2, 3)] == [2, 3, 2])
+    assert configs_of[1].topic("t").retention_ms == 1000
+    write("topics/t", "nonsense", exists=True)
+    write("topics/t", '{"retention.ms":"soon"}', exists=True)
+    write("topics/t", '{"retention.ms":"2000"}', exists=True)
+    until(lambda: configs_of[1].topic("t").retention_ms == 2000)
 
 
 def test_an_ensemble_that_cannot_be_reached(zk):
