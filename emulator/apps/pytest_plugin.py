@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FRESH, _RESTORED = "fresh", "restored"
 _SEED = pytest.StashKey[int]()
+_BEFORE = pytest.StashKey[int]()
 _REUSED = pytest.StashKey[dict]()
 
 
@@ -151,6 +152,13 @@ def _restored(config, arguments):
 # -- what a failed test shows ----------------------------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    embedded = sys.modules.get("emulator.apps.embedded")
+    begun = embedded.begun_since(0) if embedded else ()
+    item.stash[_BEFORE] = begun[-1].number if begun else 0
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
@@ -161,13 +169,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 def _emulators(item):
-    """(fixture's name, Emulator) of those that the test has and that run."""
+    """(fixture's name, Emulator) of those that the test has, then those that it has started by itself."""
     embedded = sys.modules.get("emulator.apps.embedded")
-    for name, value in getattr(item, "funcargs", {}).items() if embedded else ():
-        if isinstance(value, embedded.Emulator) and value.runs:
-            yield name, value
+    if embedded is None:
+        return
+    fixtures = {name: value for name, value in getattr(item, "funcargs", {}).items() if isinstance(value, embedded.Emulator)}
+    yield from fixtures.items()
+    for emulator in embedded.begun_since(item.stash.get(_BEFORE, 0)):
+        if emulator not in fixtures.values():
+            yield "Emulator", emulator
 
 
 def _told(config, emulator):
     asked = emulator.timeline() or "nobody has asked anything"
-    return f"seed {emulator.seed}; the same again with --kafka-seed={config.stash[_SEED]}\n{asked}"
+    return f"seed {emulator.seed}; the fixtures' come again with --kafka-seed={config.stash[_SEED]}\n{asked}"

@@ -95,6 +95,8 @@ def test_each_test_has_its_own_and_options_say_which(run):
 
 
 FAILING = """
+    import unittest
+    from emulator import Emulator
     from tests.wire_client import WireClient
     from wire.apis.groups import Heartbeat
 
@@ -106,17 +108,24 @@ FAILING = """
 
     def test_passes(kafka):
         pass
+
+    class WithoutFixtures(unittest.TestCase):
+        def test_by_itself(self):
+            with Emulator(seed=5) as kafka, WireClient(kafka.bootstrap, client_id="other") as client:
+                client.call(Heartbeat, 4, group_id="h", member_id="m", generation_id=1)
+                self.fail()
 """
 
 
 def test_a_failure_shows_the_seed_and_what_was_asked_and_the_seed_brings_it_again(run):
     once = run(FAILING, "--kafka-seed", "11")
-    assert outcomes(once) == {"failed": 1, "passed": 1}
+    assert outcomes(once) == {"failed": 2, "passed": 1}
     once.stdout.fnmatch_lines([
-        "kafka: --kafka-seed=11", "*- kafka: kafka -*", "seed *; the same again with --kafka-seed=11",
+        "kafka: --kafka-seed=11", "*- kafka: kafka -*", "seed *; * --kafka-seed=11",
         "client 'app': 1 request(s)", "*ms  broker 1  Heartbeat v4 * group_id='g', generation_id=1, member_id='m' -> !! *NOT*",
+        "*- kafka: Emulator -*", "seed 5; *", "client 'other': 1 request(s)",
     ])  # fmt: skip
-    again = run(FAILING, "-k", "fails", ini="kafka_seed = 11")
+    again = run(FAILING, "-k", "test_fails", ini="kafka_seed = 11")
     ids = [re.search("not '([0-9a-f]{32})'", done.stdout.str())[1] for done in (once, again)]
     assert ids[0] == ids[1], "also when it runs alone"
 

@@ -14,8 +14,10 @@ import atexit
 import os
 from copy import copy
 from datetime import datetime
+from itertools import count
 from time import perf_counter_ns
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar
+from weakref import WeakSet
 
 from emulator.apps.addresses import bootstrap_of
 from emulator.apps.brokers import settings_of
@@ -31,7 +33,7 @@ from emulator.apps.errors import UsageError
 from emulator.apps.own import KEYS, take_own
 from emulator.apps.settings import parse_topics
 from emulator.pipeline.narrate import timeline
-from emulator.pipeline.requests import History
+from emulator.pipeline.requests import Exchange, History
 from emulator.runtime.log_manager import StorageError
 from emulator.runtime.membership import Unregistered
 from emulator.runtime.server import Server
@@ -42,6 +44,13 @@ from wire.errors import KafkaError
 __all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Group", "Member", "Record", "Request", "Retention", "Snapshot", "Stopped"]
 
 T = TypeVar("T")
+_numbers = count(1)
+_begun: WeakSet[Emulator] = WeakSet()
+
+
+def begun_since(number: int) -> list[Emulator]:
+    """Those whose latest run has a higher number, in the order in which they were started."""
+    return sorted((one for one in _begun if one.number > number), key=lambda one: one.number)
 
 
 class Emulator(Data):
@@ -87,6 +96,9 @@ class Emulator(Data):
             raise ValueError(str(error)) from None
         self._most_requests = requests
         self._history, self._started = History(0), 0
+        self._seed: int | None = None
+        self._topic_names: dict[bytes, str] = {}
+        self.number = 0  # of its latest run, among all of the process
         self._begins_with: Snapshot | None = None
         self._thread: LoopThread | None = None
         self._server: Server | None = None
@@ -116,7 +128,9 @@ class Emulator(Data):
         except BaseException:
             thread.stop()
             raise
-        self._thread = thread
+        self._thread, self._seed = thread, self._server.seed
+        self.number = next(_numbers)
+        _begun.add(self)
         atexit.register(self.stop)
         return self
 
@@ -148,8 +162,10 @@ class Emulator(Data):
     def stop(self) -> None:
         """Returns once all is closed; a second time does nothing."""
         atexit.unregister(self.stop)
-        thread, self._thread = self._thread, None
+        thread = self._thread
         if thread is not None:
+            self._exchanges()  # there to be looked at, still
+            self._thread = None
             try:
                 thread.call(self._server.stop)
             finally:
@@ -157,11 +173,13 @@ class Emulator(Data):
                 thread.stop()
 
     def requests(self, api: str | None = None, *, client_id: str | None = None) -> list[Request]:
-        """What clients have asked, all or some of it, in the order in which it came; as many as the newest `requests`."""
-        names = self._topic_names()
+        """What clients have asked, all or some of it, in the order in which it came; as many as the newest `requests`.
+
+        After `stop`, of the run that has ended; `timeline` likewise.
+        """
         return [
-            Request(one, self._started, names)
-            for one in self.call(list, self._history)
+            Request(one, self._started, self._topic_names)
+            for one in self._exchanges()
             if api in (None, one.api) and client_id in (None, one.client_id)
         ]
 
@@ -171,10 +189,15 @@ class Emulator(Data):
 
     def timeline(self, most: int = 10) -> str:
         """The newest `most` requests of each client in words: when, how long it took, what was asked, and answered."""
-        return timeline(self.call(list, self._history), self._started, self._topic_names(), most)
+        return timeline(self._exchanges(), self._started, self._topic_names, most)
 
-    def _topic_names(self) -> dict[bytes, str]:
-        return {topic_id: topic.name for topic_id, topic in list(self.server.cluster.topics_by_id.items())}
+    def _exchanges(self) -> list[Exchange]:
+        def all_of_them():
+            topics = self.server.cluster.topics_by_id
+            self._topic_names = {**self._topic_names, **{topic_id: topic.name for topic_id, topic in topics.items()}}
+            return list(self._history)
+
+        return self.call(all_of_them) if self.runs else list(self._history)
 
     def snapshot(self) -> Snapshot:
         """All that the cluster has now, however much, in a moment: nothing is copied before it changes.
@@ -225,8 +248,8 @@ class Emulator(Data):
 
     @property
     def seed(self) -> int:
-        """What fixed the ids and choices of this run."""
-        return self.server.seed
+        """What fixes the ids and choices of this run, or fixed those of the last one."""
+        return self.server.seed if self._seed is None else self._seed
 
     @property
     def server(self) -> Server:
