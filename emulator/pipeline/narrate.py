@@ -127,18 +127,21 @@ def _value(name, value, topic_names):
     return repr(value)
 
 
+def answer_words(exchange, topic_names=None):
+    """What came of a request: the errors in its answer, else what that says."""
+    if exchange.outcome != ANSWERED:
+        return exchange.outcome
+    errors = errors_of(exchange, topic_names)
+    if not errors:
+        return words(exchange.response, topic_names) or "done"
+    more = f" and {len(errors) - _ELEMENTS} more" if len(errors) > _ELEMENTS else ""
+    return f"!! {', '.join(errors[:_ELEMENTS])}{more}"
+
+
 def line(exchange, since, topic_names=None):
     """`since`: what `began` is counted from."""
     asked = "" if exchange.request is None else words(exchange.request, topic_names)
-    if exchange.outcome == ANSWERED:
-        errors = errors_of(exchange, topic_names)
-        answered = ", ".join(errors[:_ELEMENTS]) or words(exchange.response, topic_names) or "done"
-        if len(errors) > _ELEMENTS:
-            answered += f" and {len(errors) - _ELEMENTS} more"
-        if errors:
-            answered = f"!! {answered}"
-    else:
-        answered = exchange.outcome
+    answered = answer_words(exchange, topic_names)
     took = "" if exchange.outcome == UNDER_WAY else f"{exchange.duration_ms:.1f} ms"
     what = f"{exchange.api} v{exchange.version}"
     return f"{(exchange.began - since) / _NANOS_PER_S:+9.3f} s {took:>10}  broker {exchange.broker}  {what:<24} {asked} -> {answered}"

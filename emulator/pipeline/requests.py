@@ -60,8 +60,8 @@ class History:
     """The newest `most` requests to all brokers, in the order in which they came."""
 
     def __init__(self, most):
+        self.most = most
         self._exchanges = deque()
-        self._most = most
         self._weight = 0
 
     def __iter__(self):
@@ -72,7 +72,7 @@ class History:
 
     def add(self, exchange):
         self._exchanges.append(exchange)
-        if len(self._exchanges) > self._most:
+        if len(self._exchanges) > self.most:
             self._drop()
 
     def weigh(self, exchange, bytes_kept):

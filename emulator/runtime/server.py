@@ -38,6 +38,9 @@ class Server:
         self.brokers = {one.node_id: BrokerServer(one, self.time, self.patience) for one in settings}
         self.logs = None
         self.memory = None
+        self.history = None  # of requests, see `record_requests`
+        self.snapshots = {}  # name -> Snapshot, of those that were made over the control API
+        self._recording = {}
         self._memory_max = memory_max
         self._progress = progress
         self._release = release
@@ -136,9 +139,14 @@ class Server:
             broker.serve()
 
     def record_requests(self, history):
-        """What clients ask from now on is written into a History of pipeline.requests."""
+        """What clients ask from now on is written into a History of pipeline.requests, and no other; None: into none."""
+        self.history = history
         for broker in self.brokers.values():
-            broker.add_layer(Requests(broker.id, history, perf_counter_ns))
+            if (layer := self._recording.pop(broker.id, None)) is not None:
+                broker.remove_layer(layer)
+            if history is not None:
+                layer = self._recording[broker.id] = Requests(broker.id, history, perf_counter_ns)
+                broker.add_layer(layer)
 
     # -- snapshots ---------------------------------------------------------------------------------
 

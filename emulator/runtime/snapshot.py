@@ -48,7 +48,8 @@ class Snapshot:
         self.controller = cluster.controller_id, cluster.controller_epoch
         self.metadata = services["metadata"].copy()
         self.random = services["random"].getstate()
-        self.now = server.time.now() if isinstance(server.time, ManualClock) else None
+        self.made_at = server.time.now()
+        self.now = self.made_at if isinstance(server.time, ManualClock) else None  # what the clock is set back to
         self.brokers = {one.id: KeptBroker(one, cluster, services["replication"]) for one in server.brokers.values()}
         files = MemoryFiles(server.memory)
         self.logs = {

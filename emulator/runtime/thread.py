@@ -107,9 +107,14 @@ class LoopThread:
                 outcome.set(error=Stopped(f"{self.name} has ended"))
         finally:
             self._knock.close()
-            self._hub.destroy(destroy_loop=True)
-            self._ident = None
-            self._over.set()
+            hub, over = self._hub, self._over
+            self._hub = self._ident = None
+            # gevent loses the exception that ends a hub, and with it the frames that it came through: nothing may hang on these.
+            del self, ready
+            hub.destroy(destroy_loop=True)
+            vars(hub).clear()
+            over.set()
+            del hub, over
 
     def _answer_all(self):
         while self._asked:
