@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from emulator.apps.control.reference import reference
 from emulator.state.configs.table import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -9,3 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_the_table_of_configs_is_up_to_date():
     assert (ROOT / "docs" / "CONFIGS.md").read_text(encoding="utf-8") == table(), "run tools/configs"
+
+
+def test_the_control_api_is_described_as_it_is():
+    assert (ROOT / "docs" / "control.md").read_text(encoding="utf-8") == reference(), "run tools/control"

@@ -20,6 +20,12 @@ def _is_port(text):
     return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
 
 
+def is_address(text):
+    """Whether it is HOST:PORT, and no path."""
+    host, colon, port = text.rpartition(":")
+    return bool(colon) and "/" not in text and _is_port(port)
+
+
 def format_address(host, port):
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -71,9 +71,9 @@ def serve_parser():
            help="pass for an earlier Kafka, 3.0 to 4.2: no later API, version or feature (default 4.3)")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL",
            help=f"what is logged to stderr: {', '.join(LOG_LEVELS)} (default info)")
-    option("--control", metavar="PATH",
-           help="where to open the control socket, which the other commands talk to (default: a place of its own, "
-                "where they find it)")
+    option("--control", metavar="PATH|HOST:PORT", action="append", default=[],
+           help="where to open the control socket, which the other commands talk to (default: a place of its own, where they find it), "
+                "or a loopback port for the same API and the web console; may be given as both")
     option("--version", action="version", version=f"kafka-emulator {__version__}")
     return parser
 
@@ -81,7 +81,7 @@ def serve_parser():
 def client_parser(command, description):
     parser = Parser(prog=f"kafka-emulator {command}", description=description)
     parser.add_argument("--bootstrap", metavar="HOST:PORT", help="the server that listens there, where several run")
-    parser.add_argument("--control", metavar="PATH", help="the server with this control socket")
+    parser.add_argument("--control", metavar="PATH|HOST:PORT", help="the server with this control socket or port")
     return parser
 
 

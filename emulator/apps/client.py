@@ -2,8 +2,7 @@
 
 import time
 
-from emulator.apps.control import places
-from emulator.apps.control.client import ask, ask_politely, choose
+from emulator.apps.control.client import ask, ask_politely, choose, is_alive
 from emulator.apps.errors import UsageError
 from emulator.apps.live import lines_of, watch
 from emulator.apps.times import parse_duration
@@ -38,7 +37,7 @@ def _show(options, what, rows_of, sides, key):
     try:
         watch(lambda: look(ask), sides, key)
     except OSError as error:
-        if isinstance(error, BrokenPipeError) or places.is_alive(path):
+        if isinstance(error, BrokenPipeError) or is_alive(path):
             raise
         return 0  # the server has ended
     return 0
@@ -130,7 +129,7 @@ def stop(options):
     path = choose(options)
     ask_politely(path, "POST", "/stop")
     deadline = time.monotonic() + _STOP_WITHIN_S
-    while places.is_alive(path):
+    while is_alive(path):
         if time.monotonic() > deadline:
             raise UsageError(f"the server at {path} has not ended within {_STOP_WITHIN_S} s")
         time.sleep(0.01)

@@ -5,17 +5,15 @@ import logging
 import signal
 import sys
 import time
-
 import gevent
 from gevent.event import Event
 
 from emulator.apps.addresses import bootstrap_of, format_address, is_loopback
-from emulator.apps.control.places import PlaceError
-from emulator.apps.control.server import ControlSocket
+from emulator.apps.control.server import open_control
 from emulator.apps.errors import UsageError
 from emulator.apps.own import Own
 from emulator.apps.progress import Recovery
-from emulator.apps.settings import make_settings, parse_topics
+from emulator.apps.settings import control_at, make_settings, parse_topics
 from emulator.runtime.log_manager import StorageError
 from emulator.runtime.membership import Unregistered
 from emulator.runtime.server import Server
@@ -62,18 +60,19 @@ def serve(options):
     settings, own = make_settings(options)
     ending = Ending()
     server = start(settings, topics, own)
-    control = None
+    doors = []
     try:
-        bootstrap = bootstrap_of(server)
-        control = open_control(server, bootstrap, ending, options.control)
+        doors = open_control(server, ending.ask, control_at(options.control)[0], own.control)
         warn_of_strangers(server)
-        print(f"bootstrap.servers={bootstrap}\nseed={server.seed}", flush=True)
+        print(f"bootstrap.servers={bootstrap_of(server)}\nseed={server.seed}", flush=True)
+        if own.control is not None:
+            print(f"control=http://{doors[0].address}/", flush=True)
         spare_the_collector()
         status = ending.wait()
     finally:
         server.stop()
-        if control is not None:
-            control.close()
+        for door in doors:
+            door.close()
     return status
 
 
@@ -110,25 +109,6 @@ def create_topic(cluster, name, partitions):
         cluster.ensure_topic(name, partitions)
     except KafkaError as error:
         raise UsageError(f"--topic {name}: {error}") from None
-
-
-def open_control(server, bootstrap, ending, path):
-    """The control socket; where nobody asked for a certain place, a server can do without it."""
-    started = time.monotonic()
-
-    def application():
-        from emulator.apps.control.api import ControlApi
-
-        return ControlApi(server, bootstrap, started, ending.ask)
-
-    try:
-        return ControlSocket(application, server.bound[0][2], path)
-    except (OSError, PlaceError) as error:
-        reason = getattr(error, "strerror", None) or error
-        if path is not None:
-            raise UsageError(f"--control {path}: {reason}") from None
-        print(f"kafka-emulator: warning: no control socket: {reason}", file=sys.stderr)
-        return None
 
 
 def warn_of_strangers(server):

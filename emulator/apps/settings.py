@@ -6,11 +6,11 @@ Without a file: Kafka's quick-start values on localhost:9092. A file overrides t
 
 import re
 
-from emulator.apps.addresses import EVERY_INTERFACE, format_address, parse_address
+from emulator.apps.addresses import EVERY_INTERFACE, format_address, is_address, parse_address
 from emulator.apps.brokers import settings_of
 from emulator.apps.config_file import read_config_file
 from emulator.apps.errors import UsageError
-from emulator.apps.own import take_own
+from emulator.apps.own import control_address, take_own
 from emulator.state.configs import ConfigError
 
 _DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface; there is no security here yet
@@ -33,13 +33,25 @@ def make_settings(options):
         values.pop("log.dir", None)
         values["log.dirs"] = options.data_dir
     try:
-        own, defaults = take_own(values, options.clock, options.seed, options.as_version, options.brokers, options.racks)
+        own, defaults = take_own(values, options.clock, options.seed, options.as_version, options.brokers, options.racks,
+                                 control_at(options.control)[1])
         settings = settings_of({**defaults, **values}, own.brokers, own.racks)
         for one in settings:
             _check_advertised(one)
     except (ConfigError, UsageError) as error:
         raise UsageError(_located(file, str(error))) from None
     return settings, own
+
+
+def control_at(places):
+    """(path of the Unix socket, HOST:PORT) that --control says, each None where it does not. Raises UsageError."""
+    paths, addresses = ([one for one in places if is_address(one) is kind] for kind in (False, True))
+    for several in (paths, addresses):
+        if len(several) > 1:
+            raise UsageError(f"--control {several[1]}: {several[0]} was given already")
+    for address in addresses:
+        control_address(address, "--control")
+    return (*paths, None)[0], (*addresses, None)[0]
 
 
 def _check_advertised(settings):

@@ -1,5 +1,6 @@
-"""The control socket that every server opens: HTTP and JSON over a Unix socket of mode 0600.
+"""The control API: HTTP and JSON over the Unix socket (mode 0600) that every server opens, and over a TCP port where one is configured.
 
-places.py has where it lies and how it is found, server.py (and, once somebody
-connects, http.py) the server's end, api.py what it answers, client.py the other end.
+routes.py names the families; each has a table of what may be asked (table.py), from which api.py answers, openapi.py describes, and
+docs/control.md is written. places.py has where sockets lie and how they are found, server.py (and, once somebody
+connects, http.py and guard.py) the server's end, client.py the other end.
 """

@@ -1,45 +1,66 @@
-"""Brokers over the control socket: how each does, and what is done to one.
-
-GET /brokers                  brokers: id, rack, address, state (running, frozen, stopped, killed, split), fenced, leaders, replicas,
-                              in_sync (of its replicas), lag (records that its followers' logs lack), controller
-POST /brokers/ID/ACTION       kill, stop, start, freeze, thaw, split, mend; pause, resume and slow (takes delay_ms) its replication;
-                              answers with that broker as GET /brokers does
-"""
+"""Brokers: how each does, and what is done to one."""
 
 from emulator.apps.addresses import reached_at
-from emulator.apps.control.asked import REQUIRED, read
-from emulator.apps.errors import UsageError
+from emulator.apps.control.schema import flag, many, number, or_null, text, thing
+from emulator.apps.control.table import Conflict, NotThere, Route
 from emulator.runtime.broker import WrongState
 
-_OF_BROKER = ("kill", "stop", "start", "freeze", "thaw", "split", "mend")
-_OF_REPLICATION = ("pause", "resume", "slow")
-ACTIONS = _OF_BROKER + _OF_REPLICATION
 _LONGEST_MS = 3_600_000
+_OF_BROKER = {
+    "kill": "gone at once, as after kill -9: its connections are reset, others lead what it led",
+    "stop": "a controlled shutdown: others lead first",
+    "start": "again, after kill or stop",
+    "freeze": "clients are accepted and never answered; it is given up after broker.session.timeout.ms",
+    "thaw": "after freeze: it goes on, and answers what was asked meanwhile",
+    "split": "clients cannot reach it any more, other brokers can",
+    "mend": "after split: clients can again",
+}
+_OF_REPLICATION = {
+    "pause": "it follows its leaders no more",
+    "resume": "after pause",
+    "slow": "it waits so long before each round of fetches from its leaders",
+}
+
+_BROKER = thing(
+    id=number("its node id"),
+    rack=or_null(text("broker.rack")),
+    address=text("HOST:PORT of its first listener"),
+    state=text("of its process", enum=["running", "frozen", "stopped", "killed", "split"]),
+    fenced=flag("whether the controller has given it up"),
+    controller=flag("whether it is the controller"),
+    leaders=number("partitions that it leads"),
+    replicas=number("partitions that it has"),
+    in_sync=number("of its replicas"),
+    lag=number("records that its logs lack"),
+)
 
 
-def show(server):
+def show(server, asked):
     return {"brokers": [_shown(broker, server.cluster) for broker in server.brokers.values()]}
 
 
-def act(server, broker_id, action, asked=None):
-    arguments = read(asked or {}, delay_ms=(int, REQUIRED)) if action == "slow" else read(asked or {}) or ()
-    broker = server.brokers.get(int(broker_id)) if broker_id.isascii() and broker_id.isdigit() and len(broker_id) < 10 else None
+def broker_of(server, asked):
+    """The BrokerServer that is meant. Raises NotThere."""
+    broker = server.brokers.get(asked["broker"])
     if broker is None:
-        raise UsageError(f"no broker {broker_id}; there are {', '.join(map(str, server.brokers))}")
-    try:
-        if action in _OF_BROKER:
-            getattr(broker, action)()
-        else:
-            _replicate(server.services["replication"], action, broker.id, *arguments)
-    except WrongState as error:
-        raise UsageError(str(error)) from None
-    return _shown(broker, server.cluster)
+        raise NotThere(f"no broker {asked['broker']}; there are {', '.join(map(str, server.brokers))}")
+    return broker
 
 
-def _replicate(replication, action, broker_id, *delay_ms):
-    if delay_ms and not 0 <= delay_ms[0] <= _LONGEST_MS:
-        raise UsageError(f"delay_ms {delay_ms[0]}: expected 0 to {_LONGEST_MS}")
-    getattr(replication, action)(broker_id, *delay_ms)
+def _do(action):
+    def act(server, asked):
+        broker = broker_of(server, asked)
+        try:
+            if action in _OF_BROKER:
+                getattr(broker, action)()
+            else:
+                arguments = [asked["delay_ms"]] if action == "slow" else []
+                getattr(server.services["replication"], action)(broker.id, *arguments)
+        except WrongState as error:
+            raise Conflict(str(error)) from None
+        return _shown(broker, server.cluster)
+
+    return act
 
 
 def _shown(broker, cluster):
@@ -56,3 +77,17 @@ def _shown(broker, cluster):
         "in_sync": sum(broker.id in one.isr for one in partitions),
         "lag": sum(max(one.log.end_offset - one.logs[broker.id].end_offset, 0) for one in partitions if broker.id in one.logs),
     }
+
+
+_ID = number("its node id")
+
+
+def _fields(action):
+    return {"broker": _ID, "delay_ms": number("milliseconds; 0: as fast as it can", minimum=0, maximum=_LONGEST_MS)} if action == "slow" else {"broker": _ID}
+
+
+ROUTES = (
+    Route("GET", "/brokers", show, "all brokers: what each leads and how it does", answer=thing(brokers=many(_BROKER, "by id"))),
+    *(Route("POST", f"/brokers/{{broker}}/{action}", _do(action), about, _fields(action), _BROKER)
+      for action, about in {**_OF_BROKER, **_OF_REPLICATION}.items()),
+)  # fmt: skip

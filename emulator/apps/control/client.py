@@ -1,14 +1,18 @@
-"""The client's end of the control socket: find the one server that is meant, ask it one thing."""
+"""The client's end of the control API: find the one server that is meant, ask it one thing.
+
+A `place` is the path of a control socket or the HOST:PORT of a control port.
+"""
 
 import http.client
 import json
 import socket
 
-from emulator.apps.addresses import format_address, parse_address
+from emulator.apps.addresses import format_address, is_address, parse_address
 from emulator.apps.control import places
 from emulator.apps.errors import UsageError
 
 _TIMEOUT_S = 10
+_JSON = {"Content-Type": "application/json"}
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -22,29 +26,48 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask(path, method, resource, asked=None, timeout=_TIMEOUT_S):
+def _connection(place, timeout):
+    if not is_address(place):
+        return _UnixConnection(place, timeout)
+    return http.client.HTTPConnection(*parse_address(place, "--control"), timeout=timeout)
+
+
+def is_alive(place):
+    """Whether somebody listens there."""
+    if not is_address(place):
+        return places.is_alive(place)
+    try:
+        with socket.create_connection(parse_address(place, "--control"), timeout=2):
+            return True
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def ask(place, method, resource, asked=None, timeout=_TIMEOUT_S):
     """The answer as a dict; raises OSError when nobody is there, UsageError when the answer is an error.
 
     `asked`: what goes with a POST; `timeout`: seconds, None for work that may take long.
     """
-    connection = _UnixConnection(path, timeout)
+    connection = _connection(place, timeout)
     try:
-        connection.request(method, resource, None if asked is None else json.dumps(asked).encode())
+        connection.request(method, resource, None if asked is None else json.dumps(asked).encode(), _JSON if method == "POST" else {})
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (http.client.HTTPException, ValueError) as error:
-        raise UsageError(f"{path} gave no answer that can be read: {type(error).__name__}") from None
+        raise UsageError(f"{place} gave no answer that can be read: {type(error).__name__}") from None
     finally:
         connection.close()
     if not isinstance(answer, dict):
-        raise UsageError(f"{path} gave no answer that can be read: it is no server of ours")
+        raise UsageError(f"{place} gave no answer that can be read: it is no server of ours")
     if response.status != 200:
         raise UsageError(str(answer.get("error", response.reason)))
     return answer
 
 
 def choose(options):
-    """The path of the server that is meant: by --control, by --bootstrap, else the only one there is."""
+    """The place of the server that is meant: by --control, by --bootstrap, else the only one there is."""
     if options.control is not None:
         return options.control
     bootstrap = options.bootstrap
@@ -72,10 +95,10 @@ def _ways_to_say(bootstrap):
     return {format_address(one, port) for one in hosts}
 
 
-def ask_politely(path, method, resource, asked=None, timeout=_TIMEOUT_S):
+def ask_politely(place, method, resource, asked=None, timeout=_TIMEOUT_S):
     """As ask(), but nobody being there is the user's error."""
     try:
-        return ask(path, method, resource, asked, timeout)
+        return ask(place, method, resource, asked, timeout)
     except OSError as error:
-        raise UsageError(f"no server answers at {path}: {error.strerror or error}") from None
+        raise UsageError(f"no server answers at {place}: {error.strerror or error}") from None
 

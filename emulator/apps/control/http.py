@@ -1,20 +1,138 @@
-"""HTTP for the control API: gevent's pywsgi, which takes 40 ms to import, so server.py asks for it late."""
+"""HTTP for the control API: gevent's pywsgi, which takes 40 ms to import, so server.py asks for it late.
 
+What it does not have: clients that send or read slowly are given up, of too many the slowest, and large bodies are refused.
+"""
+
+import io
+import json
 import logging
+import socket
 
+from gevent import joinall, killall, spawn
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 log = logging.getLogger(__name__)
 
 _MOST_CLIENTS = 64
-_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_LARGEST_BODY = 8 * 1024 * 1024
+_READ_WITHIN_MS = 10_000  # a whole request
+_WRITE_WITHIN_MS = 30_000  # each piece of an answer
+
+
+def _whole(status, why):
+    text = json.dumps({"error": why}).encode() + b"\n"
+    return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
+
+
+_BAD_REQUEST = _whole("400 Bad Request", "that is not HTTP")
+_TOO_LARGE = _whole("413 Content Too Large", f"a request's body has at most {_LARGEST_BODY} bytes")
+_TOO_MANY = _whole("503 Service Unavailable", f"{_MOST_CLIENTS} clients are being answered")
 
 
 class _Handler(WSGIHandler):
+    def handle(self):
+        reading = self.server.clients.reading
+        self._deadline = self.server.patience.after(_READ_WITHIN_MS, self.give_up)
+        reading[self] = None
+        try:
+            super().handle()
+        except OSError:
+            pass  # it has gone, or was given up
+        finally:
+            self._deadline.cancel()
+            reading.pop(self, None)
+
+    def give_up(self):
+        """Whoever reads from it or writes to it finds it gone."""
+        try:
+            self.socket._sock.shutdown(socket.SHUT_RDWR)  # gevent's own wakes its waiters with an error of ours
+        except OSError:
+            pass
+
+    def get_environ(self):
+        environ = super().get_environ()
+        environ["control.path"] = self.path.partition("?")[0]
+        return environ
+
+    def run_application(self):
+        """A request is read whole before anybody works on it."""
+        body = b""
+        if self.command not in ("GET", "HEAD"):
+            if self.content_length is not None and int(self.content_length or 0) > _LARGEST_BODY:
+                return self._refuse_body("413", _TOO_LARGE)
+            try:
+                body = self.environ["wsgi.input"].read(_LARGEST_BODY + 1)
+            except OSError as error:
+                log.info("control: %s", error)
+                return self._refuse_body("400", _BAD_REQUEST)
+            if len(body) > _LARGEST_BODY:
+                return self._refuse_body("413", _TOO_LARGE)
+        self._deadline.cancel()
+        self.server.clients.reading.pop(self, None)
+        self.environ["wsgi.input"] = io.BytesIO(body)
+        super().run_application()
+
+    def _refuse_body(self, status, answer):
+        self.wsgi_input.content_length, self.wsgi_input.chunked_input = 0, False  # nobody reads the rest
+        self.close_connection, self.status, self.code = True, status, int(status)
+        self._sendall(answer)
+
+    def _sendall(self, data):
+        self._deadline.cancel()
+        self._deadline = self.server.patience.after(_WRITE_WITHIN_MS, self.give_up)
+        try:
+            super()._sendall(data)
+        finally:
+            self._deadline.cancel()
+
     def _handle_client_error(self, ex):
         """pywsgi's hook for bytes that are no HTTP; as it stands, some of them print a traceback."""
         log.info("control: not HTTP: %.200s", ex)
         return "400", _BAD_REQUEST
+
+
+class _Clients:
+    """Those of one listener; where they are too many, the one goes that has been saying for the longest what it wants."""
+
+    def __init__(self):
+        self.reading = {}  # their handlers, the oldest first
+        self._greenlets = set()
+
+    def spawn(self, handle, *arguments):
+        if len(self._greenlets) >= _MOST_CLIENTS:
+            if not self.reading:
+                _turn_away(*arguments)
+                return
+            slowest = next(iter(self.reading))
+            del self.reading[slowest]
+            slowest.give_up()
+        greenlet = spawn(handle, *arguments)
+        self._greenlets.add(greenlet)
+        greenlet.link(self._greenlets.discard)
+
+    def end(self, within_s):
+        """Answers in the making have a moment to leave."""
+        greenlets = list(self._greenlets)
+        joinall(greenlets, within_s)
+        killall(greenlets, block=False)
+
+
+def _turn_away(_, close, connection):
+    try:
+        connection[0]._sock.send(_TOO_MANY)
+    except OSError:
+        pass
+    close(*connection)
+
+
+class _Server(WSGIServer):
+    def __init__(self, listener, application, patience):
+        self.clients, self.patience = _Clients(), patience
+        super().__init__(listener, application, spawn=self.clients.spawn, handler_class=_Handler, log=None, error_log=_Log())
+
+    def end(self):
+        self.stop(timeout=0)
+        self.clients.end(within_s=0.2)
 
 
 class _Log:
@@ -31,5 +149,5 @@ class _Log:
         pass
 
 
-def make_server(listener, application):
-    return WSGIServer(listener, application, spawn=_MOST_CLIENTS, handler_class=_Handler, log=None, error_log=_Log())
+def make_server(listener, application, patience):
+    return _Server(listener, application, patience)

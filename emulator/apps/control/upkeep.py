@@ -1,16 +1,12 @@
-"""What a server does by itself from time to time, at once.
+"""What a server does by itself from time to time, at once."""
 
-POST /cleaner/run     compacts all that is due; answers done: {"rounds of compaction": n, "records compacted away": n}
-POST /retention/run   deletes all that is no longer kept; answers done: {"segments deleted": n}
-"""
-
-from emulator.apps.control.asked import read
+from emulator.apps.control.schema import counts, thing
+from emulator.apps.control.table import Route
 from emulator.runtime.broker import RUNNING
 from emulator.runtime.turns import Turns
 
 
 def run_cleaner(server, asked=None):
-    read(asked or {})
     rounds, removed, turns = 0, 0, Turns()
     for services in _running(server):
         cleaner = services["cleaner"]
@@ -23,7 +19,6 @@ def run_cleaner(server, asked=None):
 
 
 def run_retention(server, asked=None):
-    read(asked or {})
     deleted = sum(services["retention"].run() for services in _running(server))
     return {"done": {"segments deleted": deleted} if deleted else {}}
 
@@ -31,3 +26,11 @@ def run_retention(server, asked=None):
 def _running(server):
     """The services of each broker that is up."""
     return [broker.services for broker in server.brokers.values() if broker.state == RUNNING]
+
+
+_DONE = thing(done=counts("{what: how often}, empty where nothing was due"))
+
+ROUTES = (
+    Route("POST", "/cleaner/run", run_cleaner, "compacts all that is due", answer=_DONE),
+    Route("POST", "/retention/run", run_retention, "deletes all that is no longer kept", answer=_DONE),
+)

@@ -102,6 +102,7 @@ class Emulator(Data):
         self._begins_with: Snapshot | None = None
         self._thread: LoopThread | None = None
         self._server: Server | None = None
+        self._control: Any = None
         self._writer = Writer()
         self._attach()
 
@@ -125,7 +126,14 @@ class Emulator(Data):
         thread.start()
         try:
             self._server = thread.call(self._serve)
+            if self._own.control is not None:
+                from emulator.apps.embedded.control import open_control
+
+                self._control = thread.call(open_control, self._server, self._own.control)
         except BaseException:
+            if self._server is not None:
+                thread.call(self._server.stop)
+                self._server = None
             thread.stop()
             raise
         self._thread, self._seed = thread, self._server.seed
@@ -167,9 +175,11 @@ class Emulator(Data):
             self._exchanges()  # there to be looked at, still
             self._thread = None
             try:
+                if self._control is not None:
+                    thread.call(self._control.close)
                 thread.call(self._server.stop)
             finally:
-                self._server = None
+                self._server = self._control = None
                 thread.stop()
 
     def requests(self, api: str | None = None, *, client_id: str | None = None) -> list[Request]:
@@ -227,8 +237,8 @@ class Emulator(Data):
         other = copy(self)
         other._begins_with = self.snapshot() if snapshot is None else snapshot
         other._settings = on_free_ports(self._settings)
-        other._own = self._own._replace(seed=self.seed, clock_start=other._begins_with.cluster.now)
-        other._thread = other._server = None
+        other._own = self._own._replace(seed=self.seed, clock_start=other._begins_with.cluster.now, control=self._own.control and (self._own.control[0], 0))
+        other._thread = other._server = other._control = None
         other._attach()
         return other.start()
 
@@ -245,6 +255,13 @@ class Emulator(Data):
     def bootstrap(self) -> str:
         """HOST:PORT of each broker, with commas between them, for clients' bootstrap.servers."""
         return bootstrap_of(self.server)
+
+    @property
+    def control(self) -> str:
+        """HOST:PORT of the control API and the web console, where config has control.listen."""
+        if self._control is None:
+            raise RuntimeError("there is no control port: config has no control.listen")
+        return self._control.address
 
     @property
     def seed(self) -> int:

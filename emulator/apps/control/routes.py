@@ -1,0 +1,10 @@
+"""All routes: a family's file has its own as ROUTES, and is named here."""
+
+from emulator.apps.control import brokers, clock, status, topics, upkeep
+
+FAMILIES = (topics, brokers, clock, upkeep)
+
+
+def routes(started, stop):
+    """See status.py for what is asked."""
+    return (*status.routes(started, stop), *(route for family in FAMILIES for route in family.ROUTES))

@@ -1,0 +1,209 @@
+"""The control API over a port: every path of its OpenAPI document, what is refused, and clients that mean no good."""
+
+import http.client
+import json
+import socket
+import time
+
+import pytest
+
+from emulator import Emulator
+from emulator.apps.control.schema import check
+from emulator.apps.errors import UsageError
+from emulator.apps.own import control_address
+from emulator.apps.settings import control_at
+
+CONFIG = {"control.listen": "127.0.0.1:0", "default.replication.factor": 2}
+
+
+@pytest.fixture(scope="module")
+def kafka():
+    with Emulator(brokers=2, clock="virtual", config=CONFIG) as kafka:
+        yield kafka
+
+
+def ask(kafka, method, path, asked=None, **headers):
+    """(status, headers, JSON or text)"""
+    connection = http.client.HTTPConnection(kafka.control, timeout=20)
+    if method != "GET" and "Content_Type" not in headers:
+        headers["Content_Type"] = "application/json"
+    connection.request(method, path, None if asked is None else json.dumps(asked), {name.replace("_", "-"): value for name, value in headers.items()})
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    return response.status, response.headers, json.loads(data) if response.headers["Content-Type"] == "application/json" else data.decode()
+
+
+# How each path of the document is asked here, in an order in which all succeed: (method, path) -> (what stands for the parameters, JSON or query).
+CALLS = {
+    ("POST", "/topics"): ({}, {"name": "orders", "partitions": 2, "configs": {"retention.ms": "1000"}}),
+    ("POST", "/brokers/{broker}/kill"): ({"broker": 2}, {}),
+    ("POST", "/brokers/{broker}/start"): ({"broker": 2}, {}),
+    ("POST", "/brokers/{broker}/freeze"): ({"broker": 2}, {}),
+    ("POST", "/brokers/{broker}/thaw"): ({"broker": 2}, {}),
+    ("POST", "/brokers/{broker}/split"): ({"broker": 2}, {}),
+    ("POST", "/brokers/{broker}/mend"): ({"broker": 2}, {}),
+    ("POST", "/brokers/{broker}/slow"): ({"broker": 2}, {"delay_ms": 0}),
+    ("POST", "/clock/advance"): ({}, {"by": "1d"}),
+    ("GET", "/topics/{topic}"): ({"topic": "orders"}, {}),
+}
+LAST = {("DELETE", "/topics/{topic}"): ({"topic": "orders"}, {})}
+REFUSED = {("POST", "/stop"): 409}  # an Emulator is stopped by its program
+PARAMETERS = {"broker": 2}
+
+
+def test_every_path_does_what_the_document_says(kafka):
+    _, _, document = ask(kafka, "GET", "/openapi.json")
+    assert document["openapi"].startswith("3.")
+    operations = {(method.upper(), path): operation for path, methods in document["paths"].items() for method, operation in methods.items()}
+    assert len({one["operationId"] for one in operations.values()}) == len(operations)
+    assert not CALLS.keys() - operations.keys() and not LAST.keys() - operations.keys()
+    order = [*CALLS, *(one for one in operations if one not in CALLS and one not in LAST), *LAST]
+    for method, path in order:
+        parameters, asked = {**CALLS, **LAST}.get((method, path), (PARAMETERS, {}))
+        operation = operations[method, path]
+        status, _, answer = ask(kafka, method, path.format(**parameters), asked if method == "POST" else None)
+        assert status == REFUSED.get((method, path), 200), (method, path, answer)
+        schema = operation["responses"]["200"]["content"].get("application/json")
+        if status == 200 and schema:
+            check(f"{method} {path}", schema["schema"], answer)
+        if "requestBody" in operation:
+            body = operation["requestBody"]["content"]["application/json"]["schema"]
+            check(f"{method} {path}", body, asked)
+            assert ask(kafka, method, path.format(**parameters), {**asked, "surprise": 1})[0] == 400
+
+
+@pytest.mark.parametrize("method, path, asked, status, why", [
+    ("GET", "/nowhere", None, 404, "there are"),
+    ("GET", "/topics/none", None, 404, "no topic none"),
+    ("GET", "/topics/%ff", None, 400, "UTF-8"),
+    ("GET", "/topics?x=1", None, 400, "no x is taken here"),
+    ("DELETE", "/brokers", None, 405, "takes GET"),
+    ("POST", "/brokers/9/kill", {}, 404, "no broker 9; there are 1, 2"),
+    ("POST", "/brokers/x/kill", {}, 400, "broker x: expected a whole number"),
+    ("POST", "/brokers/2/thaw", {}, 409, "only one that is frozen"),
+    ("POST", "/clock/advance", {}, 400, "by is missing"),
+    ("POST", "/clock/advance", {"by": 7}, 400, "by: expected a text"),
+    ("POST", "/clock/advance", {"by": "7 moons"}, 400, "no duration"),
+    ("POST", "/clock/advance?by=7d", {}, 400, "JSON object"),
+    ("POST", "/topics", [], 400, "expected a JSON object"),
+    ("POST", "/topics", {"name": "a b"}, 400, "topic a b"),
+    ("POST", "/topics", {"name": "a", "partitions": -1}, 400, "expected 0 to 10000"),
+    ("POST", "/topics", {"name": "a", "configs": {"retention.ms": 1}}, 400, "configs.retention.ms: expected a text"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(kafka, method, path, asked, status, why):
+    answered, headers, answer = ask(kafka, method, path, asked)
+    assert answered == status and why in answer["error"], answer
+    assert ("Allow" in headers) == (status == 405)
+
+
+@pytest.mark.parametrize("headers, status", [
+    ({"Host": "evil.example"}, 403),  # whose name is 127.0.0.1 by now
+    ({"Host": "127.0.0.1.evil.example"}, 403),
+    ({"Origin": "http://evil.example"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://127.0.0.1:1"}, 403),  # a page of another program of this machine
+    ({"Sec_Fetch_Site": "cross-site"}, 403),
+    ({"Sec_Fetch_Site": "same-site"}, 403),
+    ({"Sec_Fetch_Site": "same-origin"}, 200),
+    ({"Content_Type": "text/plain"}, 415),
+    ({"Content_Type": "application/x-www-form-urlencoded"}, 415),
+    ({"Content_Type": ""}, 415),
+    ({"Content_Type": "application/json; charset=utf-8"}, 200),
+    ({"Host": "localhost:1234"}, 200),
+])  # fmt: skip
+def test_pages_from_elsewhere_are_not_heard(kafka, headers, status):
+    assert ask(kafka, "POST", "/retention/run", {}, **headers)[0] == status
+
+
+def test_our_own_page_is(kafka):
+    assert ask(kafka, "POST", "/retention/run", {}, Origin=f"http://{kafka.control}")[0] == 200
+    follows_a_link = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    assert ask(kafka, "GET", "/status", **follows_a_link)[0] == 200
+    assert ask(kafka, "POST", "/retention/run", {}, **follows_a_link)[0] == 403
+
+
+def connect(kafka):
+    host, _, port = kafka.control.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def test_too_much_is_refused(kafka):
+    with connect(kafka) as client:
+        client.sendall(b"POST /topics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n")
+        assert b"413" in client.recv(1000).split(b"\r\n")[0]
+    with connect(kafka) as client:
+        client.sendall(b"POST /topics HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            for _ in range(200):
+                client.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+        except OSError:
+            pass
+    assert ask(kafka, "GET", "/status")[0] == 200
+
+
+def test_nobody_waits_for_clients_that_dawdle(kafka, capfd):
+    dawdling = [connect(kafka) for _ in range(150)]
+    for client in dawdling:
+        client.sendall(b"POST /topics HTTP/1.1\r\nContent-Length: 10\r\n\r\n1")
+    began = time.monotonic()
+    for _ in range(3):
+        assert ask(kafka, "GET", "/status")[0] == 200
+    assert time.monotonic() - began < 8, "less than the time that they are given"
+    for client in dawdling:
+        client.close()
+    assert ask(kafka, "GET", "/status")[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_who_dawdles_is_given_up(kafka):
+    """Its deadline is on the patience clock, which is moved here by hand."""
+    with connect(kafka) as client:
+        client.sendall(b"GET /sta")
+        patience = kafka.server.patience
+
+        def due():
+            return [deadline for _, _, deadline in patience._heap if deadline.action and deadline.action.__name__ == "give_up"]
+
+        until = time.monotonic() + 20
+        while not (found := kafka.call(due)):
+            assert time.monotonic() < until
+        assert all(0 < one.at - patience.now() <= 10_000 for one in found)
+        for one in found:
+            kafka.call(one.action)
+        answer = b""
+        while more := client.recv(1000):
+            answer += more
+        assert b" 200 " not in answer
+
+
+def test_only_a_loopback_address_will_do(run):
+    for place in ("0.0.0.0:8080", "192.0.2.1:8080", ":8080", "[::]:1"):
+        with pytest.raises(UsageError, match="only a loopback address"):
+            control_address(place, "control.listen")
+    refused = run("--listen", "127.0.0.1:0", "--control", "0.0.0.0:0")
+    assert refused.returncode == 2 and "--control 0.0.0.0:0: only a loopback address" in refused.stderr
+    assert control_at(["a/b.sock", "127.0.0.1:1"]) == ("a/b.sock", "127.0.0.1:1")
+    with pytest.raises(UsageError, match="given already"):
+        control_at(["127.0.0.1:2", "127.0.0.1:1"])
+
+
+def test_a_port_that_is_taken_is_said(kafka):
+    with pytest.raises(OSError, match=f"control.listen {kafka.control}: Address already in use"):
+        Emulator(config={"control.listen": kafka.control}).start()
+
+
+def test_the_command_asks_over_a_port(serve, run):
+    server = serve("--control", "127.0.0.1:0", "--topic", "t")
+    place = server.process.stdout.readline().strip().removeprefix("control=http://").rstrip("/")
+    assert f"bootstrap={server.bootstrap}\n" in run("status", "--control", place).stdout
+    assert f"bootstrap={server.bootstrap}\n" in run("status").stdout
+    assert run("stop", "--control", place).returncode == 0
+    assert server.end() == (0, "", "")
+    refused = run("status", "--control", place)
+    assert refused.returncode == 2 and f"no server answers at {place}" in refused.stderr
+
+
+def test_a_fork_has_a_port_of_its_own():
+    with Emulator(config=CONFIG | {"default.replication.factor": 1}) as kafka, kafka.fork() as other:
+        assert ask(kafka, "GET", "/status")[2]["bootstrap"] == kafka.bootstrap != ask(other, "GET", "/status")[2]["bootstrap"] == other.bootstrap
