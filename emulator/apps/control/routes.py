@@ -1,8 +1,8 @@
 """All routes: a family's file has its own as ROUTES, and is named here."""
 
-from emulator.apps.control import brokers, clock, status, topics, upkeep
+from emulator.apps.control import brokers, clock, configs, events, groups, partitions, records, status, topics, upkeep
 
-FAMILIES = (topics, brokers, clock, upkeep)
+FAMILIES = (topics, records, partitions, groups, configs, brokers, clock, events, upkeep)
 
 
 def routes(started, stop):
