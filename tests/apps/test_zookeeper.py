@@ -34,7 +34,7 @@ def test_servers(tmp_path):
     assert [str(server) for server in found.servers.values()] == \
         ["a:1:2:participant;0.0.0.0:2181", "b:1:2:participant;127.0.0.1:2182", "[::1]:3:4:observer;0.0.0.0:2183"]
     assert [found.client_address(n) for n in (1, 2, 3)] == [("", 2181), ("127.0.0.1", 2182), ("", 2183)]
-    assert found.allows_word("mntr") and not found.allows_word("srvr")
+    assert found.allows_word("mntr") and found.allows_word("srvr") and not found.allows_word("stat")
 
 
 def test_one_server_in_the_list_stands_alone(tmp_path):

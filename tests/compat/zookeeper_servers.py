@@ -117,11 +117,11 @@ class Servers:
     def mode(self, sid):
         return self.told(sid).get("Mode")
 
-    def until(self, condition, seconds=30):
+    def until(self, condition, seconds=30, what=None):
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {seconds} s\n{self.logs()}")
+                raise AssertionError(f"not within {seconds} s\n{what() if what else self.logs()}")
             time.sleep(0.02)
 
     def until_serving(self, *sids):

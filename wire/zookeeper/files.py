@@ -21,6 +21,7 @@ _STAT = Struct(">qqqqqiiiqq")  # the ACL's number, then StatPersisted
 _OPEN = -1  # the number of the ACL that allows all
 _ACL_ENTRY = record("ACLEntry", "number" / long, "acl" / vector(ACL))
 _MAX = 0x7FFFFFF
+_SCANNED, _WRITTEN = 10_000, 300  # nodes in one piece: a millisecond's work
 
 
 def log_entry(txn):
@@ -51,24 +52,44 @@ def _text(value):
 
 
 def write_tree(nodes, sessions, open_acl):
-    """Pieces of bytes: sessions {id: time-out}, the ACLs, and all nodes {path: Node}."""
+    """Pieces of bytes, each soon made: sessions {id: time-out}, the ACLs, and all nodes {path: Node}, parents first.
+
+    Nodes may change between the pieces, as in a real server's snapshot: each is as it was at first or later, and all that the
+    log has had since, applied once more, makes them what they are.
+    """
     yield _INT.pack(len(sessions)) + b"".join(_SESSION.pack(*item) for item in sessions.items())
+    paths = list(nodes)
     numbers, pieces = {}, []
-    for node in nodes.values():
-        key = tuple((entry.perms, entry.id.scheme, entry.id.id) for entry in node.acl)
-        if key not in numbers and node.acl != open_acl:
-            numbers[key] = len(numbers) + 1
-            pieces.append(_ACL_ENTRY(numbers[key], list(node.acl)).build())
+    for start in range(0, len(paths), _SCANNED):
+        for path in paths[start:start + _SCANNED]:
+            node = nodes.get(path)
+            if node is not None and node.acl is not open_acl and node.acl != open_acl:
+                key = _acl_key(node.acl)
+                if key not in numbers:
+                    numbers[key] = len(numbers) + 1
+                    pieces.append(_ACL_ENTRY(numbers[key], list(node.acl)).build())
+        yield b""
     yield _INT.pack(len(pieces)) + b"".join(pieces)
-    for path in sorted(nodes):
-        node = nodes[path]
-        number = _OPEN if node.acl == open_acl else \
-            numbers[tuple((entry.perms, entry.id.scheme, entry.id.id) for entry in node.acl)]
-        data = b"\xff\xff\xff\xff" if node.data is None else _INT.pack(len(node.data)) + node.data
-        yield _text("" if path == "/" else path) + data + _STAT.pack(
-            number, node.czxid, node.mzxid, node.ctime, node.mtime, node.version, node.cversion, node.aversion,
-            node.ephemeral_owner, node.pzxid)
+    gone = set()
+    for start in range(0, len(paths), _WRITTEN):
+        pieces = []
+        for path in paths[start:start + _WRITTEN]:
+            node = nodes.get(path)
+            if node is None or gone and path[:path.rfind("/")] in gone:
+                gone.add(path)  # nor what was made below it since
+                continue
+            acl = node.acl
+            number = _OPEN if acl is open_acl or acl == open_acl else numbers.get(_acl_key(acl), _OPEN)
+            data = node.data
+            pieces += _text("" if path == "/" else path), b"\xff\xff\xff\xff" if data is None else _INT.pack(len(data)), data or b"", _STAT.pack(
+                number, node.czxid, node.mzxid, node.ctime, node.mtime, node.version, node.cversion, node.aversion,
+                node.ephemeral_owner, node.pzxid)
+        yield b"".join(pieces)
     yield _text("/")
+
+
+def _acl_key(acl):
+    return tuple((entry.perms, entry.id.scheme, entry.id.id) for entry in acl)
 
 
 def read_tree(read, make, open_acl):
@@ -118,9 +139,14 @@ def _acl(perms, scheme, value):
     return ACL(perms, Id((scheme or b"").decode(), (value or b"").decode()))
 
 
-def seal(octets):
-    """What ends a snapshot file."""
-    return Struct(">q").pack(adler32(octets)) + _text("/")
+def write_snapshot(nodes, sessions, open_acl):
+    """Pieces of a whole file."""
+    checksum = adler32(SNAPSHOT_HEADER)
+    yield SNAPSHOT_HEADER
+    for piece in write_tree(nodes, sessions, open_acl):
+        checksum = adler32(piece, checksum)
+        yield piece
+    yield Struct(">q").pack(checksum) + _text("/")
 
 
 def is_sealed(octets, end):

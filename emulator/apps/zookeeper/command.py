@@ -32,6 +32,7 @@ def serve(options):
     from gevent import signal_handler
     from gevent.event import Event
 
+    from emulator.runtime.zookeeper.directory import MixedDirectories
     from emulator.runtime.zookeeper.server import ZooKeeperServer
     from emulator.state.zookeeper.epochs import DamagedEpoch
 
@@ -56,6 +57,8 @@ def serve(options):
                 server.start()
             except DamagedEpoch as error:
                 raise UsageError(f"{config.version_directory(my_id)}: {error}") from None
+            except MixedDirectories as error:
+                raise UsageError(str(error)) from None
             except OSError as error:
                 raise UsageError(f"server {my_id} cannot start: {error}") from None
             servers.append(server)

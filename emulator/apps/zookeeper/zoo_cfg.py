@@ -29,6 +29,7 @@ class ZooConfig:
         self.data_dir = values.get("dataDir")
         if not self.data_dir:
             raise UsageError("zoo.cfg: dataDir is not set")
+        self.data_log_dir = values.get("dataLogDir") or self.data_dir
         self.client_port = self._number("clientPort", None)
         self.host = values.get("clientPortAddress", "")
         self.init_limit = self._number("initLimit", 0)
@@ -52,7 +53,9 @@ class ZooConfig:
         self.container_never_used_ms = self._number("znode.container.maxNeverUsedIntervalMs", 0)
         self.super_digest = values.get("DigestAuthenticationProvider.superDigest")
         words = values.get("4lw.commands.whitelist", "srvr")
-        self._words = None if words.strip() == "*" else {word.strip() for word in words.split(",")}
+        named = {word.strip() for word in words.split(",")}
+        # zkServer.sh asks with srvr, clients that only read look for a server with isro.
+        self._words = None if "*" in named else named | {"srvr"} | ({"isro"} if self.read_only_mode else set())
         self.servers = servers if len(servers) > 1 else {}
         self.together = False
         if self.servers:
@@ -105,11 +108,15 @@ class ZooConfig:
         except ValueError:
             raise UsageError(f"{self.data_dir}/myid holds {text[:40]!r}, which is no number") from None
 
-    def data_directory(self, my_id):
-        return os.path.join(self.data_dir, str(my_id)) if self.together else self.data_dir
-
     def version_directory(self, my_id):
-        return os.path.join(self.data_directory(my_id), "version-2")
+        """Of snapshots and epochs."""
+        return self._version_directory(self.data_dir, my_id)
+
+    def log_directory(self, my_id):
+        return self._version_directory(self.data_log_dir, my_id)
+
+    def _version_directory(self, directory, my_id):
+        return os.path.join(directory, str(my_id), "version-2") if self.together else os.path.join(directory, "version-2")
 
     def client_address(self, my_id):
         """(host, port) for clients; of several servers in one process each has a port of its own."""

@@ -14,6 +14,7 @@ from emulator.runtime.zookeeper.links import Outlet
 from emulator.state.zookeeper import reads
 from emulator.state.zookeeper.acl import allowed, digest_id
 from emulator.state.zookeeper.prepare import Refused
+from emulator.state.zookeeper.stats import ConnectionStats
 from wire.types import Malformed
 from wire.zookeeper import client
 from wire.zookeeper.client import ConnectRequest
@@ -31,9 +32,10 @@ _NO_TOKEN = b"\xff\xff\xff\xff"
 
 
 class _Request:
-    __slots__ = ("xid", "opcode", "body", "result", "is_done")
+    __slots__ = ("xid", "opcode", "body", "result", "is_done", "came")
 
-    def __init__(self, xid, opcode, body, is_done):
+    def __init__(self, xid, opcode, body, is_done, came):
+        self.came = came  # ms of the server's clock
         self.xid = xid
         self.opcode = opcode
         self.body = body
@@ -50,7 +52,9 @@ class ClientConnection(Outlet):
         self.session_id = 0
         self.timeout = 0
         self.ids = [("ip", peer[0])]
-        self.received = self.sent = 0
+        self.stats = ConnectionStats()
+        self.established = 0  # ms of wall time
+        self.heard = server.clock.now()
         self._server = server
         self._requests = deque()
         self._go_on = Event()
@@ -68,14 +72,12 @@ class ClientConnection(Outlet):
             with Timeout(_CONNECT_S):
                 head = self._exactly(4)
                 word = bytes(head)
-                if word.isalpha():
+                if self._server.knows_word(word):
                     return self._words(word.decode())
                 frame = self._frame(_INT.unpack(head)[0])
             self._connect(frame)
             while self.open:
-                frame = self._frame(_INT.unpack(self._exactly(4))[0])
-                self.received += 1
-                self._request(frame)
+                self._request(self._frame(_INT.unpack(self._exactly(4))[0]))
                 while self.open and (len(self._requests) >= _MAX_OUTSTANDING or self._waiting > _MAX_WAITING):
                     self._go_on.clear()
                     self._go_on.wait(1.0)
@@ -104,12 +106,31 @@ class ClientConnection(Outlet):
         return self._exactly(length)
 
     def _words(self, word):
+        self._count(4)
         self._append(self._server.four_letter_word(word).encode())
+        self._server.stats.sent += 1
         self.end()
+
+    def _count(self, size):
+        self.stats.received += 1
+        stats = self._server.stats
+        stats.received += 1
+        stats.counts["bytes_received_count"] += size
+
+    @property
+    def outstanding(self):
+        """How many requests wait for their answers."""
+        return len(self._requests)
+
+    @property
+    def interests(self):
+        """What the event loop waits for: 1 to read, 4 to write."""
+        return (1 if self.session_id else 0) | (4 if self._writable is not None and self._waiting else 0)
 
     # The session
 
     def _connect(self, frame):
+        self._count(4 + len(frame))
         request, end = ConnectRequest.parse(frame)
         self._is_old = len(frame) == end
         self.read_only = not self._is_old and frame[end] != 0
@@ -119,12 +140,27 @@ class ClientConnection(Outlet):
         """The session stands; timeout 0: it does not, and the client is sent away."""
         if not self.open:
             return
+        now = self._server.clock.now()
+        if not self.session_id:
+            self.established = self._server.wall_ms()
         self.session_id, self.timeout = (session_id, timeout) if timeout else (0, 0)
         body = _CONNECTED.pack(0, timeout, session_id, len(password)) + password + \
             (b"" if self._is_old else b"\1" if self._server.read_only else b"\0")
         self._append(_INT.pack(len(body)) + body)
+        self._sent(4 + len(body))
         if not timeout:
-            self.end()
+            return self.end()
+        self._answered(client.CREATE_SESSION, 0, self._server.database.last_zxid, now - self.heard, now)
+
+    def _sent(self, size):
+        self.stats.sent += 1
+        stats = self._server.stats
+        stats.sent += 1
+        stats.counts["response_bytes"] += size
+
+    def _answered(self, opcode, cxid, zxid, latency, now):
+        self.stats.answered(opcode, cxid, zxid, latency, now)
+        self._server.stats.latency.add(latency)
 
     def not_read_only(self):
         """Without a quorum no session can be made; said with a reply's header, as there."""
@@ -136,8 +172,10 @@ class ClientConnection(Outlet):
     def _request(self, frame):
         if len(frame) < 8:
             raise Malformed("request", 0, f"{len(frame)} bytes")
+        self._count(4 + len(frame))
         xid, opcode = _HEADER.unpack_from(frame)
         body = frame[8:]
+        now = self.heard = self._server.clock.now()
         if not self.session_id:
             raise Malformed("request", 0, "it comes before the session stands")
         self._server.sessions.touch(self)
@@ -147,7 +185,7 @@ class ClientConnection(Outlet):
             if client.SaslToken.parse(body)[0].token is None:
                 raise Malformed("sasl", 8, "there is no token")
             return self._reply(xid, 0, 0, _NO_TOKEN)  # as a server without SASL does
-        request = _Request(client.PING_XID if opcode == client.PING else xid, opcode, body, is_done=True)
+        request = _Request(client.PING_XID if opcode == client.PING else xid, opcode, body, True, now)
         if self._server.read_only or opcode == client.CLOSE_SESSION and self.session_id in self._server.sessions.local:
             self._requests.append(request)
             self.go_on()
@@ -174,6 +212,7 @@ class ClientConnection(Outlet):
         elif packet.scheme == "ip":
             self._reply(xid, 0, 0, b"")
         else:
+            self._server.stats.counts["auth_failed_count"] += 1
             self._reply(xid, 0, client.AUTH_FAILED, b"")
             self.end()
 
@@ -206,7 +245,7 @@ class ClientConnection(Outlet):
     def _answer_write(self, request):
         result = request.result
         body = b"" if result.err else reads.written(request.opcode, result)
-        self._reply(request.xid, result.header.zxid, result.err, body)
+        self._reply(request.xid, result.header.zxid, result.err, body, request)
         if request.opcode == client.CLOSE_SESSION:
             self.end()
 
@@ -226,19 +265,25 @@ class ClientConnection(Outlet):
             err = refused.code
         except Malformed:
             err = client.MARSHALLING_ERROR
-        self._reply(request.xid, -1 if err == client.UNIMPLEMENTED else database.last_zxid, err, b"" if err else body)
+        self._reply(request.xid, -1 if err == client.UNIMPLEMENTED else database.last_zxid, err, b"" if err else body,
+                    request)
         if err == client.UNIMPLEMENTED or request.opcode == client.CLOSE_SESSION:
             self.end()
 
-    def _reply(self, xid, zxid, err, body):
-        self.sent += 1
+    def _reply(self, xid, zxid, err, body, request=None):
         self._append(_REPLY.pack(16 + len(body), xid, zxid, err) + body)
+        self._sent(20 + len(body))
+        if request is not None:
+            now = self._server.clock.now()
+            self._answered(request.opcode, xid, zxid, now - request.came, now)
+            self._server.stats.answers.add(16 + len(body))
 
     def event(self, type_, path, acl=()):
         """A watch has fired; its word leaves before any answer that knows of the change. Who may not read does not hear of it."""
         if self.open and allowed(acl, client.READ, self.ids):
             body = client.WatcherEvent(type_, client.SYNC_CONNECTED, path).build()
             self._append(_REPLY.pack(16 + len(body), client.WATCH_XID, -1, 0) + body)
+            self._sent(20 + len(body))
 
     def _lost(self, reason):
         if self.open:

@@ -5,24 +5,48 @@ import os
 
 from gevent import get_hub, spawn
 
+from emulator.state.zookeeper.database import Abandoned
+
 log = logging.getLogger(__name__)
 
 
-class Directory:
-    """See emulator.state.zookeeper.database. `failed(error)` when the disk refuses a log's next bytes: it can take no others."""
+class MixedDirectories(ValueError):
+    """Snapshots where the logs should be, or the reverse; the message says where."""
 
-    def __init__(self, path, failed=lambda error: None):
+
+class Directory:
+    """See emulator.state.zookeeper.database. `failed(error)` when the disk refuses a log's next bytes: it can take no others.
+
+    Logs are in `log_path`, where that is another one (dataLogDir). Raises MixedDirectories.
+    """
+
+    def __init__(self, path, failed=lambda error: None, log_path=None):
         self.path = path
+        self.log_path = log_path or path
         self.failed = failed
-        os.makedirs(path, exist_ok=True)
+        for place in {self.path, self.log_path}:
+            os.makedirs(place, exist_ok=True)
+        if self.log_path != self.path:
+            self._none(self.log_path, "snapshot.", "Log directory has snapshot files")
+            self._none(self.path, "log.", "Snapshot directory has log files")
         self._name = self._descriptor = None
         self._pool = get_hub().threadpool
 
+    @staticmethod
+    def _none(place, prefix, complaint):
+        # Taken for a new server's, what is there would be forgotten.
+        if any(name.startswith(prefix) for name in os.listdir(place)):
+            raise MixedDirectories(f"{place}: {complaint}. Check if dataLogDir and dataDir configuration is correct.")
+
     def _at(self, name):
-        return os.path.join(self.path, name)
+        return os.path.join(self.log_path if name.startswith("log.") else self.path, name)
 
     def names(self):
-        return os.listdir(self.path)
+        return sorted({name for place in {self.path, self.log_path} for name in os.listdir(place)})
+
+    def sizes(self):
+        """Bytes of the snapshots' directory and of the logs'."""
+        return tuple(sum(entry.stat().st_size for entry in os.scandir(place) if entry.is_file()) for place in (self.path, self.log_path))
 
     def load(self, name):
         try:
@@ -38,11 +62,35 @@ class Directory:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self._at(name))
-        descriptor = os.open(self.path, os.O_RDONLY)
+        descriptor = os.open(os.path.dirname(temporary), os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def write_in_turns(self, name, pieces, done):
+        """A whole file, synced; others have their turn after each piece. `done()` when it is there, or was abandoned."""
+        spawn(self._write_in_turns, name, pieces, done)
+
+    def _write_in_turns(self, name, pieces, done):
+        temporary = self._at(name) + ".tmp"
+        error = None
+        try:
+            with open(temporary, "wb", buffering=0) as file:
+                for piece in pieces:
+                    error = self._pool.apply(_attempt, (_write_all, file, piece))
+                    if error is not None:
+                        break
+                error = error or self._pool.apply(_attempt, (os.fsync, file.fileno()))
+            os.replace(temporary, self._at(name))
+        except Abandoned:
+            os.remove(temporary)
+        except OSError as failure:
+            error = failure
+        if error is not None:
+            log.critical("%s: %s: this server takes no more part", self._at(name), error.strerror)
+            return self.failed(error)
+        done()
 
     def remove(self, name):
         os.remove(self._at(name))
@@ -60,7 +108,7 @@ class Directory:
         spawn(self._append, name, octets, done)
 
     def _append(self, name, octets, done):
-        error = self._pool.apply(self._write, (name, octets))
+        error = self._pool.apply(_attempt, (self._write, name, octets))
         if error is not None:
             # Nothing that is not on disk may be acknowledged, and no log may have a gap.
             log.critical("%s: %s: this server takes no more part", self._at(name), error.strerror)
@@ -69,19 +117,28 @@ class Directory:
         done()
 
     def _write(self, name, octets):
-        """None, or the OSError: raised, the thread pool would print it as its own."""
-        try:
-            if name != self._name:
-                self.close()
-                self._descriptor = os.open(self._at(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-                self._name = name
-            while octets:
-                octets = octets[os.write(self._descriptor, octets):]
-            os.fdatasync(self._descriptor)
-        except OSError as error:
-            return error
+        if name != self._name:
+            self.close()
+            self._descriptor = os.open(self._at(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            self._name = name
+        while octets:
+            octets = octets[os.write(self._descriptor, octets):]
+        os.fdatasync(self._descriptor)
 
     def close(self):
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._name = self._descriptor = None
+
+
+def _attempt(act, *arguments):
+    """None, or the OSError: raised, the thread pool would print it as its own."""
+    try:
+        act(*arguments)
+    except OSError as error:
+        return error
+
+
+def _write_all(file, octets):
+    while octets:
+        octets = octets[file.write(octets):]

@@ -11,7 +11,7 @@ from wire.zookeeper.quorum import SNAPSHOT_SIGNATURE, build_packet, parse_packet
 log = logging.getLogger(__name__)
 
 _READ = 64 * 1024
-# What may wait for a learner that does not read, besides a snapshot. It is let go after syncLimit anyway.
+# What may wait for a learner that does not read. It is let go after syncLimit anyway.
 _MAX_WAITING = 64 * 1024 * 1024
 _SIGNATURE = pack(">i", len(SNAPSHOT_SIGNATURE)) + SNAPSHOT_SIGNATURE.encode()
 WRITABLE = 2
@@ -97,25 +97,58 @@ class Link(Outlet):
         self._reader = None
         self._buffer = bytearray()
         self._position = 0
-        self._snapshot = 0
+        self._snapshot = None  # pieces of it that have not left
+        self._held = []  # what is to follow it
+        self._turn = None
 
     def attach(self, receiver):
         self._receiver = receiver
         self._reader = spawn(self._read_all)
 
     def send(self, packet):
-        if self.open:
-            self._append(build_packet(packet))
-            if self._waiting > _MAX_WAITING + self._snapshot:
-                self._lost(f"it has {_MAX_WAITING} bytes to read and does not")
+        if not self.open:
+            return
+        octets = build_packet(packet)
+        if self._snapshot is None:
+            self._append(octets)
+        else:
+            self._held.append(octets)
+            self._waiting += len(octets)
+        if self._waiting > _MAX_WAITING:
+            self._lost(f"it has {_MAX_WAITING} bytes to read and does not")
 
     def send_snapshot(self, pieces):
-        """All of it, as it is now; what is sent later comes after it."""
-        before = self._waiting
-        for piece in pieces:
-            self._append(piece)
-        self._append(_SIGNATURE)
-        self._snapshot += self._waiting - before  # it may be as large as it is
+        """A piece when the one before has left, each in its own turn; what is sent later comes after it."""
+        self._snapshot = iter(pieces)
+        self._turn = get_hub().loop.timer(0)
+        self._next_piece()
+
+    def _next_piece(self):
+        piece = next(self._snapshot, None)
+        if piece:
+            return self._append(piece)
+        if piece is not None:
+            return self._turn.start(self._next_piece)
+        self._end_turns()
+        held, self._held = self._held, []
+        self._waiting -= sum(map(len, held))
+        for octets in (_SIGNATURE, *held):
+            self._append(octets)
+
+    def _flush(self):
+        super()._flush()
+        if self._snapshot is not None and self.open and not self._out:
+            self._turn.start(self._next_piece)
+
+    def _end_turns(self):
+        self._snapshot = None
+        if self._turn is not None:
+            self._turn.close()
+            self._turn = None
+
+    def _shut(self):
+        self._end_turns()
+        super()._shut()
 
     def _read_all(self):
         try:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import deque
+from random import Random
 
 from gevent import socket
 
@@ -13,7 +14,7 @@ from emulator.runtime.zookeeper.containers import ContainerManager
 from emulator.runtime.zookeeper.directory import Directory
 from emulator.runtime.zookeeper.peers import Peers, config_text
 from emulator.runtime.zookeeper.sessions import ClientSessions
-from emulator.runtime.zookeeper.words import answer_word
+from emulator.runtime.zookeeper.words import KNOWN, answer_word
 from emulator.state.zookeeper.database import Database
 from emulator.state.zookeeper.epochs import Epochs
 from emulator.state.zookeeper.leader import Limits
@@ -21,6 +22,7 @@ from emulator.state.zookeeper.peer import STATE_NAMES, QuorumPeer
 from emulator.state.zookeeper.prepare import Preparer
 from emulator.state.zookeeper.quorum import Ensemble
 from emulator.state.zookeeper.sessions import SessionTracker
+from emulator.state.zookeeper.stats import ServerStats
 from wire.zookeeper import client
 from wire.zookeeper.quorum import LOOKING
 
@@ -60,9 +62,9 @@ class Alone:
 
 
 class ZooKeeperServer:
-    """`config` is a ZooConfig; `my_id` 0 without `config.servers`."""
+    """`config` is a ZooConfig; `my_id` 0 without `config.servers`; `random` says when snapshots are made, more or less."""
 
-    def __init__(self, config, my_id=0):
+    def __init__(self, config, my_id=0, random=None):
         self.config = config
         self.my_id = my_id
         self.on_failure = lambda error: None
@@ -71,8 +73,11 @@ class ZooKeeperServer:
         self.started_at = None
         self.connections = set()
         self.clock = monotonic_clock()
-        self._directory = Directory(config.version_directory(my_id), self._disk_failed)
-        self.database = Database(self._directory, config.snap_count)
+        self.wall_ms = wall_ms
+        self.stats = ServerStats()
+        self.serves_since = None  # in the role that it has, on `clock`
+        self._directory = Directory(config.version_directory(my_id), self._disk_failed, config.log_directory(my_id))
+        self.database = Database(self._directory, config.snap_count, random or Random())
         self.tracker = None  # of sessions, where they are tracked: at a leader
         self.peer = None
         self.writer = None  # Leader or Alone
@@ -113,6 +118,7 @@ class ZooKeeperServer:
                 self._local_ticks()
             self.peer.start()
         else:
+            self.serves_since = self.clock.now()
             self._lead(Alone(self.database, self.applied))
             self._ticks()
 
@@ -165,7 +171,10 @@ class ZooKeeperServer:
 
     def _show_config(self):
         # No transaction makes this node: each server shows the file that it was started with.
-        self.database.tree.nodes["/zookeeper/config"].data = config_text(self.config.servers).encode()
+        tree, data = self.database.tree, config_text(self.config.servers).encode()
+        node = tree.nodes["/zookeeper/config"]
+        tree.size += len(data) - len(node.data)
+        node.data = data
 
     def _lead(self, writer):
         config, tree = self.config, self.database.tree
@@ -201,6 +210,7 @@ class ZooKeeperServer:
     def _begin_read_only(self):
         if self.peer.state == LOOKING:
             self.read_only = True
+            self.serves_since = self.clock.now()
             log.warning("server %d: no quorum for long: clients that only read are served", self.my_id)
 
     # What the peer tells
@@ -213,6 +223,7 @@ class ZooKeeperServer:
             self._close_connections()
 
     def established(self, peer):
+        self.serves_since = self.clock.now()
         self._show_config()
         if self.peer.leader is not None:
             self._lead(self.peer.leader)
@@ -221,6 +232,8 @@ class ZooKeeperServer:
 
     def looking(self, reason):
         log.warning("server %d looks for a leader: %s", self.my_id, reason)
+        self.stats.counts["looking_count"] += 1
+        self.serves_since = None
         self.writer = self._preparer = self.tracker = None
         self._stop_containers()
         self._syncs.clear()
@@ -235,6 +248,7 @@ class ZooKeeperServer:
     def applied(self, zxid, txn, result):
         header = result.header
         session_id = header.client_id
+        self.stats.counts["commit_count"] += 1
         if self._preparer is not None:
             self._preparer.applied(zxid)
         if result.type == client.CREATE_SESSION:
@@ -287,6 +301,8 @@ class ZooKeeperServer:
         moved = owner is not None and self.tracker.owners.get(session_id, owner) != owner
         txn = self._preparer.txn(zxid, wall_ms(), session_id, cxid, opcode, body, ids,
                                  refused=client.SESSION_MOVED if moved and opcode != client.CLOSE_SESSION else None)
+        self.stats.proposals.add(len(txn))
+        self.stats.counts["proposal_count"] += 1
         self.writer.propose(zxid, txn)
 
     def _is_local_session(self, session_id):
@@ -326,6 +342,7 @@ class ZooKeeperServer:
         most = self.config.max_client_cnxns
         if most and sum(connection.peer[0] == peer[0] for connection in self.connections) >= most:
             log.warning("too many connections from %s: maxClientCnxns is %d", peer[0], most)
+            self.stats.counts["connection_rejected"] += 1
             sock.close()
             return
         connection = ClientConnection(self, socket.socket(fileno=sock.detach()), peer)
@@ -336,6 +353,13 @@ class ZooKeeperServer:
         self.connections.discard(connection)
         self.database.watches.forget(connection)
         self.sessions.left(connection)
+
+    def directory_sizes(self):
+        return self._directory.sizes()
+
+    @staticmethod
+    def knows_word(octets):
+        return octets in KNOWN
 
     def four_letter_word(self, word):
         return answer_word(self, word)

@@ -39,6 +39,8 @@ class ClientSessions:
     def connect(self, connection, request):
         """A ConnectRequest; `connection.connected` is called when it is decided."""
         server, database = self._server, self._server.database
+        counts = server.stats.counts
+        counts["connection_request_count"] += 1
         if not (server.serving or server.read_only and connection.read_only):
             return connection.close()
         if request.last_zxid_seen > database.last_zxid:
@@ -51,6 +53,7 @@ class ClientSessions:
             return self._new(connection, timeout)
         if server.read_only and session_id in database.sessions:
             return connection.close()  # nobody can say whether it still lives
+        counts["connection_revalidate_count"] += 1
         if request.password != password(session_id):
             return self._open(connection, session_id, 0)
         if session_id in self.local:

@@ -1,7 +1,8 @@
 """One server's replica: the tree, and the log and snapshots that bring it back.
 
 `directory` is dataDir/version-2: names(), load(name), replace(name, bytes) (all at once, and synced), remove(name),
-truncate(name, size), and append(name, bytes, done): synced in its own time, done() on the loop afterwards, in order.
+truncate(name, size), append(name, bytes, done): synced in its own time, done() on the loop afterwards, in order; and
+write_in_turns(name, pieces, done), which others are not kept waiting by; if the pieces raise Abandoned there is no such file.
 Source: ZKDatabase, FileTxnSnapLog, SyncRequestProcessor of 3.8.4.
 """
 
@@ -16,8 +17,14 @@ from wire.zookeeper import files
 _RECENT = 500  # zookeeper.commitLogCount
 
 
+class Abandoned(Exception):
+    """A snapshot of what is no more."""
+
+
 class Database:
-    """`last_zxid`: the last that is applied; a leader sets it as its epoch begins. `snap_count` transactions make a snapshot."""
+    """`last_zxid`: the last that is applied; a leader sets it as its epoch begins. `snap_count` transactions at the most make a
+    snapshot, and half of them at the least if there is a `random`: servers of an ensemble are not to make theirs all at once.
+    """
 
     def __init__(self, directory, snap_count=100_000, random=None):
         self.watches = Watches()
@@ -34,7 +41,15 @@ class Database:
         self._done = []
         self._syncs = False
         self._since = 0
+        self._until = 0
+        self._saving = None  # stands for the snapshot that is being made
+        self.snapshots = 0
+        self._roll_dice()
         self._load()
+
+    def _roll_dice(self):
+        half = self._snap_count // 2
+        self._until = self._snap_count - 1 if self._random is None else half + self._random.randrange(max(1, half))
 
     # Starting
 
@@ -54,7 +69,7 @@ class Database:
         self.tree.clear()
         self.sessions = self.tree.sessions
         self._recent.clear()
-        self._log = None
+        self._log = self._saving = None
         if not self._numbered("snapshot") and not self._numbered("log"):
             self.save()  # a real server takes a log without any snapshot for one that has lost it
         zxid = 0
@@ -125,8 +140,8 @@ class Database:
 
     def commit(self, zxid, txn):
         result = self._apply(zxid, txn)
-        if self._since >= self._snap_count:
-            self.save()
+        if self._since > self._until and self._saving is None:
+            self._save_in_turns()
         return result
 
     def _apply(self, zxid, txn):
@@ -136,10 +151,32 @@ class Database:
         return result
 
     def save(self):
-        """A snapshot of what is applied; the log goes on in a new file."""
-        octets = b"".join([files.SNAPSHOT_HEADER, *self.snapshot()])
-        self._directory.replace(f"snapshot.{self.last_zxid:x}", octets + files.seal(octets))
-        self._since = 0 if self._random is None else self._random.randrange(max(1, self._snap_count // 2))
+        """A snapshot of what is applied, on disk when this returns; the log goes on in a new file."""
+        self._directory.replace(f"snapshot.{self.last_zxid:x}", b"".join(self._snapshot_file()))
+        self._saving = None
+        self._saved()
+
+    def _save_in_turns(self):
+        saving = self._saving = object()
+
+        def pieces():
+            for piece in self._snapshot_file():
+                yield piece
+                if self._saving is not saving:
+                    raise Abandoned
+
+        def done():
+            self._saving = None
+        self._directory.write_in_turns(f"snapshot.{self.last_zxid:x}", pieces(), done)
+        self._saved()
+
+    def _snapshot_file(self):
+        return files.write_snapshot(self.tree.nodes, self.tree.sessions, OPEN_ACL)
+
+    def _saved(self):
+        self.snapshots += 1
+        self._since = 0
+        self._roll_dice()
         self._rolls = True
 
     def purge(self, keep):
@@ -193,6 +230,7 @@ class Database:
     def restore(self, read, zxid):
         """Take over a leader's tree; on disk when this returns."""
         nodes, sessions = files.read_tree(read, Node, OPEN_ACL)
+        self._saving = None
         self._take_over(nodes, sessions)
         self._recent.clear()
         self.last_zxid = zxid

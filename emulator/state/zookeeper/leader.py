@@ -219,6 +219,10 @@ class Leader:
         else:
             action()
 
+    @property
+    def pending_syncs(self):
+        return len(self._syncs)
+
     def sync_learner(self, handler):
         self.sync(lambda: handler.send(QuorumPacket(SYNC, 0)))
 

@@ -55,6 +55,10 @@ class SessionTracker:
             self._timeouts.pop(session_id, None)
         return found
 
+    def ticks(self):
+        """[(when, ms, ids)] in order, of all that have been named since the last that is over."""
+        return sorted((tick, sorted(ids)) for tick, ids in self._buckets.items())
+
     def __contains__(self, session_id):
         return session_id in self._timeouts
 

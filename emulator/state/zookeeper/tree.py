@@ -8,6 +8,8 @@ from wire.zookeeper.transactions import parse_part, parse_txn
 OPEN_ACL = (ACL(client.ALL, Id("world", "anyone")),)
 READ_ACL = (ACL(client.READ, Id("world", "anyone")),)
 CONTAINER_OWNER = -2**63
+_OPEN_KEY = ((client.ALL, "world", "anyone"),)
+_KEPT_ACLS = 1000
 MAX_TTL = (1 << 40) - 1
 
 
@@ -68,12 +70,13 @@ def parent_of(path):
 class Tree:
     """`nodes` {path: Node}, `ephemerals` {session id: set of paths}, `watches` told of each change, `sessions` {id: time-out}.
 
-    `mortal`: paths of containers and of nodes with a time to live.
+    `size`: bytes of all data and paths; `mortal`: paths of containers and of nodes with a time to live.
     """
 
     def __init__(self, watches):
         self.watches = watches
         self.quotas = Quotas()
+        self._acls = {_OPEN_KEY: OPEN_ACL}
         self.clear()
 
     def clear(self):
@@ -84,12 +87,14 @@ class Tree:
         self.ephemerals = {}
         self.mortal = set()
         self.sessions = {}
+        self.size = sum(map(_size, self.nodes, self.nodes.values()))
         self.quotas.take_over(self.nodes)
 
     def take_over(self, nodes, sessions):
         """All that another tree has."""
         self.clear()
         self.nodes.update(nodes)
+        self.size = sum(map(_size, self.nodes, self.nodes.values()))
         self.sessions.update(sessions)
         for path, node in nodes.items():
             if node.ephemeral_owner > 0 or node.ephemeral_owner in sessions:
@@ -136,7 +141,7 @@ class Tree:
             if node is None:
                 result.err = client.NO_NODE
             else:
-                node.acl, node.aversion = tuple(txn.acl), txn.version
+                node.acl, node.aversion = self._acl(txn.acl), txn.version
                 result.stat = node.stat()
         elif type_ == client.CREATE_SESSION:
             self.sessions[header.client_id] = txn.timeout
@@ -164,14 +169,15 @@ class Tree:
             result.err = client.NO_NODE
             return
         name = path[path.rfind("/") + 1:]
-        if name in parent.children:
-            result.err = client.NODE_EXISTS  # a snapshot had it already
-            return
         cversion = parent.cversion + 1 if txn.parent_cversion == -1 else txn.parent_cversion
         if cversion > parent.cversion:
             parent.cversion, parent.pzxid = cversion, header.zxid
-        node = self.nodes[path] = Node(txn.data, tuple(txn.acl or ()), header.zxid, header.time, owner)
+        if name in parent.children:
+            result.err = client.NODE_EXISTS  # a snapshot had it already
+            return
+        node = self.nodes[path] = Node(txn.data, self._acl(txn.acl), header.zxid, header.time, owner)
         parent.children.add(name)
+        self.size += _size(path, node)
         if owner:
             if is_session(owner):
                 self.ephemerals.setdefault(owner, set()).add(path)
@@ -182,6 +188,18 @@ class Tree:
             self.quotas.created(path, txn.data)
         self.watches.created(path, node.acl, parent_path, parent.acl)
 
+    def _acl(self, entries):
+        """As a tuple; most nodes have the same, which is kept once."""
+        acl = tuple(entries or ())
+        key = tuple((entry.perms, entry.id.scheme, entry.id.id) for entry in acl)
+        kept = self._acls.get(key)
+        if kept is None:
+            if len(self._acls) >= _KEPT_ACLS:
+                self._acls.clear()
+                self._acls[_OPEN_KEY] = OPEN_ACL
+            kept = self._acls[key] = acl
+        return kept
+
     def _delete(self, path, zxid):
         node = self.nodes.pop(path, None)
         if node is None:
@@ -191,6 +209,7 @@ class Tree:
         if parent is not None:
             parent.children.discard(path[path.rfind("/") + 1:])
             parent.pzxid = max(parent.pzxid, zxid)
+        self.size -= _size(path, node)
         self.mortal.discard(path)
         if self.quotas.paths:
             self.quotas.deleted(path, node.data)
@@ -208,11 +227,16 @@ class Tree:
             result.err = client.NO_NODE
             return
         grown = len(txn.data or b"") - len(node.data or b"")
+        self.size += grown
         node.data, node.version, node.mtime, node.mzxid = txn.data, txn.version, header.time, header.zxid
         result.path, result.stat = txn.path, node.stat()
         if self.quotas.paths:
             self.quotas.changed(txn.path, grown)
         self.watches.changed(txn.path, node.acl)
+
+
+def _size(path, node):
+    return len(path) + len(node.data or b"")
 
 
 def valid_path(path):

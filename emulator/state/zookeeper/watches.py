@@ -24,6 +24,10 @@ class Table:
         """How many have asked, and are there still."""
         return len(self._of)
 
+    def by_watcher(self):
+        """(watcher, paths) of each."""
+        return self._of.items()
+
     def add(self, path, watcher, mode=None):
         self._forget_mode(path, watcher)
         self.paths.setdefault(path, {})[watcher] = mode

@@ -1,5 +1,7 @@
 """A replica comes back from its log and snapshots, whatever a crash has left of them."""
 
+from random import Random
+
 import pytest
 
 from emulator.state.zookeeper.database import Database
@@ -8,6 +10,7 @@ from emulator.state.zookeeper.sessions import SessionTracker, first_session_id, 
 from tests.state.zookeeper.disk import MemoryDirectory
 from tests.state.zookeeper.test_requests import OPEN, Client
 from wire.zookeeper import client
+from wire.zookeeper.client import ACL, Id
 
 
 def written(count, snap_count=100_000):
@@ -30,7 +33,7 @@ def written(count, snap_count=100_000):
 
 
 def shape(database):
-    return {path: (node.data, node.czxid, node.cversion, sorted(node.children)) for path, node in database.tree.nodes.items()}
+    return {path: (node.stat(), node.data, node.acl, sorted(node.children)) for path, node in database.tree.nodes.items()}
 
 
 @pytest.mark.parametrize("snap_count", [100_000, 4])
@@ -54,6 +57,75 @@ def test_a_snapshot_is_made_while_later_transactions_wait_for_the_disk():
     directory.turn()
     again = Database(MemoryDirectory(directory.files))
     assert again.last_zxid == 7 and len(again.tree.nodes) == 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_snapshot_that_is_made_while_nodes_change(seed):
+    """Nodes come, go and come again between its pieces; with the log since then it is what the tree is, at each moment."""
+    chance, directory = Random(seed), MemoryDirectory()
+    database = Database(directory, snap_count=1500)
+    c = Client(database, enforce_quota=True)
+    acls = [OPEN, [ACL(31, Id("digest", "me:x="))], [ACL(1, Id("world", "anyone"))]]
+
+    def logged(txn):
+        zxid = int.from_bytes(txn[12:20], "big")
+        database.log(zxid, txn)
+        database.sync(lambda: None)
+        directory.sync()
+        result = database.commit(zxid, txn)
+        c.preparer.applied(zxid)
+        return result
+    c.apply = logged
+    logged(c.propose(client.CREATE_SESSION, (4000).to_bytes(4, "big")))
+    for path in ("/zookeeper/quota/n1", "/zookeeper/quota/n1/zookeeper_limits", "/zookeeper/quota/n1/zookeeper_stats"):
+        c.create(path)
+    for n in range(4500):
+        some = f"/n{chance.randrange(30)}" + "".join(f"/{chance.randrange(9)}" for _ in range(chance.choice([0, 1, 1, 2])))
+        act = chance.choice([lambda: c.create(some, chance.choice([0, 0, 0, 1]), acl=chance.choice(acls)), lambda: c.delete(some),
+                             lambda: c.set(some, b"x" * n), lambda: c.create(some, acl=chance.choice(acls))])
+        act()
+        if n % 7 == 0:
+            directory.piece()
+        if n % 500 == 499:
+            again = Database(MemoryDirectory(directory.files))
+            assert shape(again) == shape(database) and again.tree.ephemerals == database.tree.ephemerals
+            assert again.tree.quotas.paths == {"/n1"}
+    assert database.snapshots > 2
+
+
+def test_a_snapshot_of_a_history_that_is_cut_is_abandoned():
+    directory = MemoryDirectory()
+    database = Database(directory, snap_count=3)
+    c = Client(database)
+    for n in range(4):
+        txn = c.propose(client.CREATE, client.CreateRequest(f"/n{n}", b"", OPEN, 0))
+        database.log(c.zxid, txn)
+        database.sync(lambda: None)
+        directory.sync()
+        c.apply(txn)
+    directory.piece()
+    assert database.truncate(3)
+    directory.turn()
+    assert {name for name in directory.files if name.startswith("snapshot.")} == {"snapshot.0"} and database.last_zxid == 3
+
+
+def test_servers_make_their_snapshots_at_different_times():
+    made = set()
+    for seed in range(6):
+        directory, database = MemoryDirectory(), None
+        database = Database(directory, snap_count=40, random=Random(seed))
+        c = Client(database)
+        for n in range(200):
+            txn = c.propose(client.CREATE, client.CreateRequest(f"/n{n}", b"", OPEN, 0))
+            database.log(c.zxid, txn)
+            database.sync(lambda: None)
+            directory.turn()
+            c.apply(txn)
+        directory.turn()
+        at = sorted(int(name[9:], 16) for name in directory.files if name.startswith("snapshot."))
+        assert all(20 < later - earlier <= 41 for earlier, later in zip(at, at[1:]))
+        made.add(tuple(at))
+    assert len(made) > 3
 
 
 def test_a_torn_tail_is_left_out():
