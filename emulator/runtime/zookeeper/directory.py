@@ -5,9 +5,12 @@ import os
 
 from gevent import get_hub, spawn
 
+from emulator.runtime.zookeeper.disk_thread import DiskThread
 from emulator.state.zookeeper.database import Abandoned
 
 log = logging.getLogger(__name__)
+
+_PREALLOCATED = 1 << 20
 
 
 class MixedDirectories(ValueError):
@@ -30,6 +33,8 @@ class Directory:
             self._none(self.log_path, "snapshot.", "Log directory has snapshot files")
             self._none(self.path, "log.", "Snapshot directory has log files")
         self._name = self._descriptor = None
+        self._end = self._size = 0
+        self._thread = None
         self._pool = get_hub().threadpool
 
     @staticmethod
@@ -55,7 +60,13 @@ class Directory:
         except FileNotFoundError:
             return None
 
+    def _let_go(self, name):
+        """Of the log that grows: it is another file from now on, or a shorter one."""
+        if name == self._name:
+            self._name = None
+
     def replace(self, name, octets):
+        self._let_go(name)
         temporary = self._at(name) + ".tmp"
         with open(temporary, "wb") as file:
             file.write(octets)
@@ -93,9 +104,11 @@ class Directory:
         done()
 
     def remove(self, name):
+        self._let_go(name)
         os.remove(self._at(name))
 
     def truncate(self, name, size):
+        self._let_go(name)
         with open(self._at(name), "r+b") as file:
             file.truncate(size)
             os.fsync(file.fileno())
@@ -105,27 +118,46 @@ class Directory:
         if not octets:
             get_hub().loop.run_callback(done)
             return
-        spawn(self._append, name, octets, done)
+        if self._thread is None:
+            self._thread = DiskThread()
 
-    def _append(self, name, octets, done):
-        error = self._pool.apply(_attempt, (self._write, name, octets))
-        if error is not None:
+        def written(error):
+            if error is None:
+                return done()
             # Nothing that is not on disk may be acknowledged, and no log may have a gap.
             log.critical("%s: %s: this server takes no more part", self._at(name), error.strerror)
-            self.failed(error)
-            return
-        done()
+            spawn(self.failed, error)  # it waits, which the event loop itself cannot
+        self._thread.run(lambda: _attempt(self._write, name, octets), written)
 
     def _write(self, name, octets):
         if name != self._name:
-            self.close()
-            self._descriptor = os.open(self._at(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            self._close_log()
+            self._descriptor = os.open(self._at(name), os.O_WRONLY | os.O_CREAT, 0o644)
             self._name = name
+            self._end = self._size = os.fstat(self._descriptor).st_size
+        if self._end + len(octets) > self._size:
+            self._grow(len(octets))
         while octets:
-            octets = octets[os.write(self._descriptor, octets):]
+            written = os.pwrite(self._descriptor, octets, self._end)
+            self._end += written
+            octets = octets[written:]
         os.fdatasync(self._descriptor)
 
+    def _grow(self, more):
+        # A file that does not grow is synced faster. Zeros end a log, here as there.
+        self._size = (self._end + more) // _PREALLOCATED * _PREALLOCATED + _PREALLOCATED
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            pass  # the write will tell
+
     def close(self):
+        if self._thread is not None:
+            self._thread.close()
+            self._thread = None
+        self._close_log()
+
+    def _close_log(self):
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._name = self._descriptor = None
