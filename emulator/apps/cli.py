@@ -5,8 +5,10 @@ Nothing heavy is imported here: a server must answer 0.35 s after its start, and
 
 import argparse
 import sys
+from importlib import import_module
 
 from emulator import __version__
+from emulator.apps import arguments
 from emulator.apps.errors import UsageError
 
 ACTIONS = ("kill", "stop", "start", "freeze", "thaw", "split", "mend", "pause", "resume", "slow")
@@ -16,6 +18,12 @@ EXAMPLES = """\
 other commands (each has --help):
   status                one server's address, age, topics and connections
   topics                its topics: partitions, ids, start and end offsets
+  topic create orders:6 makes one; topic delete orders
+  records orders        what is in it; tail orders goes on as more comes; produce orders VALUE writes
+  groups                its groups, with how far they lag; group NAME shows members and offsets
+  partition move t 0 2  has broker 2 lead partition 0 of t
+  config topic orders   configs of a topic, a broker or a group; config topic orders retention.ms=5000 sets one
+  events                what happens there, as it happens
   brokers               its brokers: id, rack, address, state, what each leads and how far it lags
   broker kill 2         what becomes of one: kill, stop, start, freeze, thaw, split, mend; pause, resume, slow its replication
   clock                 its clock; clock advance 7d moves one that is virtual, and does what falls due on the way
@@ -23,6 +31,7 @@ other commands (each has --help):
   retention run         delete now what is no longer kept
   stop                  end it
   zookeeper zoo.cfg     ZooKeeper servers; zookeeper status zoo.cfg shows them
+  completion bash       a script with which the shell completes all this; also zsh, fish
 
 examples:
   kafka-emulator
@@ -51,7 +60,7 @@ class Parser(argparse.ArgumentParser):
 
 def serve_parser():
     parser = Parser(
-        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|brokers|broker|clock|cleaner|retention|stop|zookeeper [options]",
+        prog="kafka-emulator", usage="kafka-emulator [serve] [options]\n       kafka-emulator status|topics|brokers|... [options]",
         description="A Kafka cluster in one small process, for whatever speaks Kafka's protocol (as of Apache Kafka 4.3.1).",
         epilog=EXAMPLES,
     )
@@ -131,20 +140,24 @@ def run_arguments(parser):
     parser.add_argument("action", choices=("run",), metavar="run", help="do it now")
 
 
-def run_client(command, description, add_arguments=None):
-    def run(arguments):
-        parser = client_parser(command, description)
+def run_client(command, description, add_arguments=None, module="client"):
+    """What runs a command: the function of its name in a module of apps, which is imported then."""
+
+    def parser():
+        made = client_parser(command, description)
         if add_arguments is not None:
-            add_arguments(parser)
-        options = parser.parse_args(arguments)
-        from emulator.apps import client
+            add_arguments(made)
+        return made
 
-        return getattr(client, command)(options)
+    def run(arguments):
+        options = parser().parse_args(arguments)
+        return getattr(import_module(f"emulator.apps.{module}"), command)(options)
 
+    run.parser = parser
     return run
 
 
-def run_zookeeper(arguments):
+def zookeeper_parser():
     parser = Parser(
         prog="kafka-emulator zookeeper",
         usage="kafka-emulator zookeeper zoo.cfg [--myid N] [--log-level LEVEL]\n       kafka-emulator zookeeper status zoo.cfg",
@@ -153,12 +166,35 @@ def run_zookeeper(arguments):
     parser.add_argument("config", metavar="zoo.cfg", help="ZooKeeper's own configuration file")
     parser.add_argument("--myid", type=int, metavar="N", help="run server.N of the file here")
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
+    return parser
+
+
+def run_zookeeper(arguments):
     asks = arguments[:1] == ["status"]
-    options = parser.parse_args(arguments[1:] if asks else arguments)
+    options = zookeeper_parser().parse_args(arguments[1:] if asks else arguments)
     from emulator.apps.zookeeper import command
 
     return command.status(options) if asks else command.serve(options)
 
+
+def completion_parser():
+    parser = Parser(prog="kafka-emulator completion", description="Prints a script with which a shell completes this command.", epilog="""\
+bash:  source <(kafka-emulator completion bash)                                     in ~/.bashrc
+zsh:   source <(kafka-emulator completion zsh)                                      in ~/.zshrc, after compinit
+fish:  kafka-emulator completion fish > ~/.config/fish/completions/kafka-emulator.fish""")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
+    return parser
+
+
+def run_completion(arguments):
+    options = completion_parser().parse_args(arguments)
+    from emulator.apps.completion import script
+
+    print(script(options.shell, {name: command.parser() for name, command in COMMANDS.items()}), end="")
+    return 0
+
+
+run_serve.parser, run_zookeeper.parser, run_completion.parser = serve_parser, zookeeper_parser, completion_parser
 
 COMMANDS = {
     "serve": run_serve,
@@ -175,7 +211,9 @@ COMMANDS = {
         "retention", "Deletes, in one server, the segments that retention.ms and retention.bytes no longer keep.", run_arguments
     ),
     "stop": run_client("stop", "Ends one server."),
+    **{command: run_client(command, description, add_arguments, "data") for command, (description, add_arguments) in arguments.OF_DATA.items()},
     "zookeeper": run_zookeeper,
+    "completion": run_completion,
 }
 
 

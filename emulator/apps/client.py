@@ -20,10 +20,10 @@ def status(options):
 def topics(options):
     """A line per partition, in columns; a topic's name and id stand in each, for awk's sake."""
     table = (_described, "<>>><<>><", 2) if options.describe else (_listed, "<<>>>", 3)
-    return _show(options, "topics", *table)
+    return show_table(options, "topics", *table)
 
 
-def _show(options, what, rows_of, sides, key):
+def show_table(options, what, rows_of, sides, key):
     """What the server says of these now or, with --watch, goes on saying."""
     path = choose(options)
 
@@ -64,7 +64,7 @@ def _described(topics):
 
 
 def brokers(options):
-    return _show(options, "brokers", _of_brokers, _SIDES_OF_BROKERS, 1)
+    return show_table(options, "brokers", _of_brokers, _SIDES_OF_BROKERS, 1)
 
 
 def broker(options):

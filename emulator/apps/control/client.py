@@ -12,6 +12,7 @@ from emulator.apps.control import places
 from emulator.apps.errors import UsageError
 
 _TIMEOUT_S = 10
+_STREAM_TIMEOUT_S = 60  # it says at least every 15 s that it is there
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -64,6 +65,23 @@ def ask(place, method, resource, asked=None, timeout=_TIMEOUT_S):
     if response.status != 200:
         raise UsageError(str(answer.get("error", response.reason)))
     return answer
+
+
+def lines(place, resource):
+    """The lines of an answer that goes on; raises as `ask` does."""
+    connection = _connection(place, _STREAM_TIMEOUT_S)
+    try:
+        connection.request("GET", resource)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise UsageError(str(json.loads(response.read()).get("error", response.reason)))
+        for line in response:
+            if line.strip():
+                yield line
+    except (http.client.HTTPException, ValueError) as error:
+        raise UsageError(f"{place} gave no answer that can be read: {type(error).__name__}") from None
+    finally:
+        connection.close()
 
 
 def choose(options):

@@ -1,0 +1,76 @@
+"""What the commands about data take: topics, records, groups, partitions, configs, events."""
+
+
+def topic(parser):
+    parser.usage = "kafka-emulator topic create NAME[:PARTITIONS] [options]\n       kafka-emulator topic delete NAME [options]"
+    parser.add_argument("action", choices=("create", "delete"), metavar="create|delete", help="what to do")
+    parser.add_argument("topic", metavar="NAME", help="such as orders, or orders:6 with its number of partitions")
+    parser.add_argument("--replication-factor", metavar="N", help="replicas of each partition (default: default.replication.factor)")
+    parser.add_argument("--config", metavar="KEY=VALUE", action="append", default=[], dest="configs", help="a config of it; may be repeated")
+
+
+def _reading(parser, begin, help_of_begin):
+    parser.add_argument("topic", metavar="TOPIC", help="its name")
+    parser.add_argument("--partition", metavar="N", help="of one only")
+    parser.add_argument("--from", metavar="WHERE", default=begin, dest="begin",
+                        help=f"earliest, latest, an offset, or -N: the newest N of each partition (default {help_of_begin})")  # fmt: skip
+    parser.add_argument("--uncommitted", action="store_true", help="also those of transactions that are open or were aborted")
+    parser.add_argument("--json", action="store_true", help="a JSON object a line: key and value, or key_base64 and value_base64 where they are no text")
+
+
+def records(parser):
+    _reading(parser, "earliest", "earliest")
+    parser.add_argument("--limit", metavar="N", default="100", help="so many at most (default 100); 0: all")
+
+
+def tail(parser):
+    _reading(parser, "latest", "latest")
+
+
+def produce(parser):
+    parser.add_argument("topic", metavar="TOPIC", help="its name")
+    parser.add_argument("value", nargs="?", metavar="VALUE", help="of the record; without it each line of the input is one")
+    parser.add_argument("--key", metavar="KEY", help="of the record, or of each")
+    parser.add_argument("--header", metavar="NAME=VALUE", action="append", default=[], dest="headers", help="may be repeated")
+    parser.add_argument("--partition", metavar="N", help="(default: as the key says, or in turns)")
+
+
+def groups(parser):
+    parser.add_argument("--watch", action="store_true", help="kept up to date until Ctrl-C; a line for each change where the output is no terminal")
+
+
+def group(parser):
+    parser.add_argument("group", metavar="NAME", help="group id")
+
+
+def partition(parser):
+    parser.add_argument("action", choices=("move", "shrink"), metavar="move|shrink",
+                        help="move: the broker leads it from now on; shrink: the broker leaves its in-sync replicas until its next fetch")  # fmt: skip
+    parser.add_argument("topic", metavar="TOPIC", help="its name")
+    parser.add_argument("index", metavar="PARTITION", help="its number")
+    parser.add_argument("broker", metavar="BROKER", help="a node id")
+
+
+def config(parser):
+    parser.add_argument("kind", choices=("topic", "broker", "group"), metavar="topic|broker|group", help="of what")
+    parser.add_argument("name", metavar="NAME", help="a topic's name, a node id, a group id")
+    parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="to be set; KEY= has its default again")
+    parser.add_argument("--all", action="store_true", help="also those that have their defaults")
+
+
+def events(parser):
+    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument("--internal", action="store_true", help="also of Kafka's own topics")
+
+
+OF_DATA = {
+    "topic": ("Makes or deletes a topic.", topic),
+    "records": ("Shows records of a topic, as a consumer gets them.", records),
+    "tail": ("Shows records of a topic as they come, until Ctrl-C.", tail),
+    "produce": ("Writes a record, or each line of the input as one; returns when all replicas in sync have them.", produce),
+    "groups": ("Lists groups of every protocol, with how far they lag.", groups),
+    "group": ("Shows one group: its members with what each has, and its offsets.", group),
+    "partition": ("Has another broker lead a partition, or leave its in-sync replicas.", partition),
+    "config": ("Shows configs, or sets them, all or none.", config),
+    "events": ("Shows what happens in a server as it happens, until Ctrl-C.", events),
+}
