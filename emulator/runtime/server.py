@@ -34,8 +34,9 @@ class Server:
         self.settings = settings
         self.seed = secrets.randbits(32) if seed is None else seed
         self.time = wall_clock() if time is None else time
-        self.patience = monotonic_clock()
-        self.brokers = {one.node_id: BrokerServer(one, self.time, self.patience) for one in settings}
+        self.patience = monotonic_clock()  # of the process
+        self._serving = monotonic_clock()  # the patience of the cluster, which goes with it
+        self.brokers = {one.node_id: BrokerServer(one, self.time, self._serving) for one in settings}
         self.logs = None
         self.memory = None
         self.history = None  # of requests, see `record_requests`
@@ -119,7 +120,7 @@ class Server:
         brokers, registry = self.brokers.values(), self._registry
         handlers, supported = self._limits()
         endpoints = {broker.id: advertised(broker.settings, broker.bound) for broker in brokers}
-        shared = make_cluster_services(self.settings, endpoints, self.time, self.patience, choices, logs, supported, snapshot, registry)
+        shared = make_cluster_services(self.settings, endpoints, self.time, self._serving, choices, logs, supported, snapshot, registry)
         lasting = Lasting(shared["replication"], self.settings[0].offsets_commit_timeout_ms, self.logs) if len(self.brokers) > 1 else self.logs
         if registry is not None:
             lasting = registry.lasting(lasting)
@@ -168,7 +169,10 @@ class Server:
                 for partition in topic.partitions:
                     for log in partition.logs.values():
                         log.delete()  # at once: what this run was goes when the collector finds it
-            self.patience.clear()
+            self._serving.close()
+            self._serving = monotonic_clock()
+            for broker in self.brokers.values():
+                broker.patience = self._serving
             self.time.clear()
             if snapshot.now is not None:
                 self.time.set(snapshot.now)
@@ -185,7 +189,7 @@ class Server:
         """The id of the cluster that is registered there, None without one."""
         from emulator.runtime.registration.registry import Registry  # who has no ZooKeeper pays nothing for it
 
-        self._registry = Registry(self._zookeeper, self.time, self.patience, random.Random(self.seed))
+        self._registry = Registry(self._zookeeper, self.time, self._serving, random.Random(self.seed))
         return self._registry.open()
 
     def _open_directories(self, choices, cluster_id):
@@ -194,8 +198,8 @@ class Server:
 
         check_layout(self.settings)
         if len(self.settings) > 1:
-            return SeveralLogs(self.settings, self.time, self.patience, choices, self._progress, cluster_id)
-        return LogManager(self.settings[0], self.time, self.patience, choices, self._progress, cluster_id=cluster_id)
+            return SeveralLogs(self.settings, self.time, self._serving, choices, self._progress, cluster_id)
+        return LogManager(self.settings[0], self.time, self._serving, choices, self._progress, cluster_id=cluster_id)
 
     def _limits(self):
         """(handlers, supported features) of the release that this is to pass for."""
@@ -224,6 +228,7 @@ class Server:
             self.logs.close()
         self.time.close()
         self.patience.close()
+        self._serving.close()
         self._stopped.set()
 
 
