@@ -48,6 +48,9 @@ CALLS = {
     ("POST", "/brokers/{broker}/mend"): ({"broker": 2}, {}),
     ("POST", "/brokers/{broker}/slow"): ({"broker": 2}, {"delay_ms": 0}),
     ("POST", "/clock/advance"): ({}, {"by": "1d"}),
+    ("POST", "/snapshots"): ({}, {"name": "before"}),
+    ("POST", "/snapshots/{name}/restore"): ({"name": "before"}, {}),
+    ("POST", "/requests/keep"): ({}, {"most": 10}),
     ("POST", "/topics/{topic}/records"): ({"topic": "orders"}, {"records": [{"key": "k", "value": "v", "headers": [{"name": "h", "value": None}]}]}),
     ("POST", "/topics/{topic}/partitions/{partition}/leader"): ({"topic": "orders", "partition": 0}, {"broker": 2}),
     ("POST", "/topics/{topic}/partitions/{partition}/isr/shrink"): ({"topic": "orders", "partition": 0}, {"broker": 1}),
@@ -55,7 +58,7 @@ CALLS = {
     ("POST", "/brokers/{name}/configs"): ({"name": 1}, {"set": {"log.retention.ms": "5000"}}),
     ("POST", "/groups/{name}/configs"): ({"name": "readers"}, {"set": {"consumer.session.timeout.ms": "50000"}}),
 }
-LAST = {("DELETE", "/topics/{topic}"): ({"topic": "orders"}, {})}
+LAST = {("DELETE", "/snapshots/{name}"): ({"name": "before"}, {}), ("DELETE", "/topics/{topic}"): ({"topic": "orders"}, {})}
 REFUSED = {("POST", "/stop"): 409}  # an Emulator is stopped by its program
 PARAMETERS = {"broker": 2, "topic": "orders", "group": "readers"}
 NAMES = {"/topics": "orders", "/brokers": 2, "/groups": "readers"}

@@ -95,7 +95,8 @@ class Emulator(Data):
         except (ConfigError, UsageError) as error:
             raise ValueError(str(error)) from None
         self._most_requests = requests
-        self._history, self._started = History(0), 0
+        self._history: History | None = None
+        self._started = 0
         self._seed: int | None = None
         self._topic_names: dict[bytes, str] = {}
         self.number = 0  # of its latest run, among all of the process
@@ -145,9 +146,9 @@ class Emulator(Data):
     def _serve(self) -> Server:
         server = Server(*self._settings, seed=self._own.seed, time=self._own.time(), memory_max=self._own.memory_max, release=self._own.release,
                         zookeeper=self._own.zookeeper)
-        self._history, self._started = History(self._most_requests), perf_counter_ns()
+        self._started = perf_counter_ns()
         if self._most_requests:
-            server.record_requests(self._history)
+            server.record_requests(History(self._most_requests))
         kept, self._writer = self._begins_with, Writer()
         try:
             server.start(None if kept is None else kept.cluster)
@@ -195,7 +196,7 @@ class Emulator(Data):
 
     def forget_requests(self) -> None:
         """`requests` and `timeline` are about what comes from now on."""
-        self.call(self._history.clear)
+        self.call(lambda: self.server.history and self.server.history.clear())
 
     def timeline(self, most: int = 10) -> str:
         """The newest `most` requests of each client in words: when, how long it took, what was asked, and answered."""
@@ -205,9 +206,10 @@ class Emulator(Data):
         def all_of_them():
             topics = self.server.cluster.topics_by_id
             self._topic_names = {**self._topic_names, **{topic_id: topic.name for topic_id, topic in topics.items()}}
-            return list(self._history)
+            self._history = self.server.history
+            return list(self._history or ())
 
-        return self.call(all_of_them) if self.runs else list(self._history)
+        return self.call(all_of_them) if self.runs else list(self._history or ())
 
     def snapshot(self) -> Snapshot:
         """All that the cluster has now, however much, in a moment: nothing is copied before it changes.
