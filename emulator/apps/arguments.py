@@ -1,4 +1,4 @@
-"""What the commands about data take: topics, records, groups, partitions, configs, events."""
+"""What the commands about data take: topics, records, groups, partitions, configs, events, snapshots, requests."""
 
 
 def topic(parser):
@@ -63,6 +63,26 @@ def events(parser):
     parser.add_argument("--internal", action="store_true", help="also of Kafka's own topics")
 
 
+def snapshot(parser):
+    parser.usage = "kafka-emulator snapshot [options]\n       kafka-emulator snapshot make|restore|delete NAME [options]"
+    parser.add_argument("action", nargs="?", choices=("make", "restore", "delete"), metavar="make|restore|delete", help="what to do (default: list all)")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of the snapshot")
+    parser.add_argument("--replace", action="store_true", help="make: one of the same name may go")
+
+
+def requests(parser):
+    parser.add_argument("--keep", metavar="N", help="from now on the newest N are kept; 0: none, which costs nothing")
+    parser.add_argument("--api", metavar="NAME", help="only of this one, such as Fetch")
+    parser.add_argument("--client-id", metavar="ID", help="only of this client")
+    parser.add_argument("--last", metavar="N", default="100", help="so many of them (default 100)")
+    parser.add_argument("--follow", action="store_true", help="and those to come, once they are answered, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="a JSON object a line")
+
+
+OF_HISTORY = {
+    "snapshot": ("Keeps all that a cluster in memory has under a name, brings it back, or lists what is kept.", snapshot),
+    "requests": ("Shows the newest requests of clients and what they were answered, of those that are kept.", requests),
+}
 OF_DATA = {
     "topic": ("Makes or deletes a topic.", topic),
     "records": ("Shows records of a topic, as a consumer gets them.", records),

@@ -24,6 +24,8 @@ other commands (each has --help):
   partition move t 0 2  has broker 2 lead partition 0 of t
   config topic orders   configs of a topic, a broker or a group; config topic orders retention.ms=5000 sets one
   events                what happens there, as it happens
+  snapshot make NAME    keeps all that is there; snapshot restore NAME brings it back
+  requests --keep 1000  what clients ask is kept from now on; requests --follow shows it
   brokers               its brokers: id, rack, address, state, what each leads and how far it lags
   broker kill 2         what becomes of one: kill, stop, start, freeze, thaw, split, mend; pause, resume, slow its replication
   clock                 its clock; clock advance 7d moves one that is virtual, and does what falls due on the way
@@ -212,6 +214,7 @@ COMMANDS = {
     ),
     "stop": run_client("stop", "Ends one server."),
     **{command: run_client(command, description, add_arguments, "data") for command, (description, add_arguments) in arguments.OF_DATA.items()},
+    **{command: run_client(command, description, add_arguments, "history") for command, (description, add_arguments) in arguments.OF_HISTORY.items()},
     "zookeeper": run_zookeeper,
     "completion": run_completion,
 }

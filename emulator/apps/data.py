@@ -28,7 +28,7 @@ def topic(options):
     if partitions is not None:
         asked["partitions"] = partitions
     if options.replication_factor is not None:
-        asked["replication_factor"] = _number(options.replication_factor, "--replication-factor")
+        asked["replication_factor"] = whole_number(options.replication_factor, "--replication-factor")
     ask_politely(place, "POST", "/topics", asked, timeout=60)
     return 0
 
@@ -37,7 +37,7 @@ def topic(options):
 
 
 def records(options):
-    limit = _number(options.limit, "--limit")
+    limit = whole_number(options.limit, "--limit")
     place, begin, seen, more = choose(options), options.begin, [], True
     while more and (not limit or len(seen) < limit):
         page = _read(place, options, begin, min(limit - len(seen), _PAGE) if limit else _PAGE)
@@ -70,7 +70,7 @@ def tail(options):
 def _read(place, options, begin, limit, wait_ms=0):
     query = {"from": begin, "limit": limit, "wait_ms": wait_ms, "uncommitted": "true" if options.uncommitted else "false"}
     if options.partition is not None:
-        query["partition"] = _number(options.partition, "--partition")
+        query["partition"] = whole_number(options.partition, "--partition")
     return ask_politely(place, "GET", f"/topics/{_quoted(options.topic)}/records?{urlencode(query)}", timeout=wait_ms / 1000 + 20)
 
 
@@ -113,7 +113,7 @@ def produce(options):
     if options.key is not None:
         common["key"] = options.key
     if options.partition is not None:
-        common["partition"] = _number(options.partition, "--partition")
+        common["partition"] = whole_number(options.partition, "--partition")
     if options.value is not None:
         _print_written(ask_politely(place, "POST", path, {"records": [{**common, "value": options.value}]}, timeout=60))
         return 0
@@ -180,7 +180,7 @@ def _ranges(numbers):
 
 
 def partition(options):
-    index, broker = _number(options.index, "PARTITION"), _number(options.broker, "BROKER")
+    index, broker = whole_number(options.index, "PARTITION"), whole_number(options.broker, "BROKER")
     what = "leader" if options.action == "move" else "isr/shrink"
     one = ask_politely(choose(options), "POST", f"/topics/{_quoted(options.topic)}/partitions/{index}/{what}", {"broker": broker})
     replicas = ",".join(str(replica["broker"]) for replica in one["replicas"])
@@ -190,7 +190,7 @@ def partition(options):
 
 
 def config(options):
-    name = _number(options.name, "broker") if options.kind == "broker" else _quoted(options.name)
+    name = whole_number(options.name, "broker") if options.kind == "broker" else _quoted(options.name)
     path = f"/{options.kind}s/{name}/configs"
     if not options.changes:
         found = ask_politely(choose(options), "GET", path)["configs"]
@@ -239,7 +239,8 @@ def _pair(text, what):
     return name, value
 
 
-def _number(text, what):
+def whole_number(text, what):
+    """Raises UsageError, which begins with `what`."""
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise UsageError(f"{what} {text}: expected a whole number")
     return int(text)

@@ -61,6 +61,7 @@ class History:
 
     def __init__(self, most):
         self.most = most
+        self.added = 0  # so many in all, those that have gone among them
         self._exchanges = deque()
         self._weight = 0
 
@@ -70,7 +71,13 @@ class History:
     def __len__(self):
         return len(self._exchanges)
 
+    def numbered(self):
+        """(number, exchange) of each: the first that came is 1."""
+        first = self.added - len(self._exchanges) + 1
+        return list(enumerate(self._exchanges, first))
+
     def add(self, exchange):
+        self.added += 1
         self._exchanges.append(exchange)
         if len(self._exchanges) > self.most:
             self._drop()

@@ -26,7 +26,7 @@ def said(kafka, capsys):
     def said(*arguments, status=0):
         assert main([*arguments, "--control", kafka.control]) == status
         out, err = capsys.readouterr()
-        return (out if status == 0 else err).splitlines()
+        return (err if status == 2 else out).splitlines()
 
     return said
 
@@ -107,7 +107,48 @@ def test_a_partition_moves(said, kafka):
     assert shrunk["ISR"] == str(3 - leader)
 
 
+def test_a_snapshot_by_name(said, kafka):
+    kafka.create_topic("kept")
+    assert columns(said("snapshot", "make", "before"))[0]["SNAPSHOT"] == "before"
+    kafka.produce("kept", "v")
+    said("snapshot", "make", "before", status=2)
+    assert len(said("snapshot")) == 2
+    said("snapshot", "restore", "before")
+    assert kafka.records("kept") == []
+    said("snapshot", "make", "before", "--replace")
+    said("snapshot", "delete", "before")
+    assert len(said("snapshot")) == 1
+
+
+def test_requests_of_clients(said, kafka, monkeypatch, capsys):
+    from tests.wire_client import WireClient
+    from wire.apis.groups import Heartbeat
+    from wire.apis.metadata import ApiVersions
+
+    said("requests", "--keep", "0")
+    assert "no requests are kept" in said("requests", status=2)[0]
+    said("requests", "--keep", "10")
+    with WireClient(kafka.bootstrap.split(",")[0], client_id="app") as client:
+        client.call(ApiVersions, 0)
+        client.call(Heartbeat, 4, group_id="g", member_id="m", generation_id=1)
+        [line] = said("requests", "--api", "Heartbeat", "--client-id", "app")
+        assert "app > " in line and "Heartbeat v4" in line and " ms " in line and " !! " in line
+        assert json.loads(said("requests", "--last", "1", "--json")[0])["number"] == 2
+        times = iter(range(3))
+
+        def asks_again(_):
+            if next(times) == 2:
+                raise KeyboardInterrupt
+            client.call(ApiVersions, 0)
+
+        monkeypatch.setattr("emulator.apps.history.time.sleep", asks_again)
+        followed = said("requests", "--follow", status=130)
+        assert [line.split()[0] for line in followed] == ["1", "2", "3", "4"], "each once"
+
+
 @pytest.mark.parametrize("arguments, why", [
+    (["snapshot", "make"], "snapshot make: a name is missing"), (["snapshot", "restore", "x"], "no snapshot x; there are: "),
+    (["snapshot", "restore", "x", "--replace"], "--replace: only"), (["requests", "--keep", "x"], "--keep x: expected a whole number"),
     (["topic", "create", "a:0"], "topic create a:0: expected NAME or NAME:PARTITIONS"),
     (["topic", "create", "a", "--config", "retention.ms"], "--config retention.ms: expected NAME=VALUE"),
     (["topic", "create", "a", "--config", "retention.ms=x"], "retention.ms"),

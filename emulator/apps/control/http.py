@@ -8,7 +8,7 @@ import json
 import logging
 import socket
 
-from gevent import joinall, killall, spawn
+from gevent import getcurrent, joinall, killall, spawn
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 log = logging.getLogger(__name__)
@@ -31,23 +31,16 @@ _TOO_MANY = _whole("503 Service Unavailable", f"{_MOST_CLIENTS} clients are bein
 
 class _Handler(WSGIHandler):
     def handle(self):
-        reading = self.server.clients.reading
         self._deadline = self.server.patience.after(_READ_WITHIN_MS, self.give_up)
-        reading[self] = None
         try:
             super().handle()
         except OSError:
             pass  # it has gone, or was given up
         finally:
             self._deadline.cancel()
-            reading.pop(self, None)
 
     def give_up(self):
-        """Whoever reads from it or writes to it finds it gone."""
-        try:
-            self.socket._sock.shutdown(socket.SHUT_RDWR)  # gevent's own wakes its waiters with an error of ours
-        except OSError:
-            pass
+        _hang_up(self.socket)
 
     def get_environ(self):
         environ = super().get_environ()
@@ -68,7 +61,7 @@ class _Handler(WSGIHandler):
             if len(body) > _LARGEST_BODY:
                 return self._refuse_body("413", _TOO_LARGE)
         self._deadline.cancel()
-        self.server.clients.reading.pop(self, None)
+        self.server.clients.reading.pop(getcurrent(), None)
         self.environ["wsgi.input"] = io.BytesIO(body)
         super().run_application()
 
@@ -95,7 +88,7 @@ class _Clients:
     """Those of one listener; where they are too many, the one goes that has been saying for the longest what it wants."""
 
     def __init__(self):
-        self.reading = {}  # their handlers, the oldest first
+        self.reading = {}  # greenlet -> socket of those that have not said it yet, the oldest first
         self._greenlets = set()
 
     def spawn(self, handle, *arguments):
@@ -104,17 +97,30 @@ class _Clients:
                 _turn_away(*arguments)
                 return
             slowest = next(iter(self.reading))
-            del self.reading[slowest]
-            slowest.give_up()
+            _hang_up(self.reading.pop(slowest))
+            self._greenlets.discard(slowest)  # it ends with its next turn
         greenlet = spawn(handle, *arguments)
         self._greenlets.add(greenlet)
-        greenlet.link(self._greenlets.discard)
+        self.reading[greenlet] = arguments[-1][0]
+        greenlet.link(self._gone)
+
+    def _gone(self, greenlet):
+        self._greenlets.discard(greenlet)
+        self.reading.pop(greenlet, None)
 
     def end(self, within_s):
         """Answers in the making have a moment to leave."""
         greenlets = list(self._greenlets)
         joinall(greenlets, within_s)
         killall(greenlets, block=False)
+
+
+def _hang_up(sock):
+    """Whoever reads from it or writes to it finds it gone."""
+    try:
+        sock._sock.shutdown(socket.SHUT_RDWR)  # gevent's own wakes its waiters with an error of ours
+    except OSError:
+        pass
 
 
 def _turn_away(_, close, connection):

@@ -8,6 +8,7 @@ from emulator.pipeline.requests import History
 
 _MOST = 100_000
 _REQUEST = thing(
+    number=number("1 is the first that came"),
     now=text("of the server's clock when it came, ISO 8601"),
     broker=number("who got it"),
     client_id=or_null(text("as the client names itself")),
@@ -27,9 +28,11 @@ def show(server, asked):
     history = server.history
     names = {topic_id: topic.name for topic_id, topic in server.cluster.topics_by_id.items()}
     found = [
-        one for one in history or () if asked["api"] in (None, one.api) and asked["client_id"] in (None, one.client_id)
+        (number, one)
+        for number, one in (() if history is None else history.numbered())
+        if number > asked["after"] and asked["api"] in (None, one.api) and asked["client_id"] in (None, one.client_id)
     ]
-    return {"kept": 0 if history is None else history.most, "requests": [_shown(one, names) for one in found[-asked["last"] :]]}
+    return {"kept": 0 if history is None else history.most, "requests": [_shown(number, one, names) for number, one in found[-asked["last"] :]]}
 
 
 def keep(server, asked):
@@ -37,9 +40,10 @@ def keep(server, asked):
     return {"kept": asked["most"]}
 
 
-def _shown(exchange, names):
+def _shown(number, exchange, names):
     host, port = exchange.client
     return {
+        "number": number,
         "now": moment_text(exchange.timestamp),
         "broker": exchange.broker,
         "client_id": exchange.client_id,
@@ -58,6 +62,7 @@ ROUTES = (
     Route("GET", "/requests", show, "the newest requests of clients, oldest first, of those that are kept", {
         "api": text("only of this one", default=None),
         "client_id": text("only of this client", default=None),
+        "after": number("only those with a higher number", default=0, minimum=0),
         "last": number("so many of them", default=100, minimum=1, maximum=_MOST),
     }, thing(kept=_KEPT, requests=many(_REQUEST, "records in them are counts of bytes"))),
     Route("POST", "/requests/keep", keep, "from now on requests are kept, none of those before", {
