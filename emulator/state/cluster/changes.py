@@ -9,17 +9,17 @@ NO_LEADER = -1
 ONLINE, PREFERRED, UNCLEAN = "online", "preferred", "unclean"  # elections: if need be; of the first replica; of anybody if need be
 
 
-def change_partition(cluster, partition, election=ONLINE, able=None, died=(), **wanted):
+def change_partition(cluster, partition, election=ONLINE, able=None, died=(), new_epoch=False, **wanted):
     """Bring a partition to what is `wanted` (isr, replicas, adding, removing); gives whether anything changed.
 
     `able(broker id)`: who may lead, see `may_lead` if None. `died`: brokers that went without a clean stop, and may
-    have lost what they had.
+    have lost what they had. `new_epoch`: who leads on does so in a new leader epoch.
     """
     plan = _Plan(cluster, partition, able or (lambda broker: may_lead(cluster, partition, broker)), wanted)
     plan.complete_reassignment()
     plan.keep_eligible(died)
     plan.elect(election)
-    changes = plan.changes()
+    changes = plan.changes(new_epoch)
     if changes:
         cluster.change(partition, **changes)
     return bool(changes)
@@ -106,10 +106,10 @@ class _Plan:
         in_sync = replica in self.isr or not self.isr and replica in self.elr
         return in_sync and self.able(replica)
 
-    def changes(self):
+    def changes(self, new_epoch):
         """What differs from what is there."""
         partition = self.partition
-        if self.leader is None and not set(partition.replicas) <= set(self.replicas):
+        if self.leader is None and (new_epoch or not set(partition.replicas) <= set(self.replicas)):
             self.leader = partition.leader  # replicas that are gone must not be followed any more
         if self.unclean or not self._keeps_elr:
             self.elr = []

@@ -212,11 +212,13 @@ def _without(cluster, broker_id, died=(), among=None):
 
 def _leave(cluster, partition, broker_id, died=()):
     isr = [replica for replica in partition.isr if replica != broker_id]
-    _change(cluster, partition, lambda broker: broker != broker_id and may_lead(cluster, partition, broker), died, isr=isr)
+    _change(cluster, partition, lambda broker: broker != broker_id and may_lead(cluster, partition, broker), died,
+            new_epoch=not cluster.elects_controller, isr=isr)  # ReplicaStateMachine of 3.9.1: any replica that goes begins one
 
 
-def _change(cluster, partition, able=None, died=(), **wanted):
-    change_partition(cluster, partition, changes.UNCLEAN if _may_be_unclean(cluster, partition) else changes.ONLINE, able, died, **wanted)
+def _change(cluster, partition, able=None, died=(), new_epoch=False, **wanted):
+    election = changes.UNCLEAN if _may_be_unclean(cluster, partition) else changes.ONLINE
+    change_partition(cluster, partition, election, able, died, new_epoch, **wanted)
 
 
 def _partitions(cluster):
