@@ -223,6 +223,9 @@ class Requests:
         if roll < 0.08:
             opcode = chance.choice([10, 99, 1000, -5, z.SASL])
             return number, f"opcode {opcode}", opcode, chance.choice([b"", b"\0\0\0\1x", b"\xff\xff\xff\xff"]), None
+        if roll < 0.082:
+            body = z.ReconfigRequest("server.9=a:1:2", None, None, -1).build()
+            return number, "reconfig", z.RECONFIG, body[:chance.choice([100, 100, 9])], None
         if roll < 0.085:
             body = b"\0\0\0\3/\xff\xfe\0"
             return number, "a path that is no UTF-8", z.GET_DATA, body, None

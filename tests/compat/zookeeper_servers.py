@@ -10,6 +10,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 JARS = HERE / ".cache" / "zookeeper"
+JVM = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # no compiled code to wait for, no archive to write
 LOGBACK = """<configuration><appender name="C" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%d %p %c{1} %m%n</pattern>
 </encoder></appender><root level="INFO"><appender-ref ref="C"/></root></configuration>"""
 
@@ -73,8 +74,7 @@ class Servers:
         for sid in sids:
             place = self.directory / str(sid)
             if self.kinds[sid] == "real":
-                # No compiled code to wait for, no archive to write.
-                command = ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *self._properties,
+                command = ["java", *JVM, *self._properties,
                            "-cp", f"{place}:{JARS}/*", "org.apache.zookeeper.server.quorum.QuorumPeerMain", place / "zoo.cfg"]
             else:
                 command = [sys.executable, "-m", "emulator", "zookeeper", place / "zoo.cfg"]
@@ -98,6 +98,10 @@ class Servers:
     @property
     def up(self):
         return list(self._processes)
+
+    @property
+    def pids(self):
+        return [process.pid for process in self._processes.values()]
 
     def ask(self, sid, word):
         try:

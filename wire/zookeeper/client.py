@@ -51,6 +51,8 @@ SetWatches = record("SetWatches", "relative_zxid" / long, "data" / vector(string
 SetWatches2 = record("SetWatches2", "relative_zxid" / long, "data" / vector(string), "exist" / vector(string),
                      "child" / vector(string), "persistent" / vector(string), "persistent_recursive" / vector(string))
 PathType = record("PathType", "path" / string, "type" / int32)  # addWatch, checkWatches, removeWatches
+ReconfigRequest = record("ReconfigRequest", "joining_servers" / string, "leaving_servers" / string, "new_members" / string,
+                         "current_config_id" / long)
 MultiHeader = record("MultiHeader", "type" / int32, "done" / boolean, "err" / int32)
 
 PathAndStat = record("PathAndStat", "path" / string, ("stat", Stat))
@@ -70,7 +72,7 @@ REQUESTS = {
     DELETE: PathVersion, SET_DATA: SetDataRequest, SET_ACL: SetACLRequest, CHECK: PathVersion, EXISTS: PathWatch,
     GET_DATA: PathWatch, GET_CHILDREN: PathWatch, GET_CHILDREN2: PathWatch, GET_ACL: Path, SYNC: Path, GET_EPHEMERALS: Path,
     GET_ALL_CHILDREN_NUMBER: Path, SET_WATCHES: SetWatches, SET_WATCHES2: SetWatches2, ADD_WATCH: PathType,
-    CHECK_WATCHES: PathType, REMOVE_WATCHES: PathType, AUTH: AuthPacket,
+    CHECK_WATCHES: PathType, REMOVE_WATCHES: PathType, AUTH: AuthPacket, RECONFIG: ReconfigRequest,
 }
 
 

@@ -156,6 +156,8 @@ class Preparer:
         return CloseSessionTxn(sorted(paths))
 
     def _one(self, header, opcode, request, ids):
+        if opcode == client.RECONFIG:
+            raise Refused(client.RECONFIG_DISABLED)  # an ensemble is what zoo.cfg says
         path = request.path
         if opcode in _CREATES:
             return self._create(header, opcode, request, ids)
