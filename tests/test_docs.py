@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emulator.apps.control.reference import reference
+from emulator.apps.control.reference import metrics_reference, reference
 from emulator.state.configs.table import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,3 +14,4 @@ def test_the_table_of_configs_is_up_to_date():
 
 def test_the_control_api_is_described_as_it_is():
     assert (ROOT / "docs" / "control.md").read_text(encoding="utf-8") == reference(), "run tools/control"
+    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics_reference(), "run tools/control"

@@ -13,6 +13,7 @@ from emulator.apps.errors import UsageError
 
 ACTIONS = ("kill", "stop", "start", "freeze", "thaw", "split", "mend", "pause", "resume", "slow")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 
 EXAMPLES = """\
 other commands (each has --help):
@@ -82,6 +83,8 @@ def serve_parser():
            help="pass for an earlier Kafka, 3.0 to 4.2: no later API, version or feature (default 4.3)")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL",
            help=f"what is logged to stderr: {', '.join(LOG_LEVELS)} (default info)")
+    option("--log-format", choices=LOG_FORMATS, default="text", metavar="FORMAT",
+           help="text, or json: an object a line, with timestamp, level, logger, message, template and, of a failure, error and traceback (default text)")
     option("--control", metavar="PATH|HOST:PORT", action="append", default=[],
            help="where to open the control socket, which the other commands talk to (default: a place of its own, where they find it), "
                 "or a loopback port for the same API and the web console; may be given as both")
@@ -162,12 +165,13 @@ def run_client(command, description, add_arguments=None, module="client"):
 def zookeeper_parser():
     parser = Parser(
         prog="kafka-emulator zookeeper",
-        usage="kafka-emulator zookeeper zoo.cfg [--myid N] [--log-level LEVEL]\n       kafka-emulator zookeeper status zoo.cfg",
+        usage="kafka-emulator zookeeper zoo.cfg [--myid N] [--log-level LEVEL] [--log-format FORMAT]\n       kafka-emulator zookeeper status zoo.cfg",
         description="A ZooKeeper server, alone or in the ensemble of a zoo.cfg; without --myid (and without dataDir/myid) all of the "
                     "file's servers run in this process. status: the role, epoch and zxid of each, asked over the network.")
     parser.add_argument("config", metavar="zoo.cfg", help="ZooKeeper's own configuration file")
     parser.add_argument("--myid", type=int, metavar="N", help="run server.N of the file here")
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
+    parser.add_argument("--log-format", choices=LOG_FORMATS, default="text", metavar="FORMAT", help="text, or json: an object a line")
     return parser
 
 

@@ -1,13 +1,13 @@
 """`kafka-emulator serve`: one server in the foreground until a signal or the control socket ends it."""
 
 import gc
-import logging
 import signal
 import sys
 import time
 import gevent
 from gevent.event import Event
 
+from emulator.apps import logs
 from emulator.apps.addresses import bootstrap_of, format_address, is_loopback
 from emulator.apps.control.server import open_control
 from emulator.apps.errors import UsageError
@@ -55,11 +55,11 @@ class Ending:
 
 def serve(options):
     """Serve as the command line says; gives the exit status. Raises UsageError when it cannot start."""
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.set_up(options.log_level, options.log_format)
     topics = parse_topics(options.topics)
     settings, own = make_settings(options)
     ending = Ending()
-    server = start(settings, topics, own)
+    server = start(settings, topics, own, Recovery(logs.AsLog() if options.log_format == "json" else None))
     doors = []
     try:
         doors = open_control(server, ending.ask, control_at(options.control)[0], own.control)
@@ -82,10 +82,10 @@ def spare_the_collector():
     gc.set_threshold(_NEW_OBJECTS)
 
 
-def start(settings, topics, own=Own()):
+def start(settings, topics, own=Own(), progress=None):
     """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
     server = Server(
-        *settings, seed=own.seed, time=own.time(), progress=Recovery(), memory_max=own.memory_max, release=own.release,
+        *settings, seed=own.seed, time=own.time(), progress=progress, memory_max=own.memory_max, release=own.release,
         zookeeper=own.zookeeper,
     )
     try:
@@ -114,5 +114,4 @@ def create_topic(cluster, name, partitions):
 def warn_of_strangers(server):
     for _, host, port in server.bound:
         if not is_loopback(host):
-            print(f"kafka-emulator: warning: whoever reaches {format_address(host, port)} may read and write all: "
-                  "there is no authentication yet", file=sys.stderr)
+            logs.warn(f"whoever reaches {format_address(host, port)} may read and write all: there is no authentication yet")

@@ -10,4 +10,4 @@ that only what a layer wants passes through it.
 """
 
 # From the handler outwards.
-QUOTAS, FAULTS, RULES, REQUESTS = 0, 10, 20, 30
+QUOTAS, FAULTS, RULES, REQUESTS, MEASURES = 0, 10, 20, 30, 40

@@ -54,7 +54,7 @@ def describe(server, asked):
         if group.group_id == asked["group"]:
             return {
                 **_shown(server, broker, groups, group),
-                "members": [_member(server.cluster, one) for one in _members(group)],
+                "members": [_member(server.cluster, one) for one in members_of(group)],
                 "offsets": offsets(server.cluster, groups, group),
             }
     raise NotThere(f"no group {asked['group'][:250]}")
@@ -66,7 +66,7 @@ def _shown(server, broker, groups, group):
         "type": group.type.capitalize(),
         "state": group.state,
         "coordinator": broker.id,
-        "members": len(_members(group)),
+        "members": len(members_of(group)),
         "lag": sum(one["lag"] or 0 for one in offsets(server.cluster, groups, group)),
     }
 
@@ -97,7 +97,7 @@ def _of_share_group(cluster, groups, group_id):
             yield {"topic": topic.name, "partition": index, "offset": offset.start_offset, "end_offset": end, "lag": lag, "metadata": ""}
 
 
-def _members(group):
+def members_of(group):
     return list(group.members.values() if hasattr(group.members, "values") else group.members)
 
 

@@ -1,5 +1,6 @@
-"""docs/control.md, written from the table of routes."""
+"""docs/control.md and docs/metrics.md, written from the tables of routes and of metrics."""
 
+from emulator.apps.control.metrics import METRICS
 from emulator.apps.control.routes import routes
 
 _HEAD = """\
@@ -25,8 +26,36 @@ curl -H 'Content-Type: application/json' -d '{"name": "orders", "partitions": 6}
 """
 
 
+_METRICS_HEAD = """\
+# Metrics
+
+With a control port (`--control 127.0.0.1:8080`) Prometheus finds metrics at `/metrics` there:
+
+```
+scrape_configs:
+  - job_name: kafka-emulator
+    static_configs:
+      - targets: [127.0.0.1:8080]
+```
+
+What begins with `kafka_` alone has the names and labels of [kafka_exporter](https://github.com/danielqsj/kafka_exporter), what begins with
+`process_` those of Prometheus's own clients: dashboards and alerts that are made for them work, and can be tested here.
+Requests are counted from when the port is open (or, without one, from when `/metrics` is first asked for over the control socket);
+before that nothing on a request's way knows of them. A topic that is deleted, a group that is gone have no samples any more.
+
+| metric | kind | labels | what it is |
+|---|---|---|---|
+"""
+
+
+def metrics_reference():
+    """docs/metrics.md."""
+    rows = [f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.about} |\n" for one in METRICS]
+    return _METRICS_HEAD + "".join(rows)
+
+
 def reference():
-    """The page."""
+    """docs/control.md."""
     parts = [_HEAD]
     family = None
     for route in routes(0, None):

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sys
 import time
 from functools import cache
 
@@ -11,6 +10,7 @@ from gevent import get_hub, spawn
 from emulator.apps.addresses import format_address
 from emulator.apps.control import places
 from emulator.apps.errors import UsageError
+from emulator.apps.logs import warn
 
 
 class _Door:
@@ -90,16 +90,20 @@ def open_control(server, stop, path, address):
             for door in doors:
                 door.close()
             raise UsageError(f"--control {path}: {reason}") from None
-        print(f"kafka-emulator: warning: no control socket: {reason}", file=sys.stderr)
+        warn(f"no control socket: {reason}")
     return doors
 
 
 def open_port(server, application, address):
     """The ControlPort at (host, port). Raises UsageError."""
     try:
-        return ControlPort(application, address, server.patience)
+        port = ControlPort(application, address, server.patience)
     except OSError as error:
         raise UsageError(f"control.listen {format_address(*address)}: {error.strerror or error}") from None
+    from emulator.apps.control.measures import begin_measuring  # who has no port pays nothing for it
+
+    begin_measuring(server)
+    return port
 
 
 def application_of(server, stop):

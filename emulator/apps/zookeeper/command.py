@@ -3,8 +3,8 @@
 import logging
 import signal
 import socket
-import sys
 
+from emulator.apps import logs
 from emulator.apps.errors import UsageError
 from emulator.apps.zookeeper.zoo_cfg import read_zoo_cfg
 
@@ -36,7 +36,7 @@ def serve(options):
     from emulator.runtime.zookeeper.server import ZooKeeperServer
     from emulator.state.zookeeper.epochs import DamagedEpoch
 
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.set_up(options.log_level, options.log_format, "%(asctime)s %(levelname)s %(message)s")
     config = read_zoo_cfg(options.config)
     failed = []
 

@@ -1,0 +1,53 @@
+"""What a server logs to stderr: lines for readers, or a JSON object a line for programs."""
+
+import logging
+import sys
+
+OURS = "kafka-emulator"  # the program itself speaks, not a part of it
+
+
+def set_up(level, form, text="%(asctime)s %(levelname)s %(name)s: %(message)s"):
+    """From now on what is logged, from `level` on, goes to stderr; `text`: how a line is made of it."""
+    handler = logging.StreamHandler(sys.stderr)
+    if form == "json":
+        from gevent import get_hub
+
+        from emulator.apps.json_logs import JsonFormatter  # a start is timed
+
+        handler.setFormatter(JsonFormatter())
+        get_hub().exception_stream = AsLog(logging.ERROR)  # of greenlets that fail
+    else:
+        handler.setFormatter(_Text(text))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def warn(text):
+    """The program itself warns."""
+    logging.getLogger(OURS).warning("%s", text)
+
+
+class AsLog:
+    """A stream: each line that is written to it is logged."""
+
+    def __init__(self, level=logging.INFO):
+        self._level = level
+        self._rest = ""
+
+    def isatty(self):
+        return False
+
+    def write(self, text):
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.strip():
+                logging.getLogger(OURS).log(self._level, "%s", line)
+
+    def flush(self):
+        pass
+
+
+class _Text(logging.Formatter):
+    def format(self, record):
+        if record.name == OURS:
+            return f"{OURS}: {record.levelname.lower()}: {record.getMessage()}"
+        return super().format(record)
