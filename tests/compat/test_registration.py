@@ -4,12 +4,11 @@ import json
 import random
 import re
 import shutil
-import socket
 import threading
 import time
 
 import pytest
-from test_kafka_on_zookeeper import JARS, Brokers, until
+from test_kafka_on_zookeeper import JARS, Brokers, listens, until
 from test_kills import Writer, read
 from zookeeper_servers import Servers
 
@@ -87,12 +86,6 @@ def dump(kazoo, root, ports):
             walk(f"{path}/{child}")
     walk(root)
     return found
-
-
-def listens(port):
-    """A real broker is registered before it is."""
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def scenario(kazoo, root, brokers):

@@ -58,7 +58,7 @@ def _of_broker(registry, name, values):
         configs = registry.cluster.configs
         if configs.dynamic_default != values:
             registry.act(configs.set_dynamic, False, values)
-    elif name.isdigit() and int(name) in configs_of:
+    elif name in map(str, configs_of):
         configs = configs_of[int(name)]
         if configs.dynamic_broker != values:
             registry.act(configs.set_dynamic, True, values)

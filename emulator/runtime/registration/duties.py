@@ -145,9 +145,9 @@ def look(registry, registration, path):
 
 def _brokers(client):
     """{broker id: zxid of its registration}"""
-    ids = [name for name in client.children(znodes.BROKERS, watch=True) if name.isdigit()]
-    answers = client.gather([(messages.EXISTS, PathWatch(client.at(f"{znodes.BROKERS}/{name}"), False).build()) for name in ids])
-    return {int(name): StatOnly.parse(answer)[0].stat.czxid for name, answer in zip(ids, answers) if not isinstance(answer, Refused)}
+    ids = znodes.numbers(client.children(znodes.BROKERS, watch=True))
+    answers = client.gather([(messages.EXISTS, PathWatch(client.at(znodes.broker_path(broker_id)), False).build()) for broker_id in ids])
+    return {broker_id: StatOnly.parse(answer)[0].stat.czxid for broker_id, answer in zip(ids, answers) if not isinstance(answer, Refused)}
 
 
 def follow(registry, registered):
@@ -219,7 +219,7 @@ def _look_at_assignment(registry, client, path):
 def _changes(client):
     """The numbers of notifications of configs."""
     names = client.children(znodes.CONFIG_CHANGES, watch=True)
-    return [int(name[-10:]) for name in names if name.startswith(znodes.CHANGE) and name[-10:].isdigit()]
+    return znodes.numbers(name.removeprefix(znodes.CHANGE) for name in names if name.startswith(znodes.CHANGE))
 
 
 def _create(cluster, path, data):
@@ -274,7 +274,7 @@ def _look_at_wishes(registry, client, path):
             if path == znodes.PREFERRED_ELECTION:
                 registry.act(leadership.elect, registry.cluster, name, index, leadership.PREFERRED)
             else:
-                registry.act(leadership.reassign, registry.cluster, name, index, [int(one) for one in replicas or ()])
-        except (KafkaError, TypeError, ValueError) as error:
+                registry.act(leadership.reassign, registry.cluster, name, index, replicas or [])
+        except KafkaError as error:
             log.info("%s: %s-%d: %s", path, name, index, error)
     registry.writer.put([Write(mirror.DELETE, path)])

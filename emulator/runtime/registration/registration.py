@@ -30,6 +30,7 @@ class Registration:
         self.watched = set()  # topics, while it is the controller
         self.last_change = -1  # of configs, that it has looked at
         self.epoch_version = None  # of /controller_epoch, while it is the controller
+        self.trouble = None  # why it cannot go on
         self._registry = registry
         self._content = content
         self._told = Queue()
@@ -103,7 +104,8 @@ class Registration:
                 return
             except Expired:
                 continue  # and is told of the new one
-            except Unregistered as error:
+            except (Unregistered, znodes.Illegible) as error:
+                self.trouble = error
                 log.error("broker %d: %s", self.broker_id, error)
                 self._later(told)
             except Exception:
@@ -161,10 +163,10 @@ class Registration:
                 return self._is_led(data, stat)
             self._resign()
             text, stat = client.get(znodes.CONTROLLER_EPOCH)
-            if text is None:
+            if stat is None:
                 self._begin_epochs()
                 continue
-            epoch, at = int(text) + 1, client.at(znodes.CONTROLLER)
+            epoch, at = znodes.controller_epoch_of(text) + 1, client.at(znodes.CONTROLLER)
             try:
                 client.multi(
                     create(at, znodes.controller(self.broker_id, self._registry.now()), EPHEMERAL),
@@ -188,6 +190,7 @@ class Registration:
         try:
             controller_id = znodes.controller_of(data)
         except znodes.Illegible as error:
+            self.trouble = error
             log.error("%s", error)
             controller_id = -1
         if stat.ephemeral_owner != self.client.session_id:
@@ -195,7 +198,7 @@ class Registration:
             self._registry.led_by(controller_id)
         elif not self.is_controller:  # it won, and the answer was lost
             text, epoch_stat = self.client.get(znodes.CONTROLLER_EPOCH)
-            self._won(int(text), epoch_stat.version)
+            self._won(znodes.controller_epoch_of(text), epoch_stat.version)
 
     def _won(self, epoch, version):
         log.info("broker %d is the controller, epoch %d", self.broker_id, epoch)

@@ -125,7 +125,7 @@ class Registry:
         first, *others = self._brokers.values()
         first.serve()
         if not self._governed.wait(self.place.connection_ms / 1000) or not self.writer.wait(self.place.connection_ms):
-            raise Unregistered(f"no broker could become the controller ({self.place}: who holds {znodes.CONTROLLER}?)")
+            raise Unregistered(f"no broker could become the controller ({self.place}): {first.trouble or f'somebody else holds {znodes.CONTROLLER}'}")
         for registration in others:
             registration.serve()
 

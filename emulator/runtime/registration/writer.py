@@ -98,8 +98,7 @@ class Writer:
         while True:
             self._wake.wait()
             self._wake.clear()
-            while self._queue and self._registry.cluster.governed:
-                controller = self._registry.controller
+            while self._queue and self._registry.cluster.governed and (controller := self._registry.controller):
                 try:
                     self._write(controller)
                 except (Expired, Closed):

@@ -137,6 +137,6 @@ def _credentials(rest, values):
 
 def _is_number(text):
     try:
-        return float(text) > 0
+        return 0 < float(text) < float("inf")
     except ValueError:
         return False

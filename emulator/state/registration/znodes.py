@@ -17,7 +17,8 @@ FEATURE = "/feature"
 CONFIGS, CONFIG_CHANGES, CHANGE = "/config", "/config/changes", "config_change_"
 CONFIG_CHANGE = f"{CONFIG_CHANGES}/{CHANGE}"
 PRODUCER_IDS = "/latest_producer_id_block"
-_LAST_EPOCH = 2**31 - 1
+_LAST = 2**31 - 1  # of ids, indexes and epochs
+_LAST_LONG = 2**63 - 1
 DEFAULT = "<default>"  # the entity that stands for all others
 
 NO_FEATURES = b'{"features":{},"version":2,"status":1}'
@@ -40,6 +41,25 @@ def read(path, data):
     if not isinstance(content, dict):
         raise Illegible(f"{path}: no JSON object stands there")
     return content
+
+
+def number(text, last=_LAST):
+    """The number that a name or a text is, from 0 to `last`. Raises ValueError."""
+    if not (isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= last):
+        raise ValueError(f"{str(text)[:20]!r} is no number")
+    return int(text)
+
+
+def numbers(texts):
+    """Those of `texts` that are numbers."""
+    return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= _LAST]
+
+
+def _whole(value):
+    """A number that stands in JSON as one. Raises ValueError."""
+    if type(value) is not int or not 0 <= value <= _LAST:
+        raise ValueError("no number")
+    return value
 
 
 def broker_path(broker_id):
@@ -76,10 +96,18 @@ def controller(broker_id, now):
 
 def controller_of(data):
     """The broker id in /controller. Raises Illegible."""
-    found = read(CONTROLLER, data).get("brokerid")
-    if not isinstance(found, int):
-        raise Illegible(f"{CONTROLLER}: there is no brokerid")
-    return found
+    try:
+        return _whole(read(CONTROLLER, data)["brokerid"])
+    except (KeyError, ValueError) as error:
+        raise error if isinstance(error, Illegible) else Illegible(f"{CONTROLLER}: there is no brokerid") from None
+
+
+def controller_epoch_of(data):
+    """The number in /controller_epoch. Raises Illegible."""
+    try:
+        return number((data or b"").decode("latin-1"), _LAST - 1)
+    except ValueError:
+        raise Illegible(f"{CONTROLLER_EPOCH}: there is no number of an epoch") from None
 
 
 def topic_path(name):
@@ -106,7 +134,7 @@ def assignment(path, data):
     """(topic id or None, {index: replicas}, {index: adding}, {index: removing}) of /brokers/topics/T. Raises Illegible."""
     content = read(path, data)
     try:
-        found = [{int(index): [int(one) for one in replicas] for index, replicas in content.get(key, {}).items()}
+        found = [{number(index): [_whole(one) for one in replicas] for index, replicas in content.get(key, {}).items()}
                  for key in ("partitions", "adding_replicas", "removing_replicas")]
     except (AttributeError, TypeError, ValueError):
         raise Illegible(f"{path}: no assignment of partitions to replicas") from None
@@ -135,11 +163,13 @@ def state_of(path, data):
     """(leader, leader epoch, isr) of a partition's state. Raises Illegible."""
     content = read(path, data)
     try:
-        leader, epoch, isr = int(content["leader"]), int(content["leader_epoch"]), [int(one) for one in content["isr"]]
+        leader, epoch, isr = content["leader"], _whole(content["leader_epoch"]), [_whole(one) for one in content["isr"]]
+        if leader != -1:
+            _whole(leader)
     except (KeyError, TypeError, ValueError):
         raise Illegible(f"{path}: no leader, leader_epoch and isr") from None
-    if not 0 <= epoch < _LAST_EPOCH:
-        raise Illegible(f"{path}: {epoch} is no leader_epoch")
+    if epoch == _LAST:
+        raise Illegible(f"{path}: no leader_epoch may follow {epoch}")
     return leader, epoch, isr
 
 
@@ -185,7 +215,7 @@ def producer_ids(broker_id, first, last):
 def producer_ids_of(data):
     """The last id of the block that was given out last. Raises Illegible."""
     try:
-        return int(read(PRODUCER_IDS, data)["block_end"])
+        return number(read(PRODUCER_IDS, data)["block_end"], _LAST_LONG - 1)
     except (KeyError, TypeError, ValueError):
         raise Illegible(f"{PRODUCER_IDS}: no block_end") from None
 
@@ -193,6 +223,9 @@ def producer_ids_of(data):
 def listed(path, data):
     """[(topic, partition index, replicas or None)] of /admin/reassign_partitions and its like. Raises Illegible."""
     try:
-        return [(one["topic"], int(one["partition"]), one.get("replicas")) for one in read(path, data)["partitions"]]
+        wishes = [(one["topic"], _whole(one["partition"]), one.get("replicas")) for one in read(path, data)["partitions"]]
+        if not all(isinstance(topic, str) for topic, _, _ in wishes):
+            raise ValueError
+        return [(topic, index, None if replicas is None else [_whole(one) for one in replicas]) for topic, index, replicas in wishes]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Illegible(f"{path}: no partitions with topic and partition") from None
