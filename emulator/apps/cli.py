@@ -33,6 +33,7 @@ other commands (each has --help):
   cleaner run           compact now what is due
   retention run         delete now what is no longer kept
   stop                  end it
+  proxy --upstream ...  the same clients and faults before a cluster that runs elsewhere
   zookeeper zoo.cfg     ZooKeeper servers; zookeeper status zoo.cfg shows them
   completion bash       a script with which the shell completes all this; also zsh, fish
 
@@ -183,6 +184,27 @@ def run_zookeeper(arguments):
     return command.status(options) if asks else command.serve(options)
 
 
+def proxy_parser():
+    parser = Parser(
+        prog="kafka-emulator proxy",
+        description="A listener for each broker of a cluster that runs elsewhere (Apache Kafka 4.3.1, or another): clients come here, and "
+                    "never learn another address.")
+    option = parser.add_argument
+    option("--upstream", metavar="HOST:PORT,...", help="brokers of the cluster behind (upstream.bootstrap.servers)")
+    option("--listen", metavar="HOST:PORT", help="where clients come first; broker N is at PORT + 1 + N (default localhost:9092)")
+    option("--config", metavar="FILE", help="YAML with listeners, upstream.bootstrap.servers, upstream.security.protocol ...; see docs/proxy.md")
+    option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
+    option("--control", metavar="PATH", help="where to open the control socket")
+    return parser
+
+
+def run_proxy(arguments):
+    options = proxy_parser().parse_args(arguments)
+    from emulator.apps.proxy import command
+
+    return command.serve(options)
+
+
 def completion_parser():
     parser = Parser(prog="kafka-emulator completion", description="Prints a script with which a shell completes this command.", epilog="""\
 bash:  source <(kafka-emulator completion bash)                                     in ~/.bashrc
@@ -200,7 +222,8 @@ def run_completion(arguments):
     return 0
 
 
-run_serve.parser, run_zookeeper.parser, run_completion.parser = serve_parser, zookeeper_parser, completion_parser
+run_serve.parser, run_proxy.parser, run_zookeeper.parser = serve_parser, proxy_parser, zookeeper_parser
+run_completion.parser = completion_parser
 
 COMMANDS = {
     "serve": run_serve,
@@ -219,6 +242,7 @@ COMMANDS = {
     "stop": run_client("stop", "Ends one server."),
     **{command: run_client(command, description, add_arguments, "data") for command, (description, add_arguments) in arguments.OF_DATA.items()},
     **{command: run_client(command, description, add_arguments, "history") for command, (description, add_arguments) in arguments.OF_HISTORY.items()},
+    "proxy": run_proxy,
     "zookeeper": run_zookeeper,
     "completion": run_completion,
 }

@@ -39,7 +39,7 @@ def make_settings(options):
         for one in settings:
             _check_advertised(one)
     except (ConfigError, UsageError) as error:
-        raise UsageError(_located(file, str(error))) from None
+        raise UsageError(located(file, str(error))) from None
     return settings, own
 
 
@@ -62,7 +62,7 @@ def _check_advertised(settings):
                               "Use a routable IP address. (Left out, it is listeners.)")
 
 
-def _located(file, message):
+def located(file, message):
     """`message` names a key; say where in the file that stands."""
     if file is None:
         return message

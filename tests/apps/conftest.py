@@ -41,7 +41,7 @@ def run(environment, home):
 
 
 class Running:
-    """A server that serves; `.bootstrap` and `.seed` are what it printed."""
+    """A server that serves; `.bootstrap` and `.seed` are what it printed, `.told` is its second line."""
 
     def __init__(self, process):
         self.process = process
@@ -52,7 +52,11 @@ class Running:
             process.kill()
             raise AssertionError(f"printed {line!r}; stderr: {process.stderr.read()}")
         self.bootstrap = match[1]
-        self.seed = re.fullmatch(r"seed=(\d+)\n", process.stdout.readline())[1]
+        self.told = process.stdout.readline()
+
+    @property
+    def seed(self):
+        return re.fullmatch(r"seed=(\d+)\n", self.told)[1]
 
     @property
     def port(self):

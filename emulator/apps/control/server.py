@@ -74,12 +74,12 @@ def _guarded(application):
     return Guard(application)
 
 
-def open_control(server, stop, path, address):
+def open_control(server, stop, path, address, routes=None):
     """The doors of a server's control API: at an (host, port) if there is one, then the Unix socket, at `path` or a place of its own.
 
-    `stop()` asks for the server's end. Where nobody asked for a certain place, it can do without the latter. Raises UsageError.
+    `stop()` asks for the server's end; `routes(started, stop)`: what it answers, where that is not what a cluster's server does. Where nobody asked for a certain place, it can do without the latter. Raises UsageError.
     """
-    application, doors = application_of(server, stop), []
+    application, doors = application_of(server, stop, routes), []
     if address is not None:
         doors.append(open_port(server, application, address))
     try:
@@ -106,15 +106,18 @@ def open_port(server, application, address):
     return port
 
 
-def application_of(server, stop):
+def application_of(server, stop, routes=None):
     """What makes the application, once."""
     started = time.monotonic()
 
     @cache
     def make():
         from emulator.apps.control.api import ControlApi
-        from emulator.apps.control.routes import routes
 
+        if routes is None:
+            from emulator.apps.control.routes import routes as of_a_cluster
+
+            return ControlApi(server, of_a_cluster(started, stop))
         return ControlApi(server, routes(started, stop))
 
     return make

@@ -1,0 +1,52 @@
+"""`kafka-emulator proxy`: a proxy in the foreground until a signal or the control socket ends it."""
+
+import logging
+
+import gevent
+
+from emulator.apps.addresses import format_address
+from emulator.apps.config_file import read_config_file
+from emulator.apps.control.server import open_control
+from emulator.apps.errors import UsageError
+from emulator.apps.proxy.control import bootstrap_of, routes
+from emulator.apps.proxy.server import ProxyServer
+from emulator.apps.proxy.settings import ProxySettings, proxy_values
+from emulator.apps.serve import Ending, spare_the_collector
+from emulator.apps.settings import located
+
+gevent.config.format_context = "builtins.repr"
+
+
+def serve(options):
+    """Serve as the command line says; gives the exit status. Raises UsageError when it cannot start."""
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    file = None if options.config is None else read_config_file(options.config)
+    try:
+        settings = ProxySettings(proxy_values({} if file is None else file.values, options.listen, options.upstream))
+    except UsageError as error:
+        raise UsageError(located(file, str(error))) from None
+    ending = Ending()
+    server = start(settings)
+    doors = []
+    try:
+        doors = open_control(server, ending.ask, options.control, None, routes)
+        print(f"bootstrap.servers={bootstrap_of(server)}\nupstream.bootstrap.servers={_joined(settings.bootstrap)}", flush=True)
+        spare_the_collector()
+        return ending.wait()
+    finally:
+        server.stop()
+        for door in doors:
+            door.close()
+
+
+def start(settings):
+    server = ProxyServer(settings)
+    try:
+        return server.start()
+    except OSError as error:
+        wanted = _joined([endpoint[1:] for endpoint in settings.endpoints])
+        raise UsageError(f"cannot listen on {wanted}: {error.strerror or error}") from None
+
+
+def _joined(addresses):
+    return ",".join(format_address(host, port) for host, port in addresses)

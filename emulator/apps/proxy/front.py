@@ -1,0 +1,128 @@
+"""One listener that clients come to first, and beside it one for each broker behind: a cluster as its clients see it."""
+
+import logging
+
+from emulator.apps.proxy.routes import Routes
+from emulator.runtime.listener import Listener, bind
+from emulator.runtime.upstream.pair import Pair
+
+log = logging.getLogger(__name__)
+
+BROKER, CONTROLLER = "broker", "controller"
+_FIRST = {BROKER: 1, CONTROLLER: 1001}  # how far after the bootstrap port those of node 0 are
+_LAST_PORT = 65535
+
+
+class Front:
+    """`server`: the ProxyServer; `endpoint`: where it listens (name, host, port); `advertised_host`: what clients are told.
+
+    Node n is at port + 1 + n, a controller n at port + 1001 + n, where that is free; with port 0 each gets a free one.
+    `add_layer(layer)` and `remove_layer(layer)` are of what is asked through this listener, see Dispatcher.
+    """
+
+    def __init__(self, server, endpoint, advertised_host=None):
+        self.server = server
+        self.name, self.host, self.port = endpoint
+        self.advertised_host = advertised_host or self.host
+        self._is_free = not self.port
+        self.routes = Routes(self)
+        self.nodes = {}  # (BROKER or CONTROLLER, id): Node
+        self._listeners = []
+
+    def bind(self):
+        """Take the first address. Raises OSError."""
+        sockets = bind(self.host, self.port)
+        self.port = sockets[0].getsockname()[1]
+        self._listeners = [Listener(sock, self._accepted(self.server.dial_bootstrap)) for sock in sockets]
+
+    def serve(self):
+        for listener in self._listeners:
+            listener.start()
+
+    def add_layer(self, layer):
+        self.routes.dispatcher.add(layer)
+
+    def remove_layer(self, layer):
+        self.routes.dispatcher.remove(layer)
+
+    def _accepted(self, dial):
+        def accepted(sock, peer):
+            self.server.connections.add(Pair(self.server, self, sock, peer, dial))
+
+        return accepted
+
+    # -- the brokers behind ----------------------------------------------------------------------
+
+    def broker(self, node_id, host, port):
+        """(host, port) here of the broker that is at `host`, `port` behind; from now on it is served."""
+        return self._node(BROKER, node_id, host, port)
+
+    def controller(self, node_id, host, port):
+        return self._node(CONTROLLER, node_id, host, port)
+
+    def _node(self, kind, node_id, host, port):
+        node = self.nodes.get((kind, node_id))
+        if node is None:
+            node = self.nodes[kind, node_id] = Node(self, kind, node_id)
+        node.upstream = host, port
+        if not node.listens:
+            node.start()
+        return self.advertised_host, node.port
+
+    def only(self, node_ids):
+        """Of brokers there are these and no others: who comes for another is refused, until it is there again."""
+        for (kind, node_id), node in self.nodes.items():
+            if kind == BROKER and node_id not in node_ids and node.listens:
+                log.info("%s: broker %s is gone", self.name, node_id)
+                node.pause()
+
+    def listen_for(self, kind, node_id, dial):
+        """(port, [Listener]) for a node; its own port, or a free one where that is taken."""
+        wanted = self.port + _FIRST[kind] + node_id
+        wanted = 0 if self._is_free or wanted > _LAST_PORT else wanted
+        try:
+            sockets = bind(self.host, wanted)
+        except OSError as error:
+            if not wanted:
+                raise
+            sockets = bind(self.host, 0)
+            log.warning("%s: port %s of %s %s is not to be had: %s", self.name, wanted, kind, node_id, error.strerror)
+        return sockets[0].getsockname()[1], [Listener(sock, self._accepted(dial)) for sock in sockets]
+
+    def close(self):
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
+        for node in self.nodes.values():
+            node.close()
+
+
+class Node:
+    """A broker behind: `upstream` is where it is, `port` where its clients come."""
+
+    def __init__(self, front, kind, node_id):
+        self._front = front
+        self.kind = kind
+        self.id = node_id
+        self.upstream = None
+        self.port, self._listeners = front.listen_for(kind, node_id, self._dial)
+        log.info("%s: %s %s is at port %s", front.name, kind, node_id, self.port)
+
+    def _dial(self):
+        return self._front.server.dial([self.upstream])
+
+    @property
+    def listens(self):
+        return any(listener.listens for listener in self._listeners)
+
+    def start(self):
+        for listener in self._listeners:
+            listener.start()
+
+    def pause(self):
+        for listener in self._listeners:
+            listener.pause()
+
+    def close(self):
+        for listener in self._listeners:
+            listener.close()

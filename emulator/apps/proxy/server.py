@@ -1,0 +1,172 @@
+"""The proxy: its listeners, its connections, and what it knows of the cluster behind."""
+
+import itertools
+import logging
+
+from gevent import spawn
+from gevent.event import Event
+
+from emulator.apps.proxy.front import BROKER, Front
+from emulator.runtime.clock import monotonic_clock, wall_clock
+from emulator.runtime.upstream.dial import Dialer, Unreachable
+from emulator.runtime.upstream.exchange import ask
+from wire.apis.metadata import Metadata
+
+log = logging.getLogger(__name__)
+
+_READ_SIZE = 256 * 1024
+_METADATA_VERSION = 1  # that any Kafka since 0.10 understands
+
+
+class ProxyServer:
+    """As `settings`, a ProxySettings, say. `fronts`: one for each listener; `connections`: the Pairs of clients that are there."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.time = wall_clock()
+        self.patience = monotonic_clock()
+        self.largest = settings.largest_request
+        self.buffer = memoryview(bytearray(_READ_SIZE))
+        self.fronts = [Front(self, endpoint, settings.advertised.get(endpoint[0])) for endpoint in settings.endpoints]
+        self.connections = set()
+        self.cluster_is_there = None  # None: nobody has looked yet
+        login = settings.login()
+        self._dialer = Dialer(self.patience, settings.connection_timeout_ms, settings.tls(), settings.check_host, login)
+        # Where clients log in by themselves, nobody here could ask.
+        self._may_ask = login is not None or not settings.is_sasl
+        self._turns = itertools.count()
+        self._look = Event()
+        self._watch = None
+        self._stopped = Event()
+
+    @property
+    def bound(self):
+        """(listener name, host, port) of each listener that clients come to first."""
+        return [(front.name, front.host, front.port) for front in self.fronts]
+
+    def start(self):
+        """Bind, look once for the cluster behind, and serve. Raises OSError when an address is not to be had."""
+        try:
+            for front in self.fronts:
+                front.bind()
+        except OSError:
+            self._close_fronts()
+            raise
+        if self._may_ask:
+            if (sock := self._look_once()) is not None:
+                sock.close()
+            self._watch = spawn(self._look_again)
+        for front in self.fronts:
+            front.serve()
+        self._watch_idle()
+        return self
+
+    def wait(self):
+        self._stopped.wait()
+
+    def stop(self):
+        """Close every socket."""
+        if self._watch is not None:
+            self._watch.kill()
+        self._close_fronts()
+        for pair in list(self.connections):
+            pair.close()
+        self.time.close()
+        self.patience.close()
+        self._stopped.set()
+
+    def _close_fronts(self):
+        for front in self.fronts:
+            front.close()
+
+    def add_layer(self, layer):
+        """`layer` is around what is asked through any listener; see Dispatcher.add."""
+        for front in self.fronts:
+            front.add_layer(layer)
+
+    def remove_layer(self, layer):
+        for front in self.fronts:
+            front.remove_layer(layer)
+
+    def forget(self, pair):
+        self.connections.discard(pair)
+
+    # -- the cluster behind ------------------------------------------------------------------------
+
+    def dial(self, addresses):
+        try:
+            return self._dialer.dial(addresses)
+        except Unreachable:
+            self._look.set()  # things may have changed
+            raise
+
+    def dial_bootstrap(self):
+        """To any of upstream.bootstrap.servers, another one first each time."""
+        addresses = self.settings.bootstrap
+        first = next(self._turns) % len(addresses)
+        return self.dial(addresses[first:] + addresses[:first])
+
+    def _look_once(self, sock=None):
+        """Which brokers there are; gives the socket to ask again, None where nobody answers."""
+        try:
+            brokers, sock = self._ask_brokers(sock)
+        except (Unreachable, OSError) as error:
+            if self.cluster_is_there is not False:
+                log.warning("the cluster behind does not answer: %s", error)
+            self.cluster_is_there = False
+            return None
+        if not self.cluster_is_there:
+            names = ", ".join(f"broker {one.node_id} at {one.host}:{one.port}" for one in brokers)
+            log.info("the cluster behind has %s", names or "no brokers yet")
+        self.cluster_is_there = True
+        for front in self.fronts if brokers else ():
+            for one in brokers:
+                front.broker(one.node_id, one.host, one.port)
+            front.only({one.node_id for one in brokers})
+        return sock
+
+    def _ask_brokers(self, sock):
+        """(brokers, the socket that was asked)"""
+        if sock is not None:
+            try:
+                with self._dialer.deadline():
+                    return ask(sock, Metadata, _METADATA_VERSION, topics=[]).brokers, sock
+            except (Unreachable, OSError):
+                sock.close()  # whoever that was
+        known = sorted({node.upstream for front in self.fronts for (kind, _), node in front.nodes.items() if kind == BROKER})
+        sock = self._dialer.dial(self.settings.bootstrap + [one for one in known if one not in self.settings.bootstrap])
+        try:
+            with self._dialer.deadline():
+                return ask(sock, Metadata, _METADATA_VERSION, topics=[]).brokers, sock
+        except BaseException:
+            sock.close()
+            raise
+
+    def _look_again(self):
+        """From time to time, and when a broker could not be had."""
+        sock = None
+        while True:
+            deadline = self.patience.after(self.settings.metadata_max_age_ms, self._look.set)
+            self._look.wait()
+            deadline.cancel()
+            self._look.clear()
+            try:
+                sock = self._look_once(sock)
+            except Exception:  # such as no more descriptors: the next time may do
+                log.exception("looking for the cluster behind failed")
+
+    def _watch_idle(self):
+        """Close connections that have been silent for connections.max.idle.ms."""
+        longest = self.settings.max_idle_ms
+        if longest < 0:
+            return
+        now = self.patience.now()
+        soonest = now + longest
+        for pair in list(self.connections):
+            due = pair.last_active + longest
+            if due <= now:
+                log.info("closing idle connection of %s:%s", pair.peer[0], pair.peer[1])
+                pair.close()
+            else:
+                soonest = min(soonest, due)
+        self.patience.at(max(soonest, now + 1), self._watch_idle)
