@@ -3,6 +3,7 @@
 from emulator.api.authorized import CLUSTER_NAME, cluster_operations, topic_operations
 from emulator.api.registry import handles
 from emulator.state.cluster import names
+from emulator.state.java import wrapped_int
 from wire import errors
 from wire.apis.metadata import DescribeCluster, DescribeTopicPartitions, Metadata
 from wire.errors import KafkaError
@@ -226,7 +227,7 @@ def describe_topic_partitions(request, call, cluster):
             topics.append(build(Topic(error_code=error, name=name, is_internal=name in names.INTERNAL, topic_authorized_operations=operations)))
             continue
         start = cursor.partition_index if cursor and name == first else 0
-        end = min(start + room, len(topic.partitions))
+        end = min(wrapped_int(start + room), len(topic.partitions))  # a cursor near the largest int is answered with one below zero
         form = DescribeTopicPartitions, start, end, reachable, operations, _failed(topic)
         told = topic.told.get(form)
         if told is None:

@@ -85,6 +85,11 @@ def timeline_order(elements, hash_of, most=0):
 _FIBONACCI = -7046029254386353131  # Knuth's multiplier, the top bits of whose products make a slot
 
 
+def wrapped_int(value):
+    """What an int of Java makes of it."""
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
 def wrapped(value):
     """What a long holds of a sum beyond 64 bits."""
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)

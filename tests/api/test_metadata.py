@@ -206,6 +206,7 @@ def test_pages_of_partitions(client, pair):
     assert described(client, a, c, limit=2, cursor=(a, 1)) == ([("NONE", a, [1, 2])], (c, 0))
     assert described(client, a, c, limit=2, cursor=(c, 0)) == ([("NONE", c, [0, 1])], None)
     assert described(client, a, c, limit=2, cursor=(c, 9)) == ([("NONE", c, [])], None)
+    assert described(client, a, c, limit=2, cursor=(a, (1 << 31) - 1)) == ([("NONE", a, [])], (a, -(1 << 31) + 1))  # Kafka counts in ints
 
 
 def test_unknown_topics_among_the_pages(client, pair):
