@@ -3,6 +3,7 @@
 import random
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from differential.answers import compare
 from differential.members import Members
@@ -82,6 +83,7 @@ class Duel:
 
     def __init__(self, real, ours, apis, seed, now=None):
         self.sides = Side(real), Side(ours)
+        self._other_thread = ThreadPoolExecutor(1)
         self.random = random.Random(seed)
         self.pairs = Pairs()
         self.members = Members(self.pairs)
@@ -136,10 +138,13 @@ class Duel:
         answered = getattr(request, "acks", 1) != 0 or api.name != "Produce"
         try:
             asked = [self.pairs.realize(request, side) for side in (0, 1)]
+            # Both at once: what waits for long must not wait for the one after the other.
+            asking = self._other_thread.submit(self.sides[0].ask, api, version, asked[0], answered)
             ours = self.sides[1].ask(api, version, asked[1], answered)
+            real = asking.result()
         except ValueError:
             return  # a value that this version cannot carry
-        real = self._ask_kafka(api, version, asked[0], answered, ours)
+        real = self._until_idle(real, api, version, asked[0], answered, ours)
         self._settle()
         if api.name in _GO_ON_BY_THEMSELVES and (api.name[0] == "S" or request.subscribed_topic_regex):
             self._let_group_go_on(_GO_ON_BY_THEMSELVES[api.name], request.group_id)
@@ -191,14 +196,13 @@ class Duel:
             return [one for one in found if not (type(real).__qualname__.startswith("Share") and _SHARED.search(one[0]))]
         return [] if real == ours else [("", real, ours)]
 
-    def _ask_kafka(self, api, version, request, answered, ours):
+    def _until_idle(self, real, api, version, request, answered, ours):
+        """Kafka's answer, which it is asked for again while it is busy with something that is done here."""
         deadline = time.monotonic() + _PATIENCE
-        while True:
-            real = self.sides[0].ask(api, version, request, answered)
-            busy = _errors(real) & _BUSY
-            if not busy - _errors(ours) or time.monotonic() > deadline:
-                return real
+        while _errors(real) & _BUSY - _errors(ours) and time.monotonic() < deadline:
             time.sleep(0.02)
+            real = self.sides[0].ask(api, version, request, answered)
+        return real
 
     def _settle(self):
         """Until Kafka's broker has seen all that its controller wrote: the answer of ApiVersions tells how far it is."""
@@ -211,6 +215,7 @@ class Duel:
         _until(lambda: real.call(ApiVersions, 3, client_software_name="duel", client_software_version="1").finalized_features_epoch >= end - 1)
 
     def close(self):
+        self._other_thread.shutdown()
         for side in self.sides:
             side.close()
 
