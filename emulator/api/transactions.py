@@ -3,6 +3,8 @@
 Source: KafkaApis of 4.3.1; KIP-98, KIP-360, KIP-890.
 """
 
+from collections import defaultdict
+
 from emulator.api.registry import handles
 from emulator.state.cluster import names
 from wire import errors
@@ -54,29 +56,34 @@ def add_partitions_to_txn(request, call, cluster, transactions):
             topics=request.v3_and_below_topics,
         )
         Topic = AddPartitionsToTxn.Response.ResultsByTopicV3AndBelow
-        return AddPartitionsToTxn.reply(results_by_topic_v3_and_below=_added(one, Topic, call, cluster, transactions))
+        return AddPartitionsToTxn.reply(results_by_topic_v3_and_below=_added(one, one.topics, one.topics, Topic, call, cluster, transactions))
     # v4+: batches from other brokers, which have asked their clients for authorization already.
     if not call.allowed("cluster_action", "cluster", "kafka-cluster"):
         return AddPartitionsToTxn.reply(error_code=errors.CLUSTER_AUTHORIZATION_FAILED)
     Result = AddPartitionsToTxn.Response.ResultsByTransaction
+    # Of one named twice the last partitions count; a refusal names the first.
+    last = {one.transactional_id: one.topics for one in request.transactions}
+    first = {one.transactional_id: one.topics for one in reversed(request.transactions)}
     return AddPartitionsToTxn.reply(
         results_by_transaction=[
             Result(
                 transactional_id=one.transactional_id,
-                topic_results=_added(one, Result.TopicResults, call, cluster, transactions),
+                topic_results=_added(
+                    one, last[one.transactional_id], first[one.transactional_id], Result.TopicResults, call, cluster, transactions
+                ),
             )
             for one in request.transactions
         ]
     )
 
 
-def _added(one, Topic, call, cluster, transactions):
+def _added(one, topics, refused_topics, Topic, call, cluster, transactions):
     """The results of one transaction's partitions, all or none of which are added."""
-    asked = {}
-    for topic in one.topics:
-        asked.setdefault(topic.name, {}).update(dict.fromkeys(topic.partitions))
+    asked = _asked(topics)
     partitions = [(name, index) for name, indexes in asked.items() for index in indexes]
-    codes, by_coordinator = _codes(one, partitions, call, cluster, transactions)
+    codes, refusal = _codes(one, partitions, call, cluster, transactions)
+    if refusal:  # it names all that was asked, be it no partition of a topic
+        asked, codes = _asked(refused_topics), defaultdict(lambda: refusal)
     Partition = Topic.ResultsByPartition
     return [
         Topic(
@@ -84,15 +91,23 @@ def _added(one, Topic, call, cluster, transactions):
             results_by_partition=[Partition(partition_index=index, partition_error_code=codes[name, index]) for index in indexes],
         )
         for name, indexes in asked.items()
-        if indexes or by_coordinator  # whose refusal names all that was asked
+        if indexes or refusal
     ]
 
 
+def _asked(topics):
+    """{topic name: its partitions in the order in which they are named, each once}"""
+    asked = {}
+    for topic in topics:
+        asked.setdefault(topic.name, {}).update(dict.fromkeys(topic.partitions))
+    return asked
+
+
 def _codes(one, partitions, call, cluster, transactions):
-    """({(topic, index): error code}, whether all of it was refused at once)."""
+    """({(topic, index): error code}, None); or (None, the error code) when all of it is refused at once."""
     from_client = call.version < 4
     if from_client and not may_write(call, one.transactional_id):
-        return dict.fromkeys(partitions, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), True
+        return None, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     wrong = {}
     for topic, index in partitions:
         if from_client and (topic in names.INTERNAL or not call.allowed("write", "topic", topic)):
@@ -100,15 +115,16 @@ def _codes(one, partitions, call, cluster, transactions):
         elif cluster.partition(topic, index) is None:
             wrong[topic, index] = errors.UNKNOWN_TOPIC_OR_PARTITION
     if wrong:
-        return {each: wrong.get(each, errors.OPERATION_NOT_ATTEMPTED) for each in partitions}, False
+        return {each: wrong.get(each, errors.OPERATION_NOT_ATTEMPTED) for each in partitions}, None
     producer = one.transactional_id, one.producer_id, one.producer_epoch
     try:
         if one.verify_only:
-            return transactions.verify_partitions(*producer, partitions), False
+            return transactions.verify_partitions(*producer, partitions), None
         transactions.add_partitions(*producer, partitions, version=2 if call.version >= 5 else 0)
     except KafkaError as refusal:
-        return dict.fromkeys(partitions, _told(refusal.error, call, 2)), not one.verify_only
-    return dict.fromkeys(partitions, errors.NONE), False
+        told = _told(refusal.error, call, 2)
+        return (dict.fromkeys(partitions, told), None) if one.verify_only else (None, told)
+    return dict.fromkeys(partitions, errors.NONE), None
 
 
 @handles(AddOffsetsToTxn)

@@ -93,6 +93,19 @@ def test_topic_ids_replace_names(client, fresh):
         assert (got.topic_id, got.partitions[0].error_code) == (asked, error)
 
 
+def test_of_a_partition_named_twice_the_last_batch_is_stored_but_what_is_none_is_told(client, topic):
+    def produced(*records):
+        Topic = Produce.Request.TopicData
+        asked = Topic(name=topic, partition_data=[Topic.PartitionData(index=0, records=each) for each in records])
+        answer = client.call(Produce, 12, acks=-1, timeout_ms=1000, topic_data=[asked])
+        return [(each.error_code, each.base_offset) for each in answer.responses[0].partition_responses]
+
+    assert produced(batch(b"a"), batch(b"b")) == [(errors.NONE, 0)]
+    assert produced(b"spoilt", batch(b"c")) == [(errors.INVALID_RECORD, -1)]
+    assert produced(batch(b"d"), b"spoilt") == [(errors.INVALID_RECORD, -1)]
+    assert values(fetch(client, topic, 0)) == [b"b", b"c", b"d"]
+
+
 def test_refused_produces(client, topic):
     assert produce(client, NOWHERE, batch(b"a")).error_code == errors.UNKNOWN_TOPIC_OR_PARTITION
     assert produce(client, topic, batch(b"a"), partition=1).error_code == errors.UNKNOWN_TOPIC_OR_PARTITION

@@ -84,6 +84,18 @@ def test_one_commit_is_one_batch(client, group, topic):
         assert 0 <= header.base_timestamp - zero.value.commit_timestamp < 10_000
 
 
+def test_a_topic_named_twice_is_answered_twice_unless_something_is_refused_at_the_door(client, group, topic):
+    def answered(*asked):
+        Topics = OffsetCommit.Request.Topics
+        answer = client.call(OffsetCommit, 9, group_id=group, generation_id_or_member_epoch=-1, topics=[
+            Topics(name=name, partitions=[Topics.Partitions(partition_index=index, committed_offset=1)]) for name, index in asked])
+        return [(each.name, [(it.partition_index, it.error_code) for it in each.partitions]) for each in answer.topics]
+
+    (topic, _), nowhere = topic, errors.UNKNOWN_TOPIC_OR_PARTITION
+    assert answered((topic, 0), (topic, 1)) == [(topic, [(0, 0)]), (topic, [(1, 0)])]
+    assert answered((topic, 0), (topic, 99), (topic, 1)) == [(topic, [(99, nowhere), (0, 0), (1, 0)])]
+
+
 def test_what_is_deleted_leaves_tombstones(client, group, topic):
     name, _ = topic
     commit(client, group, [(name, [(0, 5, ""), (1, 6, "")])])

@@ -36,7 +36,7 @@ def settled(free_at, version=12, **settings):
     coordinator = Coordinator(patience, begun + free_at)
     wait = SimpleNamespace(wait=lambda deadline: patience.advance(deadline - patience.now()))
     call = SimpleNamespace(version=version, now=0, patience=patience, allowed=lambda *_: True, pending=lambda: wait)
-    producers = SimpleNamespace(in_transaction=lambda *_: False, get=lambda _: None, ask=lambda *_: None)
+    producers = SimpleNamespace(in_transaction=lambda *_: False, is_stale=lambda *_: False, ask=lambda *_: None)
     topic = SimpleNamespace(name="t", partitions=[SimpleNamespace(log=SimpleNamespace(producers=producers))])
     cluster = SimpleNamespace(topics={"t": topic}, topics_by_id={})
     batch = build_batch([Record(0, 0, None, b"v", ())], producer_id=1, producer_epoch=0, base_sequence=0, transactional=True)

@@ -256,6 +256,25 @@ def test_brokers_ask_for_many_transactions_at_once(client, txn):
     assert ask(verify_only=True, tid="nobody") == (errors.NONE, errors.INVALID_PRODUCER_ID_MAPPING)
 
 
+def test_of_a_transaction_that_is_named_twice_the_last_partitions_count(client, txn):
+    Asked = AddPartitionsToTxn.Request.Transactions
+    answer = client.call(AddPartitionsToTxn, 5, transactions=[
+        Asked(transactional_id=txn.tid, verify_only=True, topics=[Asked.Topics(name=txn.topic, partitions=[index])])
+        for index in (0, 9)
+    ])  # fmt: skip
+    told = [
+        [(each.partition_index, each.partition_error_code) for each in topic.results_by_partition]
+        for result in answer.results_by_transaction
+        for topic in result.topic_results
+    ]
+    assert told == [[(9, errors.UNKNOWN_TOPIC_OR_PARTITION)]] * 2
+
+
+def test_what_an_impossible_producer_sends_belongs_to_no_transaction(txn):
+    txn.producer_id = -5
+    assert txn.produce(b"a", version=9)[:2] == (errors.NONE, 0)
+
+
 # -- producers -------------------------------------------------------------------------------------
 
 
@@ -390,6 +409,14 @@ def test_refused_offsets(client, txn, group):
         assert commit_offset(txn, group, 5, version, epoch=4) == errors.INVALID_PRODUCER_EPOCH
     assert commit_offset(txn, group, 5) == errors.NONE
     assert commit_offset(txn, group, 5, generation_id=3, member_id="stranger") == errors.UNKNOWN_MEMBER_ID
+
+
+def test_an_epoch_that_has_passed_is_refused_where_the_offsets_are_kept(txn, group, fresh):
+    assert commit_offset(txn, group, 5, version=5) == errors.NONE
+    txn.finish()
+    txn.tid = fresh("other")  # its coordinator knows of neither, but is not asked about the first
+    assert commit_offset(txn, group, 6, version=5, epoch=txn.epoch - 1) == errors.INVALID_PRODUCER_EPOCH
+    assert commit_offset(txn, group, 6, version=5) == errors.INVALID_PRODUCER_ID_MAPPING
 
 
 # -- tools -----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def produce(request, call, cluster, configs, transaction_peers, broker):
     topics, held, failed, unbroken = [], [], [], 0
     try:
         transactional = has_transactional(request)
-        request.topic_data = _once(request.topic_data, version)
+        request.topic_data, spoilt = _once(request.topic_data, version)
         unsettled = settle(request, call, cluster, configs, transaction_peers) if transactional else None
     except KafkaError as refusal:
         return _refuse_all(request, refusal, call)
@@ -85,6 +85,9 @@ def produce(request, call, cluster, configs, transaction_peers, broker):
                 answers.append(answer)
                 if log.high_watermark <= appended.base_offset and (acks == -1 or log.acknowledged_end <= appended.base_offset):
                     held.append((partition, log, answer))
+            if spoilt and id(data) in spoilt:
+                answers[-1] = _refusal(index, spoilt[id(data)], topic)
+                failed.append((topic, answers[-1]))
         if answers:
             topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
     if acks == 0:
@@ -159,20 +162,44 @@ def _end(call):
 
 
 def _once(topic_data, version):
-    """The request's topics, each once; where a partition is named twice, Kafka sees the last only."""
+    """(the request's topics, each once; {id of one of their partitions' data: KafkaError that it is answered by all the same}).
+
+    Where a partition is named twice Kafka stores the last batch of it that has the shape of one, and tells of the others.
+    """
     if len(topic_data) == 1 and len(topic_data[0].partition_data) == 1:
-        return topic_data
+        return topic_data, None
     key = "topic_id" if version >= 13 else "name"
-    topics = {}
+    topics, spoilt = {}, {}
     for asked in topic_data:
         _, partitions = topics.setdefault(getattr(asked, key), (asked, {}))
-        partitions.update((data.index, data) for data in asked.partition_data)
+        for data in asked.partition_data:
+            before = partitions.get(data.index)
+            partitions[data.index] = data if before is None else _last(before, data, version, spoilt)
     if len(topics) == len(topic_data) and all(len(asked.partition_data) == len(partitions) for asked, partitions in topics.values()):
-        return topic_data
+        return topic_data, None
     return [
         Produce.Request.TopicData(name=asked.name, topic_id=asked.topic_id, partition_data=list(partitions.values()))
         for asked, partitions in topics.values()
-    ]
+    ], spoilt
+
+
+def _last(before, data, version, spoilt):
+    """Which of a partition's two batches counts. `spoilt`: see `_once`."""
+    refusal, earlier = _misshapen(data, version), spoilt.pop(id(before), None) or _misshapen(before, version)
+    counts = before if refusal else data
+    if refusal or earlier:
+        spoilt[id(counts)] = refusal or earlier
+    return counts
+
+
+def _misshapen(data, version):
+    try:
+        if data.records is None:
+            raise KafkaError(errors.INVALID_RECORD)
+        check_shape(data.records, version)
+    except KafkaError as refusal:
+        return refusal
+    return None
 
 
 def _refused(acks, topic, partition, unsettled, call, broker):
@@ -198,7 +225,7 @@ def _refuse_all(request, refusal, call):
         _Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=[
             _Partition(index=data.index, error_code=refusal.error, error_message=refusal.message, base_offset=-1) for data in asked.partition_data
         ])
-        for asked in _once(request.topic_data, call.version)
+        for asked in _once(request.topic_data, call.version)[0]
         if asked.partition_data
     ])  # fmt: skip
 

@@ -48,8 +48,7 @@ def settle(request, call, cluster, configs, transactions):
     for topic, index, log, header in batches:
         if log.producers.in_transaction(header.producer_id, header.producer_epoch):
             continue
-        entry = log.producers.get(header.producer_id)
-        if entry is not None and header.producer_epoch < entry.producer_epoch:
+        if log.producers.is_stale(header.producer_id, header.producer_epoch):
             refused[topic, index] = Unsettled(errors.INVALID_PRODUCER_EPOCH)
         else:
             unknown.append((topic, index))
@@ -93,7 +92,9 @@ def _transactional(request, cluster, version):
             continue
         for data in asked.partition_data:
             if 0 <= data.index < len(topic.partitions) and _is_whole(data.records, version) and is_transactional(data.records):
-                yield topic.name, data.index, topic.partitions[data.index].log, read_header(data.records)
+                header = read_header(data.records)
+                if header.has_producer_id:  # others are stored as if they were of no transaction
+                    yield topic.name, data.index, topic.partitions[data.index].log, header
 
 
 def _is_whole(records, version):

@@ -36,6 +36,22 @@ class _Answer:
     def add(self, asked, index, error):
         self.topic(asked).partitions.append(self._Topic.Partitions(partition_index=index, error_code=error))
 
+    def merged(self, accepted, codes):
+        """All topics, now that the accepted partitions have these codes: where nothing was refused at the door each is
+        answered as it was asked, so that one may be there twice."""
+        if not self._topics:
+            return [
+                self._Topic(**{self._key: getattr(asked, self._key)}, partitions=[
+                    self._Topic.Partitions(partition_index=partition.partition_index, error_code=code)
+                    for partition, code in zip(partitions, found)
+                ])
+                for (asked, _, partitions), found in zip(accepted, codes)
+            ]  # fmt: skip
+        for (asked, _, partitions), found in zip(accepted, codes):
+            for partition, code in zip(partitions, found):
+                self.add(asked, partition.partition_index, code)
+        return self.topics()
+
     def topics(self):
         return list(self._topics.values())
 
@@ -62,11 +78,8 @@ def offset_commit(request, call, cluster, groups):
                 partitions.append(partition)
         if partitions:
             accepted.append((asked, topic.name, partitions))
-    if accepted:
-        for (asked, _, partitions), codes in zip(accepted, _commit(request, accepted, version, groups)):
-            for partition, code in zip(partitions, codes):
-                answer.add(asked, partition.partition_index, code)
-    return OffsetCommit.reply(topics=answer.topics())
+    codes = _commit(request, accepted, version, groups) if accepted else ()
+    return OffsetCommit.reply(topics=answer.merged(accepted, codes))
 
 
 def _commit_error(may_commit, asked, topic, call):
@@ -133,27 +146,30 @@ def txn_offset_commit(request, call, cluster, configs, groups, transaction_peers
                 partitions.append(partition)
         if partitions:
             accepted.append((asked, asked.name, partitions))
+    codes = ()
     if accepted:
         try:
             if not request.group_id:
                 raise KafkaError(errors.INVALID_GROUP_ID)
-            _join_transaction(request, call, configs, groups, transaction_peers)
+            _join_transaction(request, call, cluster, configs, groups, transaction_peers)
             codes = groups.offsets.commit_in_transaction(
                 request.group_id, request.member_id, request.group_instance_id, request.generation_id,
                 (request.producer_id, request.producer_epoch), _positions(accepted),
             )  # fmt: skip
         except KafkaError as refusal:
             codes = [[refusal.error] * len(partitions) for _, _, partitions in accepted]
-        for (asked, _, partitions), found in zip(accepted, codes):
-            for partition, code in zip(partitions, found):
-                answer.add(asked, partition.partition_index, code)
-    return TxnOffsetCommit.reply(topics=answer.topics())
+    return TxnOffsetCommit.reply(topics=answer.merged(accepted, codes))
 
 
-def _join_transaction(request, call, configs, groups, transactions):
+def _join_transaction(request, call, cluster, configs, groups, transactions):
     """The group's partition must be part of the transaction; v5+ makes it so (KIP-890)."""
     partition = CONSUMER_OFFSETS, groups.partition_for(request.group_id)
     producer = request.transactional_id, request.producer_id, request.producer_epoch
+    written = cluster.topics[CONSUMER_OFFSETS].partitions[partition[1]].log.producers
+    if written.is_stale(*producer[1:]):
+        raise KafkaError(errors.INVALID_PRODUCER_EPOCH)
+    if written.in_transaction(*producer[1:]):
+        return
     try:
         if call.version >= 5:
             transactions.add_partitions(*producer, [partition], version=2)

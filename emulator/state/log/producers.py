@@ -9,6 +9,7 @@ from wire.errors import KafkaError
 
 NO_PRODUCER_ID = -1
 REMEMBERED_BATCHES = 5  # a client may have this many requests in flight (KIP-98)
+_HIGHEST_EPOCH = 2**15 - 1
 _SEQUENCES = 2**31  # sequence numbers wrap to 0 after 2**31 - 1
 
 
@@ -37,6 +38,9 @@ class ProducerEntry:
     @property
     def last_sequence(self):
         return self.batches[-1][1] if self.batches else -1
+
+
+_UNKNOWN = ProducerEntry(-1)  # what a producer's first marker is held against
 
 
 class Asked:
@@ -97,6 +101,11 @@ class Producers:
     def in_transaction(self, producer_id, producer_epoch):
         """Whether this producer, in this epoch, has an open transaction here."""
         return producer_id in self.open and self._entries[producer_id].producer_epoch == producer_epoch
+
+    def is_stale(self, producer_id, producer_epoch):
+        """Whether this producer has written in a higher epoch here."""
+        entry = self._entries.get(producer_id)
+        return entry is not None and producer_epoch < entry.producer_epoch
 
     def check(self, header, end_offset):
         """Refuse a batch of an old epoch, out of sequence, or outside of its producer's open transaction.
@@ -169,12 +178,12 @@ class Producers:
         From transaction version 2 on a marker carries a higher epoch than the records before it; written again, it
         is let through. Raises KafkaError: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
         """
-        entry = self._entries.get(producer_id)
-        if entry is None:
-            return
+        entry = self._entries.get(producer_id, _UNKNOWN)
         current = entry.producer_epoch
         if producer_epoch < current or (
-            transaction_version >= 2 and producer_epoch == current and entry.first_open_offset is not None
+            transaction_version >= 2
+            and producer_epoch == current < _HIGHEST_EPOCH  # no marker could have a higher one
+            and entry.first_open_offset is not None
         ):
             raise self._stale(producer_id, producer_epoch, entry, end_offset)
         if coordinator_epoch < entry.coordinator_epoch:

@@ -18,7 +18,9 @@ from wire.apis.quorum import DescribeQuorum
 from wire.apis.share_groups import DescribeShareGroupOffsets, ShareGroupDescribe, ShareGroupHeartbeat
 from wire.apis.sasl import AlterUserScramCredentials
 from wire.apis.topics import CreateTopics
+from wire.internal.consumer_protocol import subscribed_topics
 from wire.record import Record
+from wire.types import Malformed
 
 # Kafka is at work on something that the emulator does at once: ask again.
 _BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR,
@@ -129,7 +131,7 @@ class Duel:
         self.exchange(api, version, self.members.go_on(api, request, self.random))
 
     def exchange(self, api, version, request):
-        if api.name == "JoinGroup" and (self._makes_kafka_forget(request) or self._is_luck(request)):
+        if api.name == "JoinGroup" and (_stalls_kafka(request) or self._makes_kafka_forget(request) or self._is_luck(request)):
             return
         if api.name == "ConsumerGroupHeartbeat" and request.member_id == "":
             return  # see NOT_SENT
@@ -257,6 +259,17 @@ def _errors(answer):
     if isinstance(answer, (list, tuple)):
         return set().union(*map(_errors, answer)) if answer else set()
     return set()
+
+
+def _stalls_kafka(request):
+    """See NOT_SENT of families.py."""
+    try:
+        for protocol in request.protocols:
+            if protocol.metadata and request.protocol_type == "consumer":
+                subscribed_topics(protocol.metadata)
+    except Malformed:
+        return True
+    return False
 
 
 def _until(condition):

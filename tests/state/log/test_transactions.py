@@ -164,6 +164,9 @@ def test_markers_of_old_epochs_and_old_coordinators_are_refused(partition):
     partition.end(7, True, epoch=4, coordinator_epoch=5, version=2)
     partition.end(7, True, epoch=4, coordinator_epoch=5, version=2)  # sent again
     refused(errors.TRANSACTION_COORDINATOR_FENCED, partition.end, 7, True, epoch=5, coordinator_epoch=4)
+    refused(errors.TRANSACTION_COORDINATOR_FENCED, partition.end, 8, True, coordinator_epoch=-2)  # below that of none at all
+    partition.send(9, epoch=32767)
+    partition.end(9, True, epoch=32767, version=2)  # there is none above it
 
 
 def test_a_marker_without_a_transaction_changes_nothing_but_the_epoch(partition):
