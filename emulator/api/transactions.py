@@ -161,10 +161,13 @@ def write_txn_markers(request, call, markers):
     may = call.allowed("alter", "cluster", "kafka-cluster") or call.allowed("cluster_action", "cluster", "kafka-cluster")
     results = {}  # producer id -> topic -> index -> error code
     for marker in request.markers:
-        topics = results.setdefault(marker.producer_id, {})
+        topics, written = results.setdefault(marker.producer_id, {}), set()
         for topic in marker.topics:
             codes = topics.setdefault(topic.name, {})
             for index in topic.partition_indexes:
+                if (topic.name, index) in written:
+                    continue  # Kafka writes one marker then, and never answers
+                written.add((topic.name, index))
                 codes[index] = errors.CLUSTER_AUTHORIZATION_FAILED if not may else markers.write(
                     topic.name, index, marker.producer_id, marker.producer_epoch, marker.coordinator_epoch,
                     marker.transaction_result, marker.transaction_version,

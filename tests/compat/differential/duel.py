@@ -18,6 +18,7 @@ from wire.apis.quorum import DescribeQuorum
 from wire.apis.share_groups import DescribeShareGroupOffsets, ShareGroupDescribe, ShareGroupHeartbeat
 from wire.apis.sasl import AlterUserScramCredentials
 from wire.apis.topics import CreateTopics
+from wire.apis.transactions import ListTransactions
 from wire.internal.consumer_protocol import subscribed_topics
 from wire.record import Record
 from wire.types import Malformed
@@ -26,6 +27,8 @@ from wire.types import Malformed
 _BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR,
                    errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE, errors.NOT_LEADER_OR_FOLLOWER})  # fmt: skip
 _PATIENCE = 20  # seconds
+_ENDS_TRANSACTIONS = frozenset({"EndTxn", "InitProducerId"})  # Kafka writes the markers once it has answered
+_HIGHEST = -3  # of the timestamps that ListOffsets knows
 _READS = ("Describe", "List", "Metadata")
 _SHARED = re.compile(r"assignment\.topic_partitions(\[\d+\]\.partitions(\[\d+\])?)?$")
 _OF_SESSIONS = frozenset({"ShareFetch", "ShareAcknowledge"})
@@ -90,6 +93,7 @@ class Duel:
         self.pairs = Pairs()
         self.members = Members(self.pairs)
         self.apis = apis
+        self._has_transactions = any(api.name == "EndTxn" for api in apis)
         self.differences = []
         self.stumbled = []
         self._is_deaf = False  # Kafka: it left a request unanswered, and does not see that this connection is gone
@@ -133,6 +137,8 @@ class Duel:
     def exchange(self, api, version, request):
         if api.name == "JoinGroup" and (_stalls_kafka(request) or self._makes_kafka_forget(request) or self._is_luck(request)):
             return
+        if api.name == "ListOffsets" and self._has_transactions and _asks_for_highest_timestamp(request):
+            return  # see NOT_SENT
         if api.name == "ConsumerGroupHeartbeat" and request.member_id == "":
             return  # see NOT_SENT
         self.last = api.name, version, request
@@ -148,6 +154,8 @@ class Duel:
             return  # a value that this version cannot carry
         real = self._until_idle(real, api, version, asked[0], answered, ours)
         self._settle()
+        if api.name in _ENDS_TRANSACTIONS:
+            _until(lambda: not _are_ending(self.sides[0]))
         if api.name in _GO_ON_BY_THEMSELVES and (api.name[0] == "S" or request.subscribed_topic_regex):
             self._let_group_go_on(_GO_ON_BY_THEMSELVES[api.name], request.group_id)
         found = self._compare(real, ours)
@@ -243,6 +251,14 @@ def _share_once(side):
 
 def _is_found(answer):
     return isinstance(answer, Record) and answer.coordinators[0].error_code == errors.NONE
+
+
+def _asks_for_highest_timestamp(request):
+    return any(partition.timestamp == _HIGHEST for topic in request.topics for partition in topic.partitions)
+
+
+def _are_ending(side):
+    return any(each.transaction_state.startswith("Prepare") for each in side.call(ListTransactions, 2).transaction_states)
 
 
 def _errors(answer):

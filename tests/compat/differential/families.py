@@ -51,6 +51,7 @@ NOT_SENT = {
         "both answer UNKNOWN_MEMBER_ID, but Kafka then has no such group until it is started anew: it is gone from memory, not from the log "
         "(GroupMetadataManager.maybeDeleteEmptyConsumerGroup)",
     "JoinGroup of a consumer with a subscription that cannot be read": "Kafka never ends the rebalance, nor answers (ClassicGroup.computeSubscribedTopics)",
+    "ListOffsets for the highest timestamp, where there are transactions": "whether two markers share a millisecond is a matter of luck",
     "heartbeats, and JoinGroup to a consumer group, with short rebalance time-outs": "who is slower is a matter of luck",
     "ConsumerGroupHeartbeat, and JoinGroup to a consumer group, without a member's id":
         "the id that it is given decides which partitions it is assigned: Kafka's assignors go through members by the hashes of their ids",
