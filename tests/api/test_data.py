@@ -227,6 +227,16 @@ def test_an_incremental_session_tells_only_what_is_new(client, fresh):
     assert go_on(5).error_code == errors.FETCH_SESSION_ID_NOT_FOUND
 
 
+def test_a_session_that_forgets_all_ends_with_an_answer_to_what_was_asked_last(client, topic):
+    asked = [Fetch.Request.Topics(topic=topic, partitions=[Fetch.Request.Topics.Partitions(partition=0, partition_max_bytes=1000)])]
+    forgotten = [Fetch.Request.ForgottenTopicsData(topic=topic, partitions=[0])]
+    first = client.call(Fetch, 12, max_wait_ms=0, max_bytes=1000, session_epoch=0, topics=asked)
+    last = client.call(
+        Fetch, 12, max_wait_ms=0, max_bytes=1000, session_id=first.session_id, session_epoch=1, topics=asked, forgotten_topics_data=forgotten
+    )
+    assert (last.session_id, [each.partition_index for each in last.responses[0].partitions]) == (0, [0])
+
+
 # -- offsets ----------------------------------------------------------------------------------------
 
 

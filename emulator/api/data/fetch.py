@@ -73,8 +73,8 @@ def _context(request, with_ids, call, sessions):
             sessions.close(session_id)
         return None, _asked(request, with_ids)
     session = sessions.resume(session_id, epoch, with_ids, now)
-    cached = session.partitions
-    for key, partition in _asked(request, with_ids).items():
+    cached, asked = session.partitions, _asked(request, with_ids)
+    for key, partition in asked.items():
         known = cached.get(key)
         if known is None:
             cached[key] = partition
@@ -86,7 +86,7 @@ def _context(request, with_ids, call, sessions):
             cached.pop((name, index), None)
     if not cached:
         sessions.close(session_id)
-        return None, cached
+        return None, asked  # which is answered, though it be forgotten as well
     return session, cached
 
 

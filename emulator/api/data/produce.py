@@ -85,7 +85,7 @@ def produce(request, call, cluster, configs, transaction_peers, broker):
                 answers.append(answer)
                 if log.high_watermark <= appended.base_offset and (acks == -1 or log.acknowledged_end <= appended.base_offset):
                     held.append((partition, log, answer))
-            if spoilt and id(data) in spoilt:
+            if spoilt and id(data) in spoilt and topic is not None and 0 <= index < len(topic.partitions):
                 answers[-1] = _refusal(index, spoilt[id(data)], topic)
                 failed.append((topic, answers[-1]))
         if answers:

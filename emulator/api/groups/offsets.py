@@ -165,11 +165,13 @@ def _join_transaction(request, call, cluster, configs, groups, transactions):
     """The group's partition must be part of the transaction; v5+ makes it so (KIP-890)."""
     partition = CONSUMER_OFFSETS, groups.partition_for(request.group_id)
     producer = request.transactional_id, request.producer_id, request.producer_epoch
-    written = cluster.topics[CONSUMER_OFFSETS].partitions[partition[1]].log.producers
-    if written.is_stale(*producer[1:]):
-        raise KafkaError(errors.INVALID_PRODUCER_EPOCH)
-    if written.in_transaction(*producer[1:]):
-        return
+    offsets = cluster.partition(*partition)
+    if offsets is not None:
+        written = offsets.log.producers
+        if written.is_stale(*producer[1:]):
+            raise KafkaError(errors.INVALID_PRODUCER_EPOCH)
+        if written.in_transaction(*producer[1:]):
+            return
     try:
         if call.version >= 5:
             transactions.add_partitions(*producer, [partition], version=2)

@@ -155,7 +155,9 @@ class Duel:
         real = self._until_idle(real, api, version, asked[0], answered, ours)
         self._settle()
         if api.name in _ENDS_TRANSACTIONS:
-            _until(lambda: not _are_ending(self.sides[0]))
+            deadline = time.monotonic() + 1
+            while _are_ending(self.sides[0]) and time.monotonic() < deadline:
+                time.sleep(0.005)
         if api.name in _GO_ON_BY_THEMSELVES and (api.name[0] == "S" or request.subscribed_topic_regex):
             self._let_group_go_on(_GO_ON_BY_THEMSELVES[api.name], request.group_id)
         found = self._compare(real, ours)
