@@ -252,9 +252,12 @@ def _write_zstd(data, level):
 
 # -------------------------------------------------------------------------------------------------
 
+_MOST_AT_FIRST = 1024 * 1024
+
+
 def _read_into(codec, name, data, limit, guess):
     """Decompress into a buffer of `guess` bytes that grows when it must, to `limit` at most."""
-    size = min(max(guess, 1024), limit)
+    size = min(max(guess, 1024), limit, _MOST_AT_FIRST + 64 * len(data))  # a few bytes may claim any size
     while True:
         out = bytearray(size)
         try:

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 import zlib
 
 import cramjam
@@ -201,3 +202,14 @@ def test_zstd_of_repetition_beyond_every_guess():
     assert decompress(ZSTD, packed, LIMIT) == bytes(LIMIT)
     with pytest.raises(TooLarge):
         decompress(ZSTD, packed, LIMIT - 1)
+
+
+def test_a_few_bytes_that_claim_a_gigabyte_take_none():
+    frame = compression.ZSTD_MAGIC + bytes([0xE0]) + (10**9).to_bytes(8, "little") + bytes(50)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptData):
+            decompress(ZSTD, frame, 1 << 30)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
