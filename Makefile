@@ -31,6 +31,7 @@ test-compat: ready
 
 # pytest's status 5: nothing was collected.
 soak: ready
+	@$(PY) $(COMPAT)/setup --browser
 	@$(PY) -m pytest -m soak; status=$$?; \
 	if [ $$status = 5 ]; then echo 'no test is marked soak yet'; else exit $$status; fi
 

@@ -71,8 +71,12 @@ class Server:
         return self._first.dispatcher
 
     @property
+    def zookeeper(self):
+        """The Place of the ensemble in which part of what the cluster is stands, None for none."""
+        return self._zookeeper
+
+    @property
     def is_registered(self):
-        """Whether part of what the cluster is stands in ZooKeeper."""
         return self._zookeeper is not None
 
     def start(self, snapshot=None):

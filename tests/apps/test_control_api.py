@@ -60,7 +60,7 @@ CALLS = {
 }
 LAST = {("DELETE", "/snapshots/{name}"): ({"name": "before"}, {}), ("DELETE", "/topics/{topic}"): ({"topic": "orders"}, {})}
 REFUSED = {("POST", "/stop"): 409}  # an Emulator is stopped by its program
-PARAMETERS = {"broker": 2, "topic": "orders", "group": "readers"}
+PARAMETERS = {"broker": 2, "topic": "orders", "group": "readers", "file": "main.js"}
 NAMES = {"/topics": "orders", "/brokers": 2, "/groups": "readers"}
 STREAMS = {"/events"}
 

@@ -50,7 +50,7 @@ class ControlApi:
         except UsageError as error:
             return _STATUS.get(type(error), "400 Bad Request"), [], {"error": str(error)}
         except Exception as error:
-            log.exception("control: %s %s failed", method, path)
+            log.exception("control: %s %.200s failed", method, path)
             return "500 Internal Server Error", [], {"error": f"{type(error).__name__}: {error}"}
 
     def _openapi(self, server, asked):

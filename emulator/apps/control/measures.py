@@ -4,6 +4,7 @@ from time import perf_counter_ns
 from weakref import WeakKeyDictionary
 
 from emulator.pipeline.measure import Measure
+from wire.errors import Error
 
 _of_servers = WeakKeyDictionary()
 
@@ -16,3 +17,11 @@ def begin_measuring(server):
         for broker in server.brokers.values():
             broker.add_layer(Measure(broker.id, counts, perf_counter_ns))
     return counts
+
+
+def error_name(code):
+    """As Kafka calls it; a number that it does not know as text."""
+    try:
+        return Error(code).name
+    except ValueError:
+        return str(code)

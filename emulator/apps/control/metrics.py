@@ -8,13 +8,12 @@ from collections import defaultdict
 from emulator import __version__
 from emulator.apps.control.exposition import KIND, Metric, lines_of
 from emulator.apps.control.groups import all_groups, members_of, offsets
-from emulator.apps.control.measures import begin_measuring
+from emulator.apps.control.measures import begin_measuring, error_name
 from emulator.apps.control.process import process_metrics
 from emulator.apps.control.table import Route, Stream
 from emulator.pipeline.measure import BOUNDS_NS
 from emulator.runtime.broker import RUNNING
 from emulator.runtime.turns import Turns
-from wire.errors import Error
 
 _LINES_AT_ONCE = 500
 _NANOS = 1e9
@@ -71,14 +70,7 @@ def _errors(server):
     for one in begin_measuring(server).values():
         for code, count in one.errors.items():
             sums[one.broker, one.api, code] += count
-    return [(broker, api, _error_name(code), count) for (broker, api, code), count in sums.items()]
-
-
-def _error_name(code):
-    try:
-        return Error(code).name
-    except ValueError:
-        return str(code)
+    return [(broker, api, error_name(code), count) for (broker, api, code), count in sums.items()]
 
 
 def _connections(server):

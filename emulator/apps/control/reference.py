@@ -59,7 +59,7 @@ def reference():
     parts = [_HEAD]
     family = None
     for route in routes(0, None):
-        here = route.path.split("/")[1]
+        here = route.path.split("/")[1].removeprefix("console")
         if here != family:
             family = here
             parts.append(f"## {family}\n" if family else "## The console\n")

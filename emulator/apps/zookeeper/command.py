@@ -6,6 +6,7 @@ import socket
 
 from emulator.apps import logs
 from emulator.apps.errors import UsageError
+from emulator.apps.zookeeper.ensemble import told_by
 from emulator.apps.zookeeper.zoo_cfg import read_zoo_cfg
 
 log = logging.getLogger(__name__)
@@ -89,20 +90,11 @@ def rows(config, my_ids):
     for my_id in my_ids:
         host, port = config.client_address(my_id)
         address = host or (config.servers[my_id].host if config.servers else "127.0.0.1"), port
-        text = ask(address, "srvr")
-        role, epoch, zxid, quorum, tick = ("down" if text is None else "no quorum"), "-", "-", "-", "-"
-        if text is not None and "Mode: " in text:
-            told = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-            role, zxid = told["Mode"], told["Zxid"]
-            epoch = str(int(zxid, 16) >> 32)
-            more = ask(address, "mntr") or ""
-            values = dict(line.split("\t", 1) for line in more.splitlines() if "\t" in line)
-            epoch = values.get("zk_epoch", epoch)
-            if "zk_last_tick_ms" in values:
-                tick = values["zk_last_tick_ms"] + " ms ago"
-            if "zk_synced_followers" in values:
-                quorum = f"{int(float(values['zk_synced_followers'])) + 1} of {_voters(config)}"
-        yield str(my_id), f"{address[0]}:{port}", role, epoch, zxid, quorum, tick
+        told = told_by(lambda word: ask(address, word))
+        in_sync = None if told.in_sync is None else f"{told.in_sync} of {_voters(config)}"
+        tick = None if told.last_tick_ms is None else f"{told.last_tick_ms} ms ago"
+        cells = (told.epoch, told.zxid, in_sync, tick)
+        yield str(my_id), f"{address[0]}:{port}", told.role, *("-" if cell is None else str(cell) for cell in cells)
 
 
 def _voters(config):
