@@ -33,6 +33,7 @@ def arguments():
     parser.add_argument("--administration", action="store_true",
                         help="instead: what administrative requests cost with 1, 100 and 2,000 topics")
     parser.add_argument("--zookeeper", action="store_true", help="instead: ZooKeeper servers beside real ones of 3.8.4")
+    parser.add_argument("--proxy", action="store_true", help="instead: Kafka through the proxy, beside Kafka directly")
     parser.add_argument("--disk", action="store_true", help="the emulator keeps its logs on disk, as Kafka does")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
     options = parser.parse_args()
@@ -212,6 +213,10 @@ def main():
         from benchmarks import zookeeper
 
         return zookeeper.main(options.quick)
+    if options.proxy:
+        from benchmarks import proxy
+
+        return proxy.main(options.quick)
     measured = compare_servers(options) if options.rows else True
     if options.codec:
         from benchmarks import codec  # here, for it imports another client's codec

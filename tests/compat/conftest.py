@@ -3,9 +3,11 @@
     pytest tests/compat                           the emulator, started here
     pytest tests/compat --real-kafka              Apache Kafka 4.3.1, started here from its jars
     pytest tests/compat --bootstrap HOST:PORT     any cluster that runs already
+    pytest tests/compat --through-proxy           one of the first two, behind `kafka-emulator proxy`
 
 Every test passes on all of them. Locally a client that is not installed is skipped; with CI=true a skip is a failure.
 """
+import functools
 import os
 import shutil
 import signal
@@ -29,6 +31,7 @@ CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 def pytest_addoption(parser):
     group = parser.getgroup("compat")
     group.addoption("--bootstrap", metavar="HOST:PORT", help="run tests/compat against this cluster")
+    group.addoption("--through-proxy", action="store_true", help="the server under test is behind the proxy")
     group.addoption("--real-kafka", action="store_true", help="run tests/compat against Apache Kafka, started from its jars")
 
 
@@ -39,8 +42,7 @@ def bootstrap(request, tmp_path_factory):
     if option("--bootstrap", None):
         yield option("--bootstrap")
         return
-    server = servers.real_kafka if option("--real-kafka", False) else servers.emulator
-    with server(tmp_path_factory.mktemp("server")) as address:
+    with server_of(option)(tmp_path_factory.mktemp("server")) as address:
         yield address
 
 
@@ -50,7 +52,12 @@ def own_server(request):
     option = request.config.getoption
     if option("--bootstrap", None):
         return None
-    return servers.real_kafka if option("--real-kafka", False) else servers.emulator
+    return server_of(option)
+
+
+def server_of(option):
+    server = servers.real_kafka if option("--real-kafka", False) else servers.emulator
+    return functools.partial(servers.through_proxy, server) if option("--through-proxy", False) else server
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import time
 import uuid
 from pathlib import Path
 
+from emulator.apps.control.client import ask
+
 HERE = Path(__file__).resolve().parent
 BIN = HERE / "bin"
 
@@ -43,14 +45,14 @@ def emulator(directory, python=sys.executable, **settings):
 def real_kafka(directory, **settings):
     """Start Apache Kafka as kafka.properties and `settings` (Kafka's names, dots as underscores) say; yields "host:port".
 
-    Its data are in directory/data, formatted the first time.
+    Its data are in directory/data, formatted the first time. LISTENER and QUORUM in a setting are its two addresses.
     """
     listener, quorum = (f"127.0.0.1:{port}" for port in free_ports(2))
     properties = directory / "kafka.properties"
-    text = (HERE / "kafka.properties").read_text()
+    text = (HERE / "kafka.properties").read_text() + "".join(f"{name.replace('_', '.')}={value}\n" for name, value in settings.items())
     for name, value in (("LISTENER", listener), ("QUORUM", quorum), ("DATA", str(directory / "data"))):
         text = text.replace(name, value)
-    properties.write_text(text + "".join(f"{name.replace('_', '.')}={value}\n" for name, value in settings.items()))
+    properties.write_text(text)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
     with open(directory / "kafka.log", "wb") as log:
         if not (directory / "data" / "meta.properties").exists():
@@ -65,6 +67,36 @@ def real_kafka(directory, **settings):
             yield listener
         finally:
             stop(process)
+
+
+@contextlib.contextmanager
+def proxy(directory, upstream, port=0, **settings):
+    """`kafka-emulator proxy` before `upstream`, with settings of its own; yields "host:port" of its broker 1, where clients may begin, too."""
+    config, control = directory / "proxy.yaml", directory / "proxy.sock"
+    settings = {"listeners": f"PLAINTEXT://127.0.0.1:{port}", "upstream_bootstrap_servers": upstream, **settings}
+    config.write_text("".join(f"{name.replace('_', '.')}: '{value}'\n" for name, value in settings.items()))
+    command = [sys.executable, "-m", "emulator", "proxy", "--config", str(config), "--control", str(control)]
+    with open(directory / "proxy.log", "ab") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=HERE.parents[1])
+        try:
+            line = process.stdout.readline()
+            if not line.startswith("bootstrap.servers="):
+                raise RuntimeError(f"the proxy did not start: {line!r}\n{(directory / 'proxy.log').read_text()}")
+            found = re.findall(r"broker 1 at (\S+) for", " ".join(ask(str(control), "GET", "/status")["nodes"]))
+            yield found[0] if found else line.strip().partition("=")[2]
+        finally:
+            status = stop(process)
+            process.stdout.close()
+        log_text = (directory / "proxy.log").read_text()
+        if status or "Traceback" in log_text:
+            raise RuntimeError(f"the proxy ended with status {status}\n{log_text[-4000:]}")
+
+
+@contextlib.contextmanager
+def through_proxy(server, directory, **settings):
+    """`server`, one of the above, behind a proxy."""
+    with server(directory, **settings) as upstream, proxy(directory, upstream) as address:
+        yield address
 
 
 def answers(address):

@@ -10,6 +10,7 @@ from emulator.apps.proxy.front import BROKER, Front
 from emulator.runtime.clock import monotonic_clock, wall_clock
 from emulator.runtime.upstream.dial import Dialer, Unreachable
 from emulator.runtime.upstream.exchange import ask
+from emulator.runtime.upstream.pipes import pipes
 from wire.apis.metadata import Metadata
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class ProxyServer:
         self.patience = monotonic_clock()
         self.largest = settings.largest_request
         self.buffer = memoryview(bytearray(_READ_SIZE))
+        self.pipes = pipes()
         self.fronts = [Front(self, endpoint, settings.advertised.get(endpoint[0])) for endpoint in settings.endpoints]
         self.connections = set()
         self.cluster_is_there = None  # None: nobody has looked yet
@@ -71,6 +73,8 @@ class ProxyServer:
         self._close_fronts()
         for pair in list(self.connections):
             pair.close()
+        if self.pipes is not None:
+            self.pipes.close()
         self.time.close()
         self.patience.close()
         self._stopped.set()

@@ -18,8 +18,8 @@ class BadAnswer(Exception):
 class Answers(Flow):
     __slots__ = ("_rest", "_gathered", "_missing", "_plan", "_walk", "_left")
 
-    def __init__(self, pair, source, sink, buffer):
-        super().__init__(pair, source, sink, buffer)
+    def __init__(self, pair, source, sink, buffer, pipes):
+        super().__init__(pair, source, sink, buffer, pipes)
         self._rest = b""  # what came and cannot be told yet
         self._gathered = None  # a bytearray of an answer that is needed whole, while it comes,
         self._missing = 0  # what it lacks,

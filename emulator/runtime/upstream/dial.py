@@ -22,9 +22,9 @@ class TlsSocket:
         self._socket = sock
         self.fileno, self.pending, self.close, self.setsockopt = sock.fileno, sock.pending, sock.close, sock.setsockopt
 
-    def recv_into(self, buffer):
+    def recv_into(self, buffer, most=0):
         try:
-            return self._socket.recv_into(buffer)
+            return self._socket.recv_into(buffer, most)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
         except ssl.SSLEOFError:  # closed without a farewell, as Kafka does

@@ -20,7 +20,7 @@ _LEAVE_MS = 10_000  # for what a client that has closed its half is still owed
 
 
 class Pair:
-    """`server` has what all of them share: routes, patience, time, buffer, largest (request, bytes) and forget(pair).
+    """`server` has what all of them share: routes, patience, time, buffer, pipes, largest (request, bytes) and forget(pair).
 
     `dial()` gives the socket to the broker, or raises Unreachable; it is asked for when the client first says something.
     `listener`: the name of the listener that the client came to. `rewrite(plan, response)`: see Routes.
@@ -85,8 +85,8 @@ class Pair:
             return
         self._first.close()
         self._first = self._greenlet = self._dial = None
-        self.requests = Requests(self, self.socket, self.upstream, self.server.buffer)
-        self.answers = Answers(self, self.upstream, self.socket, self.server.buffer)
+        self.requests = Requests(self, self.socket, self.upstream, self.server.buffer, self.server.pipes)
+        self.answers = Answers(self, self.upstream, self.socket, self.server.buffer, self.server.pipes)
         self.heard()
         self.requests.read_on()
         self.answers.read_on()

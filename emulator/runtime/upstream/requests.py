@@ -15,8 +15,8 @@ class Requests(Flow):
 
     __slots__ = ("_rest", "_gathered", "_missing")
 
-    def __init__(self, pair, source, sink, buffer):
-        super().__init__(pair, source, sink, buffer)
+    def __init__(self, pair, source, sink, buffer, pipes):
+        super().__init__(pair, source, sink, buffer, pipes)
         self._rest = b""  # the beginning of a frame, too little to tell what it is
         self._gathered = None  # a bytearray of a frame that is looked into, while it comes,
         self._missing = 0  # and what it lacks

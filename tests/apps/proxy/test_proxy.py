@@ -162,10 +162,10 @@ def test_a_client_that_reads_slowly_is_waited_for_and_holds_up_nobody(proxy, cli
         slow.call(Metadata, 9, topics=[Metadata.Request.Topics(name="slow")])
         slow.call(Produce, 9, **produce("slow", batch([bytes(900_000)])))
         ids = [slow.send(Fetch, 11, **fetch("slow", max_bytes=1 << 30)) for _ in range(60)]  # 54 MB
-        kept = lambda: max((len(pair.answers.unsent) for pair in proxy.connections if pair.answers and pair.answers.unsent), default=0)  # noqa: E731
+        kept = lambda: max((pair.answers.kept for pair in proxy.connections if pair.answers), default=0)  # noqa: E731
         until(lambda: proxy.on_loop(kept))
         assert client.call(ApiVersions, 0).error_code == errors.NONE
-        assert proxy.on_loop(kept) <= 600_000
+        assert proxy.on_loop(kept) <= 1 << 20
         for correlation_id in ids:
             assert len(slow.receive(Fetch, 11, correlation_id).responses[0].partitions[0].records) > 900_000
 
