@@ -166,11 +166,12 @@ def run_client(command, description, add_arguments=None, module="client"):
 def zookeeper_parser():
     parser = Parser(
         prog="kafka-emulator zookeeper",
-        usage="kafka-emulator zookeeper zoo.cfg [--myid N] [--log-level LEVEL] [--log-format FORMAT]\n       kafka-emulator zookeeper status zoo.cfg",
+        usage="kafka-emulator zookeeper zoo.cfg [--myid N] [--log-level LEVEL] [--log-format FORMAT]\n       kafka-emulator zookeeper status zoo.cfg [--watch]",
         description="A ZooKeeper server, alone or in the ensemble of a zoo.cfg; without --myid (and without dataDir/myid) all of the "
-                    "file's servers run in this process. status: the role, epoch and zxid of each, asked over the network.")
+                    "file's servers run in this process. status: role, epoch, zxid and last tick of each, asked over the network.")
     parser.add_argument("config", metavar="zoo.cfg", help="ZooKeeper's own configuration file")
     parser.add_argument("--myid", type=int, metavar="N", help="run server.N of the file here")
+    watch_arguments(parser)
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
     parser.add_argument("--log-format", choices=LOG_FORMATS, default="text", metavar="FORMAT", help="text, or json: an object a line")
     return parser
@@ -179,6 +180,8 @@ def zookeeper_parser():
 def run_zookeeper(arguments):
     asks = arguments[:1] == ["status"]
     options = zookeeper_parser().parse_args(arguments[1:] if asks else arguments)
+    if options.watch and not asks:
+        raise UsageError("--watch: only zookeeper status can be kept up to date")
     from emulator.apps.zookeeper import command
 
     return command.status(options) if asks else command.serve(options)

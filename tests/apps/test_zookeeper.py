@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emulator.apps.errors import UsageError
-from emulator.apps.zookeeper import command
+from emulator.apps.zookeeper import command, status
 from emulator.apps.zookeeper.zoo_cfg import read_zoo_cfg
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +39,8 @@ def test_servers(tmp_path):
 
 def test_one_server_in_the_list_stands_alone(tmp_path):
     assert config(tmp_path, "clientPort=1", "server.1=a:1:2").servers == {}
+    ensemble = config(tmp_path, "clientPort=1", "server.1=a:1:2", "server.2=b:1:2:observer", "standaloneEnabled=false", *THREE[:2])
+    assert list(ensemble.servers) == [1, 2] and not ensemble.everywhere
 
 
 @pytest.mark.parametrize("lines, complaint", [
@@ -52,6 +54,9 @@ def test_one_server_in_the_list_stands_alone(tmp_path):
     (["clientPort=1", "server.1=a:1"], "is not host:peerPort"),
     (["clientPort=1", "server.1=a:1:2:leader"], "neither participant nor observer"),
     (["clientPort=1", "server.1=a:1:2", "server.2=a:2:3"], "a:2 is used twice"),
+    (["clientPort=1", "server.1=a:1:2:observer"], "nobody votes: all servers are observers"),
+    (["clientPort=1", "standaloneEnabled=false"], "nobody votes: standaloneEnabled is false"),
+    (["clientPort=1", "server.1=a:1:2", "server.2=b:1:2:observer"], "only one server votes"),
     (["clientPort=1", "weight.1=2"], "groups and weights of servers are not supported"),
     (["clientPort=1", "localSessionsEnabled=yes"], "localSessionsEnabled is 'yes', and must be true or false"),
     (["clientPort=1", "minSessionTimeout=9", "maxSessionTimeout=3"], "must not be larger"),
@@ -81,13 +86,14 @@ def test_numbers_of_servers_that_make_little_sense(tmp_path, count, warns):
 
 def test_which_servers_run_here(tmp_path):
     found = config(tmp_path, "clientPort=2181", *THREE)
-    assert command.chosen(found, 2) == [2] and not found.together
+    assert command.chosen(found, 2) == [2] and found.client_address(2)[1] == 2182
     with pytest.raises(UsageError, match="no server.9"):
         command.chosen(found, 9)
     assert command.chosen(found, None) == [1, 2, 3]
     assert [found.client_address(n)[1] for n in (1, 2, 3)] == [2181, 2182, 2183]
     assert len({found.version_directory(n) for n in (1, 2, 3)}) == 3
-    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "version-2").mkdir(parents=True)
+    assert command.chosen(found, 2) == [2] and not found.together  # it is this one's
     (tmp_path / "data" / "myid").write_text("3\n")
     found = config(tmp_path, "clientPort=2181", *THREE)
     assert command.chosen(found, None) == [3]
@@ -101,7 +107,7 @@ def test_the_command(tmp_path):
     process = subprocess.Popen([sys.executable, "-m", "emulator", "zookeeper", path], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     line = process.stdout.readline()
     assert line.startswith("zookeeper.connect=127.0.0.1:")
-    assert "Mode: standalone" in command.ask(("127.0.0.1", int(line.rpartition(":")[2])), "srvr")
+    assert "Mode: standalone" in status.ask(("127.0.0.1", int(line.rpartition(":")[2])), "srvr")
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     process.stdout.close()

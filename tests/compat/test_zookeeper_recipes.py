@@ -217,7 +217,7 @@ ALL = [lock, election, queue, locking_queue, barrier, double_barrier, counter, p
 
 @pytest.mark.parametrize("kinds, rounds", [
     ({0: "ours"}, 1), ({1: "ours", 2: "ours", 3: "ours"}, 2),
-    pytest.param({0: "ours"}, 30, marks=pytest.mark.soak), pytest.param({1: "ours", 2: "ours", 3: "ours"}, 100, marks=pytest.mark.soak),
+    pytest.param({0: "ours"}, 100, marks=pytest.mark.soak), pytest.param({1: "ours", 2: "ours", 3: "ours"}, 100, marks=pytest.mark.soak),
     pytest.param({0: "real"}, 3, marks=[pytest.mark.soak, real]),
     pytest.param({1: "real", 2: "real", 3: "real"}, 5, marks=[pytest.mark.soak, real]),
 ], ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else str(value))  # fmt: skip

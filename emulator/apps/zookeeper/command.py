@@ -2,11 +2,9 @@
 
 import logging
 import signal
-import socket
 
 from emulator.apps import logs
 from emulator.apps.errors import UsageError
-from emulator.apps.zookeeper.ensemble import told_by
 from emulator.apps.zookeeper.zoo_cfg import read_zoo_cfg
 
 log = logging.getLogger(__name__)
@@ -19,9 +17,9 @@ def chosen(config, my_id):
     kept = config.my_id()
     if my_id is not None and kept is not None and my_id != kept:
         raise UsageError(f"--myid is {my_id}, but {config.data_dir}/myid says {kept}")
+    config.together = kept is None and (my_id is None or not config.has_data())
     my_id = kept if my_id is None else my_id
     if my_id is None:
-        config.together = True
         return sorted(config.servers)
     if my_id not in config.servers:
         raise UsageError(f"zoo.cfg has no server.{my_id}")
@@ -53,6 +51,7 @@ def serve(options):
     try:
         for my_id in chosen(config, options.myid):
             try:
+                config.settle(my_id)
                 server = ZooKeeperServer(config, my_id)
                 server.on_failure = on_failure
                 server.start()
@@ -61,7 +60,7 @@ def serve(options):
             except MixedDirectories as error:
                 raise UsageError(str(error)) from None
             except OSError as error:
-                raise UsageError(f"server {my_id} cannot start: {error}") from None
+                raise UsageError(f"server {my_id} cannot start: {error.strerror or error}{f': {error.filename}' if error.filename else ''}") from None
             servers.append(server)
         print("zookeeper.connect=" + ",".join(f"{s.address[0] if s.address[0] not in ('0.0.0.0', '::') else '127.0.0.1'}:{s.address[1]}"
                                               for s in servers), flush=True)
@@ -72,42 +71,26 @@ def serve(options):
     return 1 if failed else 0
 
 
-def ask(address, word):
-    """What a server answers a four-letter word, None when it cannot be reached."""
-    try:
-        with socket.create_connection(address, 2) as sock:
-            sock.sendall(word.encode())
-            pieces = []
-            while piece := sock.recv(65536):
-                pieces.append(piece)
-    except OSError:
-        return None
-    return b"".join(pieces).decode(errors="replace")
-
-
-def rows(config, my_ids):
-    """(server, address, role, epoch, zxid, quorum, last tick) of each, as text; - is what it does not tell."""
-    for my_id in my_ids:
-        host, port = config.client_address(my_id)
-        address = host or (config.servers[my_id].host if config.servers else "127.0.0.1"), port
-        told = told_by(lambda word: ask(address, word))
-        in_sync = None if told.in_sync is None else f"{told.in_sync} of {_voters(config)}"
-        tick = None if told.last_tick_ms is None else f"{told.last_tick_ms} ms ago"
-        cells = (told.epoch, told.zxid, in_sync, tick)
-        yield str(my_id), f"{address[0]}:{port}", told.role, *("-" if cell is None else str(cell) for cell in cells)
-
-
-def _voters(config):
-    return sum(not server.is_observer for server in config.servers.values())
-
-
 def status(options):
+    """Prints a table, or keeps it up to date; gives 0 if there is somebody who takes writes."""
+    from emulator.apps.live import lines_of, watch
+    from emulator.apps.zookeeper.status import SIDES, in_words, look_at_all, quorum, rows
+
     config = read_zoo_cfg(options.config)
-    my_ids = sorted(config.servers) or [0]
-    if config.servers and config.my_id() is None and any(not server.client_address for server in config.servers.values()):
-        config.together = True
-    table = [("server", "clients", "role", "epoch", "zxid", "in sync", "last tick"), *rows(config, my_ids)]
-    widths = [max(map(len, column)) for column in zip(*table)]
-    for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-    return 0 if any(row[2] in ("leader", "standalone") for row in table[1:]) else 1
+    names = sorted(config.servers) or [0]
+    config.together = bool(config.servers) and config.my_id() is None
+    addresses = []
+    for my_id in names:
+        host, port = config.client_address(my_id)
+        addresses.append((host or (config.servers[my_id].host if config.servers else "127.0.0.1"), port))
+    if options.watch:
+        return watch(lambda: rows(names, addresses, look_at_all(addresses)), SIDES, 1)
+    seen = look_at_all(addresses)
+    print("\n".join(lines_of(rows(names, addresses, seen), SIDES)))
+    found = quorum(seen, [sid for sid, server in config.servers.items() if not server.is_observer])
+    if found:
+        print(in_words(found, seen))
+    for name, one in zip(names, seen):
+        if one["reason"]:
+            print(f"server {name}: {one['reason']}")
+    return 0 if any(one["role"] in ("leader", "standalone") for one in seen) else 1

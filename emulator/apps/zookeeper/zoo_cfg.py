@@ -14,14 +14,17 @@ _USED = {
     "maxClientCnxns", "snapCount", "autopurge.purgeInterval", "autopurge.snapRetainCount", "jute.maxbuffer",
     "DigestAuthenticationProvider.superDigest", "4lw.commands.whitelist",
     "peerType",  # the server's own line says it, too
-    "dataLogDir", "extendedTypesEnabled", "enforceQuota", "localSessionsEnabled", "localSessionsUpgradingEnabled",
+    "standaloneEnabled", "quorumListenOnAllIPs", "dataLogDir", "extendedTypesEnabled", "enforceQuota", "localSessionsEnabled", "localSessionsUpgradingEnabled",
     # A real server takes these as properties of its JVM only (-D...).
     "readonlymode.enabled", "znode.container.checkIntervalMs", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs",
 }
 
 
 class ZooConfig:
-    """What the file says. `servers` {id: Server} is empty without two or more; `together`: all of them run in this process."""
+    """What the file says. `servers` {id: Server} is empty for a server that stands alone.
+
+    `together`: the servers share the file, and have each a directory in its dataDir: no dataDir/myid says whose it is.
+    """
 
     def __init__(self, values, servers):
         self.values = values
@@ -56,7 +59,8 @@ class ZooConfig:
         named = {word.strip() for word in words.split(",")}
         # zkServer.sh asks with srvr, clients that only read look for a server with isro.
         self._words = None if "*" in named else named | {"srvr"} | ({"isro"} if self.read_only_mode else set())
-        self.servers = servers if len(servers) > 1 else {}
+        self.everywhere = self._boolean("quorumListenOnAllIPs")
+        self.servers = self._ensemble(servers)
         self.together = False
         if self.servers:
             if not self.init_limit:
@@ -78,8 +82,19 @@ class ZooConfig:
             raise UsageError(f"zoo.cfg: {key} is {number}, and must be at least {least}")
         return default if number == -1 else number
 
-    def _boolean(self, key):
-        text = self.values.get(key, "false").lower()
+    def _ensemble(self, servers):
+        """Those that make one: {} where a server stands alone."""
+        alone, voters = self._boolean("standaloneEnabled", "true"), sum(not server.is_observer for server in servers.values())
+        if not voters and (servers or not alone):
+            raise UsageError("zoo.cfg: nobody votes: " + ("all servers are observers" if servers else "standaloneEnabled is false, and no server is named"))
+        if voters > 1 or not alone:
+            return servers
+        if len(servers) > 1:
+            raise UsageError("zoo.cfg: only one server votes, and the others are observers: with standaloneEnabled=false it is a quorum")
+        return {}
+
+    def _boolean(self, key, default="false"):
+        text = self.values.get(key, default).lower()
         if text not in ("true", "false"):
             raise UsageError(f"zoo.cfg: {key} is {text!r}, and must be true or false")
         return text == "true"
@@ -108,6 +123,10 @@ class ZooConfig:
         except ValueError:
             raise UsageError(f"{self.data_dir}/myid holds {text[:40]!r}, which is no number") from None
 
+    def has_data(self):
+        """Whether a server has had dataDir for itself."""
+        return os.path.isdir(os.path.join(self.data_dir, "version-2"))
+
     def version_directory(self, my_id):
         """Of snapshots and epochs."""
         return self._version_directory(self.data_dir, my_id)
@@ -119,14 +138,23 @@ class ZooConfig:
         return os.path.join(directory, str(my_id), "version-2") if self.together else os.path.join(directory, "version-2")
 
     def client_address(self, my_id):
-        """(host, port) for clients; of several servers in one process each has a port of its own."""
+        """(host, port) for clients; of several servers that share the file and a host each has a port of its own."""
         server = self.servers.get(my_id)
         if server is not None and server.client_address:
             host, _, port = server.client_address.rpartition(":")
             return ("" if host in ("0.0.0.0", "") else host), int(port)
         if self.client_port is None:
             raise UsageError(f"zoo.cfg: neither clientPort nor server.{my_id} says where clients connect")
-        return self.host, self.client_port + (sorted(self.servers).index(my_id) if self.together else 0)
+        here = [sid for sid in sorted(self.servers) if self.servers[sid].host == server.host] if self.together else [my_id]
+        return self.host, self.client_port + here.index(my_id)
+
+    def settle(self, my_id):
+        """What a real server wants in its dataDir is in that of a server that shares the file. Raises OSError."""
+        if self.together:
+            place = os.path.join(self.data_dir, str(my_id))
+            os.makedirs(place, exist_ok=True)
+            with open(os.path.join(place, "myid"), "w", encoding="utf-8") as file:
+                file.write(f"{my_id}\n")
 
     def allows_word(self, word):
         return self._words is None or word in self._words

@@ -1,9 +1,11 @@
 """dataDir/version-2 on disk: whole files synced at once, logs appended and synced outside of the loop."""
 
+import fcntl
 import logging
 import os
+from errno import EBUSY
 
-from gevent import get_hub, spawn
+from gevent import GreenletExit, get_hub, spawn
 
 from emulator.runtime.zookeeper.disk_thread import DiskThread
 from emulator.state.zookeeper.database import Abandoned
@@ -17,10 +19,18 @@ class MixedDirectories(ValueError):
     """Snapshots where the logs should be, or the reverse; the message says where."""
 
 
-class Directory:
-    """See emulator.state.zookeeper.database. `failed(error)` when the disk refuses a log's next bytes: it can take no others.
+class InUse(OSError):
+    """Another process has it."""
 
-    Logs are in `log_path`, where that is another one (dataLogDir). Raises MixedDirectories.
+
+class DiskFailed(GreenletExit, OSError):
+    """Whoever needed the disk ends, without a trace: all has been said, and the server stops."""
+
+
+class Directory:
+    """See emulator.state.zookeeper.database. `failed(error)`, once, when the disk refuses something: nothing is written afterwards.
+
+    Logs are in `log_path`, where that is another one (dataLogDir). Raises MixedDirectories, InUse.
     """
 
     def __init__(self, path, failed=lambda error: None, log_path=None):
@@ -32,6 +42,8 @@ class Directory:
         if self.log_path != self.path:
             self._none(self.log_path, "snapshot.", "Log directory has snapshot files")
             self._none(self.path, "log.", "Snapshot directory has log files")
+        self._locks = _lock({self.path, self.log_path})
+        self._has_failed = False
         self._name = self._descriptor = None
         self._end = self._size = 0
         self._thread = None
@@ -65,7 +77,34 @@ class Directory:
         if name == self._name:
             self._name = None
 
+    def _fail(self, name, error):
+        """Nothing that is not on disk may be acknowledged, and no log may have a gap."""
+        if not self._has_failed:
+            self._has_failed = True
+            log.critical("%s: %s: this server takes no more part", self._at(name), error.strerror)
+            spawn(self.failed, error)  # it waits, which the event loop itself cannot
+        return DiskFailed(error.errno, error.strerror)
+
     def replace(self, name, octets):
+        self._at_once(name, self._replace, name, octets)
+
+    def remove(self, name):
+        self._let_go(name)
+        self._at_once(name, os.remove, self._at(name))
+
+    def truncate(self, name, size):
+        self._let_go(name)
+        self._at_once(name, self._truncate, name, size)
+
+    def _at_once(self, name, act, *arguments):
+        if self._has_failed:
+            raise DiskFailed
+        try:
+            act(*arguments)
+        except OSError as error:
+            raise self._fail(name, error) from None
+
+    def _replace(self, name, octets):
         self._let_go(name)
         temporary = self._at(name) + ".tmp"
         with open(temporary, "wb") as file:
@@ -99,16 +138,11 @@ class Directory:
         except OSError as failure:
             error = failure
         if error is not None:
-            log.critical("%s: %s: this server takes no more part", self._at(name), error.strerror)
-            return self.failed(error)
-        done()
+            self._fail(name, error)
+        elif not self._has_failed:
+            done()
 
-    def remove(self, name):
-        self._let_go(name)
-        os.remove(self._at(name))
-
-    def truncate(self, name, size):
-        self._let_go(name)
+    def _truncate(self, name, size):
         with open(self._at(name), "r+b") as file:
             file.truncate(size)
             os.fsync(file.fileno())
@@ -122,12 +156,12 @@ class Directory:
             self._thread = DiskThread()
 
         def written(error):
-            if error is None:
-                return done()
-            # Nothing that is not on disk may be acknowledged, and no log may have a gap.
-            log.critical("%s: %s: this server takes no more part", self._at(name), error.strerror)
-            spawn(self.failed, error)  # it waits, which the event loop itself cannot
-        self._thread.run(lambda: _attempt(self._write, name, octets), written)
+            if error is not None:
+                self._fail(name, error)
+            elif not self._has_failed:
+                done()
+        if not self._has_failed:
+            self._thread.run(lambda: _attempt(self._write, name, octets), written)
 
     def _write(self, name, octets):
         if name != self._name:
@@ -152,15 +186,33 @@ class Directory:
             pass  # the write will tell
 
     def close(self):
+        """Once what has been appended is on disk."""
         if self._thread is not None:
             self._thread.close()
             self._thread = None
         self._close_log()
+        locks, self._locks = self._locks, []
+        for descriptor in locks:
+            os.close(descriptor)
 
     def _close_log(self):
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._name = self._descriptor = None
+
+
+def _lock(places):
+    """Descriptors: this process has the directories to itself until they are closed, or it ends."""
+    held = []
+    for place in places:
+        held.append(os.open(place, os.O_RDONLY))
+        try:
+            fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            for descriptor in held:
+                os.close(descriptor)
+            raise InUse(EBUSY, f"{place} is in use by another server") from None
+    return held
 
 
 def _attempt(act, *arguments):

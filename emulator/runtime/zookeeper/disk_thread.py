@@ -16,6 +16,8 @@ class DiskThread:
         self._done = deque()
         self._wakes = get_hub().loop.async_()
         self._wakes.start(self._finished)
+        self._working = get_original("_thread", "allocate_lock")()
+        self._working.acquire()
         get_original("_thread", "start_new_thread")(self._work, ())
 
     def run(self, act, then):
@@ -23,16 +25,17 @@ class DiskThread:
         self._jobs.put((act, then))
 
     def close(self):
-        """Once all jobs are done; nobody hears of them any more."""
+        """Once all jobs are done; nobody hears of them any more. Waits for them."""
         self._wakes.close()
         self._wakes = None
         self._jobs.put(None)
+        self._working.acquire()
 
     def _work(self):
         while True:
             job = self._jobs.get()
             if job is None:
-                return
+                return self._working.release()
             act, then = job
             self._done.append((then, act()))
             wakes = self._wakes

@@ -9,8 +9,8 @@ from struct import unpack
 from gevent import Timeout, socket, spawn
 from gevent.event import Event
 
-from emulator.runtime.zookeeper.links import connect
-from emulator.runtime.listener import Listener, bind
+from emulator.runtime.listener import Listener
+from emulator.runtime.zookeeper.links import connect, listen_at
 from wire.types import Malformed
 from wire.zookeeper.quorum import (
     MAX_NOTIFICATION, build_handshake, build_notification, parse_handshake, parse_notification,
@@ -24,10 +24,14 @@ _MAX_STRANGERS = 64  # connections that have not said yet who they are
 
 
 class ElectionPort:
-    """`addresses`: {server id: (host, port)} of all servers, this one included. `received(notification)` is called for each."""
+    """`addresses`: {server id: (host, port)} of all servers, this one included, by which others know it; it listens at `here`.
 
-    def __init__(self, my_id, addresses, config, received):
+    `received(notification)` is called for each.
+    """
+
+    def __init__(self, my_id, addresses, config, received, here):
         self.my_id = my_id
+        self._here = here
         self._addresses = addresses
         self._config = config
         self._received = received
@@ -40,7 +44,7 @@ class ElectionPort:
 
     def start(self):
         """Raises OSError when the port cannot be had."""
-        self._listeners = [Listener(sock, self._accepted) for sock in bind(*self._addresses[self.my_id])]
+        self._listeners = [Listener(sock, self._accepted) for sock in listen_at("the election port", *self._here)]
         for listener in self._listeners:
             listener.start()
 

@@ -5,6 +5,7 @@ from struct import pack
 
 from gevent import get_hub, socket, spawn
 
+from emulator.runtime.listener import bind
 from wire.types import Malformed
 from wire.zookeeper.quorum import SNAPSHOT_SIGNATURE, build_packet, parse_packet
 
@@ -201,6 +202,14 @@ class Link(Outlet):
         if self.open:
             log.warning("connection with %s ends: %s", self.name, reason)
             self._shut()
+
+
+def listen_at(what, host, port):
+    """As `bind`; the OSError says where."""
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise OSError(error.errno, f"{what}, {host or '*'}:{port}: {error.strerror}") from None
 
 
 def connect(address, timeout_ms):

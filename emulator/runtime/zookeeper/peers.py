@@ -4,9 +4,9 @@ import logging
 
 from gevent import socket, spawn
 
-from emulator.runtime.listener import Listener, bind
+from emulator.runtime.listener import Listener
 from emulator.runtime.zookeeper.election_port import ElectionPort
-from emulator.runtime.zookeeper.links import Link, connect
+from emulator.runtime.zookeeper.links import Link, connect, listen_at
 
 log = logging.getLogger(__name__)
 
@@ -14,16 +14,21 @@ _MAX_LEARNERS = 256  # connections at the leader's port, whoever they say they a
 
 
 class Peers:
-    """The network of emulator.state.zookeeper.peer. `servers`: {id: Server}, see `Server`; `notified(notification)` from others."""
+    """The network of emulator.state.zookeeper.peer. `servers`: {id: Server}, see `Server`; `notified(notification)` from others.
 
-    def __init__(self, my_id, servers, limits, notified):
+    `everywhere`: whether this server listens at all its addresses, and not only at that by which others know it.
+    """
+
+    def __init__(self, my_id, servers, limits, notified, everywhere=False):
         self._my_id = my_id
         self._servers = servers
         self._limits = limits
         self._listeners = []
         self._links = set()
         addresses = {sid: (server.host, server.election_port) for sid, server in servers.items()}
-        self._election = ElectionPort(my_id, addresses, config_text(servers).encode(), notified)
+        own = servers[my_id]
+        self._here = "" if everywhere else own.host
+        self._election = ElectionPort(my_id, addresses, config_text(servers).encode(), notified, (self._here, own.election_port))
         self.notify = self._election.send
 
     def start(self):
@@ -46,7 +51,7 @@ class Peers:
             link = Link(socket.socket(fileno=sock.detach()), f"a learner at {peer[0]}:{peer[1]}")
             self._links.add(link)
             link.attach(accept(link))
-        self._listeners = [Listener(sock, accepted) for sock in bind(server.host, server.leader_port)]
+        self._listeners = [Listener(sock, accepted) for sock in listen_at("the port for learners", self._here, server.leader_port)]
         for listener in self._listeners:
             listener.start()
 

@@ -8,10 +8,11 @@ from random import Random
 from gevent import socket
 
 from emulator.runtime.clock import monotonic_clock
-from emulator.runtime.listener import Listener, bind
+from emulator.runtime.listener import Listener
 from emulator.runtime.zookeeper.connection import ClientConnection
 from emulator.runtime.zookeeper.containers import ContainerManager
 from emulator.runtime.zookeeper.directory import Directory
+from emulator.runtime.zookeeper.links import listen_at
 from emulator.runtime.zookeeper.peers import Peers, config_text
 from emulator.runtime.zookeeper.sessions import ClientSessions
 from emulator.runtime.zookeeper.words import KNOWN, answer_word
@@ -76,6 +77,8 @@ class ZooKeeperServer:
         self.wall_ms = wall_ms
         self.stats = ServerStats()
         self.serves_since = None  # in the role that it has, on `clock`
+        self.last_tick = 0  # of one that stands alone, on `clock`
+        self.looks_because = None  # the last reason for which it had to look for a leader
         self._directory = Directory(config.version_directory(my_id), self._disk_failed, config.log_directory(my_id))
         self.database = Database(self._directory, config.snap_count, random or Random())
         self.tracker = None  # of sessions, where they are tracked: at a leader
@@ -101,13 +104,13 @@ class ZooKeeperServer:
             limits = Limits(config.tick_time, config.init_limit, config.sync_limit)
             servers = config.servers
             self._show_config()
-            self._peers = Peers(self.my_id, servers, limits, lambda notification: self.peer.notified(notification))
+            self._peers = Peers(self.my_id, servers, limits, lambda notification: self.peer.notified(notification), config.everywhere)
             ensemble = Ensemble([sid for sid, server in servers.items() if not server.is_observer],
                                 [sid for sid, server in servers.items() if server.is_observer])
             self.peer = QuorumPeer(self.my_id, ensemble, Epochs(self._directory, self.database.last_zxid), self.database,
                                    self.clock, limits, self._peers, self)
             self._peers.start()
-        self._listeners = [Listener(sock, self._accepted) for sock in bind(*config.client_address(self.my_id))]
+        self._listeners = [Listener(sock, self._accepted) for sock in listen_at("the clients' port", *config.client_address(self.my_id))]
         for listener in self._listeners:
             listener.start()
         if config.purge_hours:
@@ -195,6 +198,7 @@ class ZooKeeperServer:
 
     def _ticks(self):
         self._after("tick", self.config.tick_time // 2, self._ticks)
+        self.last_tick = self.clock.now()
         self.tick()
 
     def _local_ticks(self):
@@ -232,6 +236,7 @@ class ZooKeeperServer:
 
     def looking(self, reason):
         log.warning("server %d looks for a leader: %s", self.my_id, reason)
+        self.looks_because = reason
         self.stats.counts["looking_count"] += 1
         self.serves_since = None
         self.writer = self._preparer = self.tracker = None

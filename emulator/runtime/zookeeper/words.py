@@ -1,15 +1,17 @@
 """The four-letter words: a server tells of itself to whoever asks with them.
 
-Source: org.apache.zookeeper.server.command of 3.8.4. Not answered here: gtmk, stmk (there is no trace) and hash (no digests are kept).
+Source: org.apache.zookeeper.server.command of 3.8.4; `peer` is our own (view.py). Not answered here: gtmk, stmk (there is no trace) and hash (no digests are kept).
 """
 
 import getpass
+import json
 import os
 import platform
 import resource
 import time
 
 from emulator.runtime.zookeeper.peers import config_text
+from emulator.runtime.zookeeper.view import WORD, view
 from wire.zookeeper.quorum import FOLLOWING, LEADING, OBSERVING
 
 VERSION = "3.8.4"
@@ -19,6 +21,8 @@ _STATES = {LEADING: "leading - broadcast", FOLLOWING: "following - broadcast", O
 
 
 def answer_word(server, word):
+    if word == WORD:
+        return json.dumps(view(server)) + "\n"
     if word not in _WORDS or not server.config.allows_word(word):
         return f"{word} is not executed because it is not in the whitelist.\n"
     if word in ("ruok", "envi", "isro") or server.serving or server.read_only:
@@ -129,10 +133,7 @@ def _mntr(server):
 
 
 def _of_ensemble(server, peer):
-    role = peer.leader or peer.learner
-    values = {"peer_state": _STATES[peer.state], "quorum_size": len(peer.ensemble.voters),
-              # What a real server has not: `zookeeper status` shows them.
-              "leader_id": peer.leader_id, "epoch": role.epoch, "last_tick_ms": server.clock.now() - role.last_tick}
+    values = {"peer_state": _STATES[peer.state], "quorum_size": len(peer.ensemble.voters)}
     if peer.leader is not None:
         handlers, sizes = peer.leader.handlers, server.stats.proposals
         observers = sum(handler.is_observer for handler in handlers)
@@ -222,4 +223,4 @@ def _wchc(server):
 
 _WORDS = {"ruok": _ruok, "srvr": _srvr, "stat": _stat, "mntr": _mntr, "conf": _conf, "cons": _cons, "crst": _crst, "srst": _srst,
           "dirs": _dirs, "envi": _envi, "isro": _isro, "dump": _dump, "wchs": _wchs, "wchp": _wchp, "wchc": _wchc}
-KNOWN = {word.encode() for word in (*_WORDS, "gtmk", "stmk", "hash")}
+KNOWN = {word.encode() for word in (*_WORDS, WORD, "gtmk", "stmk", "hash")}

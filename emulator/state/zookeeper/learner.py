@@ -74,7 +74,7 @@ class Learner:
 
     def lost(self, reason):
         """The connection has ended."""
-        self.stop(reason)
+        self.stop(f"the leader is gone: {reason}")
 
     def _silence(self):
         silent = self._clock.now() - self._heard

@@ -84,7 +84,7 @@ class QuorumPeer:
             try:
                 self._network.listen(self.leader.connected)
             except OSError as error:
-                return self.leader.stop(f"the port for learners cannot be opened: {error}")
+                return self.leader.stop(f"it cannot be a leader: {error.strerror or error}")
             self.leader.start()
         else:
             self._connect(vote.leader, role, 1)

@@ -6,16 +6,20 @@ export const title = "ZooKeeper";
 
 export const load = (signal) => get("/zookeeper", signal);
 
-export function render({ connect, servers }) {
-  const serving = servers.filter((one) => !["down", "no quorum"].includes(one.role)).length;
+const KINDS = { leader: "good", follower: "good", observer: "good", standalone: "good" };
+
+export function render({ connect, about, servers }) {
+  const serving = servers.filter((one) => one.role in KINDS).length;
   return [
     h("h1", { tabindex: "-1" }, title),
     connect === null ? h("p", { class: "empty" }, "The brokers are registered in no ensemble: there is no zookeeper.connect.") : [
       h("p", { class: "quiet" }, h("span", { class: "mono" }, connect), ` · ${serving} of ${servers.length} serve`),
-      table("Servers", [["Server"], ["Role"], ["Epoch", "num"], ["Zxid", "num"], ["In sync", "num"], ["Last tick", "num"]], servers.map((one) => ({
+      about === null ? [] : h("p", {}, about),
+      table("Servers", [["Server"], ["Role"], ["Epoch", "num"], ["Zxid", "num"], ["In sync", "num"], ["Last tick", "num"], ["Sessions", "num"], ["Why"]], servers.map((one) => ({
         key: one.address,
-        cells: [h("span", { class: "mono" }, one.address), badge(one.role, { leader: "good", follower: "good", observer: "good", standalone: "good" }[one.role] ?? "bad"),
-          number(one.epoch), h("span", { class: "mono" }, one.zxid ?? "–"), number(one.in_sync), one.last_tick_ms === null ? "–" : `${duration(one.last_tick_ms)} ago`],
+        cells: [h("span", { class: "mono" }, one.id === null ? one.address : `${one.id} · ${one.address}`), badge(one.role, KINDS[one.role] ?? "bad"),
+          number(one.epoch), h("span", { class: "mono" }, one.zxid ?? "–"), one.in_sync === null ? number(one.in_sync_count) : one.in_sync.join(", ") || "–",
+          one.last_tick_ms === null ? "–" : `${duration(one.last_tick_ms)} ago`, number(one.sessions), one.reason ?? ""],
       }))),
     ],
   ];
