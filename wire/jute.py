@@ -128,10 +128,10 @@ def _reader(kind):
 
         def read(octets, position):
             count, position = read_int(octets, position)
-            if count == -1:
-                return None, position
+            if count < 0:
+                return None if count == -1 else [], position  # as the original reads it
             # Every element takes at least one byte: a hostile count fails before anything is made of it.
-            if not 0 <= count <= min(MAX_COUNT, len(octets) - position):
+            if count > min(MAX_COUNT, len(octets) - position):
                 raise Malformed("vector", position, f"a count of {count}")
             found = []
             for _ in range(count):

@@ -369,6 +369,46 @@ def test_each_opens_the_others_data(tmp_path, first, then):
         zk.create("/more")
 
 
+@real
+@pytest.mark.soak
+def test_servers_are_swapped_one_at_a_time_while_a_client_writes(tmp_path):
+    """Ours for real ones and back, each with the dataDir of the other: no acknowledged write is lost, none waits for long."""
+    acknowledged, gaps, stop = [], [0.0], threading.Event()
+    with Servers(tmp_path, dict.fromkeys((1, 2, 3), "ours"), tick_ms=500, snapCount=100) as servers:
+        servers.until(servers.leader)
+        with client(servers, timeout=10) as zk:
+            zk.create("/w")
+
+            def write():
+                n, last = 0, time.monotonic()
+                while not stop.is_set():
+                    n += 1
+                    try:
+                        zk.create(f"/w/{n}")
+                        acknowledged.append(str(n))
+                        gaps.append(time.monotonic() - last)
+                        last = time.monotonic()
+                    except KazooException:
+                        time.sleep(0.02)
+            thread = threading.Thread(target=write)
+            thread.start()
+            for kind in ("real", "ours"):
+                for sid in servers.kinds:
+                    before = len(acknowledged)
+                    servers.kill(sid)
+                    servers.kinds[sid] = kind
+                    servers.until(lambda: len(acknowledged) > before + 50)
+                    servers.start(sid)
+                    servers.until(lambda: len(acknowledged) > before + 150)
+            stop.set()
+            thread.join(30)
+        for sid in servers.kinds:
+            with client(servers, sid) as zk:
+                zk.sync("/w")
+                assert set(acknowledged) <= set(zk.get_children("/w"))
+    assert max(gaps) < 5, max(gaps)  # an election, and the client's way to another server
+
+
 @pytest.mark.soak
 def test_no_acknowledged_write_is_lost_in_100_kills(tmp_path):
     acknowledged, stop = [], threading.Event()

@@ -76,11 +76,12 @@ class ClientConnection(Outlet):
                     return self._words(word.decode())
                 frame = self._frame(_INT.unpack(head)[0])
             self._connect(frame)
+            while self.open and not (self.session_id or self._ends):
+                self._wait()  # requests may have come already: they are the session's
             while self.open:
                 self._request(self._frame(_INT.unpack(self._exactly(4))[0]))
                 while self.open and (len(self._requests) >= _MAX_OUTSTANDING or self._waiting > _MAX_WAITING):
-                    self._go_on.clear()
-                    self._go_on.wait(1.0)
+                    self._wait()
         except (OSError, EOFError, Timeout):
             pass
         except Malformed as error:
@@ -89,6 +90,10 @@ class ClientConnection(Outlet):
             log.exception("connection of %s failed", self.peer[0])
         if not self._ends:
             self._lost("it hung up")
+
+    def _wait(self):
+        self._go_on.clear()
+        self._go_on.wait(1.0)
 
     def _exactly(self, size):
         while len(self._buffer) < size:
@@ -101,7 +106,7 @@ class ClientConnection(Outlet):
         return octets
 
     def _frame(self, length):
-        if not 0 <= length < self._server.max_buffer:
+        if not 0 <= length <= self._server.max_buffer:
             raise Malformed("frame", 0, f"a length of {length}, where jute.maxbuffer is {self._server.max_buffer}")
         return self._exactly(length)
 
@@ -148,6 +153,7 @@ class ClientConnection(Outlet):
             (b"" if self._is_old else b"\1" if self._server.read_only else b"\0")
         self._append(_INT.pack(len(body)) + body)
         self._sent(4 + len(body))
+        self._go_on.set()
         if not timeout:
             return self.end()
         self._answered(client.CREATE_SESSION, 0, self._server.database.last_zxid, now - self.heard, now)
