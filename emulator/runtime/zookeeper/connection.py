@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from struct import Struct
 
-from gevent import Timeout, spawn
+from gevent import Timeout, get_hub, spawn
 from gevent.event import Event
 
 from emulator.runtime.zookeeper.links import Outlet
@@ -26,7 +26,7 @@ _HEADER = Struct(">ii")
 _REPLY = Struct(">iiqi")
 _CONNECTED = Struct(">iiqi")
 _MAX_OUTSTANDING = 1000  # zookeeper.globalOutstandingLimit
-_MAX_WAITING = 16 * 1024 * 1024  # bytes of answers that a client has not read; it is not read from meanwhile
+_MAX_WAITING = 16 * 1024 * 1024  # bytes of requests to be answered, and of answers to be read; it is not read from meanwhile
 _CONNECT_S = 10.0
 _NO_TOKEN = b"\xff\xff\xff\xff"
 
@@ -57,6 +57,7 @@ class ClientConnection(Outlet):
         self.heard = server.clock.now()
         self._server = server
         self._requests = deque()
+        self._asked = 0  # bytes of them
         self._go_on = Event()
         self._is_old = False  # a client of before 3.4 does not say, nor is told, who only reads
         self.read_only = False
@@ -80,7 +81,7 @@ class ClientConnection(Outlet):
                 self._wait()  # requests may have come already: they are the session's
             while self.open:
                 self._request(self._frame(_INT.unpack(self._exactly(4))[0]))
-                while self.open and (len(self._requests) >= _MAX_OUTSTANDING or self._waiting > _MAX_WAITING):
+                while self.open and (len(self._requests) >= _MAX_OUTSTANDING or max(self._asked, self._waiting) > _MAX_WAITING):
                     self._wait()
         except (OSError, EOFError, Timeout):
             pass
@@ -191,6 +192,7 @@ class ClientConnection(Outlet):
             if client.SaslToken.parse(body)[0].token is None:
                 raise Malformed("sasl", 8, "there is no token")
             return self._reply(xid, 0, 0, _NO_TOKEN)  # as a server without SASL does
+        self._asked += len(body)
         request = _Request(client.PING_XID if opcode == client.PING else xid, opcode, body, True, now)
         if self._server.read_only or opcode == client.CLOSE_SESSION and self.session_id in self._server.sessions.local:
             self._requests.append(request)
@@ -241,6 +243,7 @@ class ClientConnection(Outlet):
         requests = self._requests
         while requests and requests[0].is_done and self.open:
             request = requests.popleft()
+            self._asked -= len(request.body)
             if request.result is not None:
                 self._answer_write(request)
             else:
@@ -286,10 +289,14 @@ class ClientConnection(Outlet):
 
     def event(self, type_, path, acl=()):
         """A watch has fired; its word leaves before any answer that knows of the change. Who may not read does not hear of it."""
-        if self.open and allowed(acl, client.READ, self.ids):
+        if self.open and not self._ends and allowed(acl, client.READ, self.ids):
             body = client.WatcherEvent(type_, client.SYNC_CONNECTED, path).build()
             self._append(_REPLY.pack(16 + len(body), client.WATCH_XID, -1, 0) + body)
             self._sent(20 + len(body))
+            if self._waiting > 2 * _MAX_WAITING:  # nothing that it asks makes these: they would come for ever
+                log.warning("a client at %s does not read: %d bytes wait", self.peer[0], self._waiting)
+                self._ends = True
+                get_hub().loop.run_callback(self._lost, "it does not read")
 
     def _lost(self, reason):
         if self.open:

@@ -16,6 +16,7 @@ _READ = 64 * 1024
 _MAX_WAITING = 64 * 1024 * 1024
 _SIGNATURE = pack(">i", len(SNAPSHOT_SIGNATURE)) + SNAPSHOT_SIGNATURE.encode()
 WRITABLE = 2
+_LAST_WORDS_S = 5.0  # for who does not read what is still to be said
 
 
 class Outlet:
@@ -29,6 +30,7 @@ class Outlet:
         self._flushes = False
         self._writable = None
         self._ends = False
+        self._hangs_up = None
         self.open = True
 
     def _append(self, octets):
@@ -66,10 +68,13 @@ class Outlet:
         self._flush()
 
     def end(self):
-        """Hang up once all has left."""
+        """Hang up once all has left, or nobody reads it."""
         self._ends = True
         if not self._out:
             self._lost("all is said")
+        elif self._hangs_up is None and self.open:
+            self._hangs_up = get_hub().loop.timer(_LAST_WORDS_S)
+            self._hangs_up.start(self._lost, "it does not read")
 
     def _lost(self, reason):
         self._shut()
@@ -77,6 +82,9 @@ class Outlet:
     def _shut(self):
         self.open = False
         self._out = []
+        if self._hangs_up is not None:
+            self._hangs_up.close()
+            self._hangs_up = None
         if self._writable is not None:
             self._writable.stop()
             self._writable.close()
