@@ -7,12 +7,16 @@ A YAML mapping with Kafka's dotted names as keys. A value is taken as it is writ
 from emulator.apps.errors import UsageError
 
 
-class ConfigFile:
-    """values: {key: text}; line_of(key): where it stands, for messages."""
+LISTS = ("rules",)  # keys of lists of mappings
 
-    def __init__(self, path, values, lines):
+
+class ConfigFile:
+    """values: {key: text}; lists: {one of LISTS: [({word: text}, line)]}; where(key): where it stands, for messages."""
+
+    def __init__(self, path, values, lines, lists=None):
         self.path = path
         self.values = values
+        self.lists = lists or {}
         self._lines = lines
 
     def where(self, key):
@@ -39,7 +43,7 @@ def read_config_file(path):
         return ConfigFile(path, {}, {})
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(f"{path}, line {_line(root)}: expected `key: value` lines")
-    values, lines = {}, {}
+    values, lines, lists = {}, {}, {}
     for key_node, value_node in root.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise UsageError(f"{path}, line {_line(key_node)}: a key must be plain text")
@@ -47,8 +51,29 @@ def read_config_file(path):
         if key in lines:
             raise UsageError(f"{path}, line {line}: {key} is given twice, first in line {lines[key]}")
         lines[key] = line
-        values[key] = _text(path, line, key, value_node, yaml)
-    return ConfigFile(path, values, lines)
+        if key in LISTS:
+            lists[key] = _mappings(path, key, value_node, yaml)
+        else:
+            values[key] = _text(path, line, key, value_node, yaml)
+    return ConfigFile(path, values, lines, lists)
+
+
+def _mappings(path, key, node, yaml):
+    """Of a list of mappings, each with its line."""
+    if not isinstance(node, yaml.SequenceNode) or not all(isinstance(one, yaml.MappingNode) for one in node.value):
+        raise UsageError(f"{path}, line {_line(node)}: {key} is a list of mappings, each of which begins with a -")
+    found = []
+    for one in node.value:
+        words = {}
+        for word, value in one.value:
+            line = _line(word)
+            if not isinstance(word, yaml.ScalarNode):
+                raise UsageError(f"{path}, line {line}: the words of {key} must be plain text")
+            if word.value in words:
+                raise UsageError(f"{path}, line {line}: {word.value} is given twice")
+            words[word.value] = _text(path, line, word.value, value, yaml)
+        found.append((words, _line(one)))
+    return found
 
 
 def _text(path, line, key, node, yaml):

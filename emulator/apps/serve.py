@@ -95,6 +95,11 @@ def start(settings, topics, own=Own(), progress=None):
     except OSError as error:
         wanted = ", ".join(format_address(endpoint.host, endpoint.port) for one in settings for endpoint in one.endpoints)
         raise UsageError(f"cannot listen on {wanted}: {error.strerror or error}") from None
+    if own.rules:
+        from emulator.pipeline.rules import RuleLayer
+
+        for broker in server.brokers.values():
+            broker.add_layer(RuleLayer(own.rules))
     try:
         for name, partitions in topics:
             create_topic(server.cluster, name, partitions)

@@ -40,6 +40,12 @@ def make_settings(options):
             _check_advertised(one)
     except (ConfigError, UsageError) as error:
         raise UsageError(located(file, str(error))) from None
+    if file is not None and file.lists:
+        from emulator.api import HANDLERS
+        from emulator.apps.rules import read_rules
+
+        listeners = [endpoint.name for endpoint in settings[0].endpoints]
+        own = own._replace(rules=tuple(read_rules(file, [handler.api for handler in HANDLERS.values()], listeners)))
     return settings, own
 
 

@@ -11,8 +11,11 @@ from emulator.apps.errors import UsageError
 from emulator.apps.proxy.control import bootstrap_of, routes
 from emulator.apps.proxy.server import ProxyServer
 from emulator.apps.proxy.settings import ProxySettings, proxy_values
+from emulator.apps.rules import read_rules
 from emulator.apps.serve import Ending, spare_the_collector
 from emulator.apps.settings import located
+from emulator.pipeline.rules import RuleLayer
+from wire.apis import BY_KEY
 
 gevent.config.format_context = "builtins.repr"
 
@@ -25,8 +28,10 @@ def serve(options):
         settings = ProxySettings(proxy_values({} if file is None else file.values, options.listen, options.upstream))
     except UsageError as error:
         raise UsageError(located(file, str(error))) from None
+    listeners = [name for name, _, _ in settings.endpoints]
+    rules = read_rules(file, BY_KEY.values(), listeners)
     ending = Ending()
-    server = start(settings)
+    server = start(settings, rules)
     doors = []
     try:
         doors = open_control(server, ending.ask, options.control, None, routes)
@@ -39,8 +44,10 @@ def serve(options):
             door.close()
 
 
-def start(settings):
+def start(settings, rules=()):
     server = ProxyServer(settings)
+    if rules:
+        server.add_layer(RuleLayer(rules))
     try:
         return server.start()
     except OSError as error:

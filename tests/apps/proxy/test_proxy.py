@@ -190,7 +190,7 @@ def test_who_says_nothing_costs_the_broker_nothing(proxy, upstream):
     before = len(upstream.connections)
     with WireClient(proxy.bootstrap), WireClient(proxy.bootstrap):
         until(lambda: len(proxy.connections) == 2)
-        assert len(upstream.connections) == before
+        assert len(upstream.connections) <= before  # of those before some may still be leaving
     until(lambda: not proxy.connections)
 
 

@@ -1,0 +1,44 @@
+"""`rules:` of config.yaml -> the rules of a server or a proxy."""
+
+import importlib
+import os
+import sys
+from time import perf_counter_ns
+
+from emulator.apps.errors import UsageError
+
+KEY = "rules"
+
+
+def read_rules(file, apis, listeners):
+    """[Rule] of a ConfigFile (None: of nothing); modules are looked for beside the file first. Raises UsageError, with the line."""
+    found = [] if file is None else file.lists.get(KEY, [])
+    if not found:
+        return []
+    from emulator.pipeline.rules import RuleError, parse_rules
+
+    directory = os.path.dirname(os.path.abspath(file.path))
+    rules = []
+    for spec, line in found:
+        try:
+            rules += parse_rules([spec], apis, perf_counter_ns, lambda name: _load(name, directory), listeners)
+        except RuleError as error:
+            raise UsageError(f"{file.path}, line {line}: {error}") from None
+    return rules
+
+
+def _load(name, directory):
+    from emulator.pipeline.rules import RuleError
+
+    module, colon, function = name.partition(":")
+    if not (colon and module and function):
+        raise RuleError(f"function {name}: expected MODULE:FUNCTION")
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    try:
+        found = getattr(importlib.import_module(module), function, None)
+    except Exception as error:
+        raise RuleError(f"function {name}: {module} cannot be imported: {type(error).__name__}: {error}") from None
+    if not callable(found):
+        raise RuleError(f"function {name}: {module} has no function {function}")
+    return found

@@ -1,0 +1,14 @@
+"""Rules around requests: other names for topics, a line for each request, functions of the user's that see it decoded.
+
+language   a description, refused where it cannot be      layer      rules around the routes of a broker, in their order
+places     where messages name topics                     naming     topics under other names: prefix, rename
+logged     a request as one readable line                 plugins    what a function of the user's may do
+
+Imports nothing of runtime: the emulator and the proxy use it alike.
+"""
+
+from emulator.pipeline.rules.language import RuleError, parse_rules
+from emulator.pipeline.rules.layer import RuleLayer
+from emulator.pipeline.rules.plugins import Asked
+
+__all__ = ["Asked", "RuleError", "RuleLayer", "parse_rules"]

@@ -1,0 +1,100 @@
+"""Where messages name topics, read off the declarations of wire/apis."""
+
+from copy import copy
+from functools import lru_cache
+from typing import NamedTuple
+
+from wire.apis.quorum import DescribeQuorum
+from wire.record import Built
+
+_FIELDS = ("topic", "topic_name")
+_ARRAYS = ("subscribed_topic_names", "topic_names", "source_topics", "repartition_sink_topics")
+_REGEXES = ("subscribed_topic_regex", "source_topic_regex")
+_RESOURCES = {"resource_name": "resource_type", "resource_name_filter": "resource_type_filter"}
+_TOPIC_RESOURCE = 2  # of configs and of ACLs
+# Arrays of structures whose `name` is a topic's; and those of an API where others have the same name.
+_OF_TOPICS = (
+    "topics", "topic_data", "v3_and_below_topics", "topic_results", "results_by_topic_v3_and_below", "state_changelog_topics",
+    "repartition_source_topics",
+)  # fmt: skip
+_OF_TOPICS_IN = {("Produce", "responses"), ("DeleteTopics", "responses"), ("AlterPartitionReassignments", "responses"), ("CreatePartitions", "results")}
+_PATTERN_PREFIXED = 4  # of an ACL: all names that begin so
+
+
+class Places(NamedTuple):
+    """In a structure: fields that are a topic's name, arrays of such, regular expressions, (type, name) of a resource; structures below."""
+
+    names: tuple
+    arrays: tuple
+    regexes: tuple
+    resource: tuple | None
+    below: tuple
+
+    def __bool__(self):
+        return any(self)
+
+
+@lru_cache(None)
+def places_of(message):
+    """The Places of a wire.schema.Message; empty where it names no topic."""
+    if message.api is DescribeQuorum:  # __cluster_metadata is nobody's topic
+        return Places((), (), (), None, ())
+    return _places(message.api.name, None, message.fields)
+
+
+def _places(api, array, fields):
+    of_topic = array in _OF_TOPICS or (api, array) in _OF_TOPICS_IN
+    there = {field.name for field in fields}
+    names = tuple(field.name for field in fields if field.type.kind == "string" and (field.name in _FIELDS or of_topic and field.name == "name"))
+    regexes = tuple(name for name in _REGEXES if name in there)
+    arrays = tuple(name for name in _ARRAYS if name in there)
+    resource = next(((kind, name) for name, kind in _RESOURCES.items() if name in there and kind in there), None)
+    below = []
+    for field in fields:
+        if field.type.fields and (found := _places(api, field.name, field.type.fields)):
+            below.append((field.name, found))
+    return Places(names, arrays, regexes, resource, tuple(below))
+
+
+def renamed(record, places, name_of, regex_of):
+    """A copy of `record` with `name_of(name)` in place of each topic; structures of topics of which it gives None are left out.
+
+    `regex_of`: likewise, of regular expressions. None where the record itself is left out.
+    """
+    record = copy(record)
+    for field in places.names:
+        if value := getattr(record, field):
+            value = name_of(value)
+            if value is None:
+                return None
+            setattr(record, field, value)
+    for field in places.arrays:
+        if values := getattr(record, field):
+            setattr(record, field, [name for value in values if (name := name_of(value)) is not None])
+    for field in places.regexes:
+        if value := getattr(record, field):
+            setattr(record, field, regex_of(value) if isinstance(value, str) else [regex_of(one) for one in value])
+    if places.resource is not None:
+        kind, field = places.resource
+        value = getattr(record, field)
+        if getattr(record, kind) == _TOPIC_RESOURCE and value and value != "*":
+            value = name_of(value)
+            if value is None:
+                return None
+            setattr(record, field, value)
+    for field, inner in places.below:
+        value = getattr(record, field)
+        if isinstance(value, (list, tuple)):
+            setattr(record, field, [one for each in value if (one := renamed(each, inner, name_of, regex_of)) is not None])
+        elif value is not None and value is not type(value).DEFAULT:  # a structure that is not the one of all that have none
+            setattr(record, field, renamed(value, inner, name_of, regex_of))
+    return record
+
+
+def readable(api, version, response):
+    """A response in which all is structures: of some, parts are kept as the bytes that they are sent as."""
+    if not any(isinstance(getattr(response, name), Built) for name in response.fields_in_order):
+        return response
+    out = []
+    api.build_response(version)(response, out)
+    return api.parse_response(version)(b"".join(out))[0]
