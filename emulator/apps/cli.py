@@ -35,6 +35,7 @@ other commands (each has --help):
   stop                  end it
   proxy --upstream ...  the same clients and faults before a cluster that runs elsewhere
   zookeeper zoo.cfg     ZooKeeper servers; zookeeper status zoo.cfg shows them
+  mirror --from A --to B  copies topics from one cluster to another, and goes on
   completion bash       a script with which the shell completes all this; also zsh, fish
 
 examples:
@@ -208,6 +209,31 @@ def run_proxy(arguments):
     return command.serve(options)
 
 
+def mirror_parser():
+    parser = Parser(
+        prog="kafka-emulator mirror",
+        description="Copies topics from one cluster to another and goes on as more comes: any mix of Kafka and this. At least once; partitions, keys, "
+                    "headers, times and compression stay, topics, partitions and configs are followed. docs/mirror.md says more.")
+    option = parser.add_argument
+    option("--from", metavar="HOST:PORT,...", dest="source", help="brokers of the cluster that is read")
+    option("--to", metavar="HOST:PORT,...", dest="target", help="brokers of the cluster that is written")
+    option("--topics", metavar="PATTERN,...", default=".*", help="names, or regular expressions of whole names (default: all but Kafka's own)")
+    option("--prefix", metavar="TEXT", default="", help="before each topic's name in the other cluster (default: none)")
+    option("--groups", metavar="PATTERN,...", help="consumer groups whose offsets follow, translated (default: none)")
+    option("--once", action="store_true", help="end when all is copied that was there")
+    option("--queue", metavar="MB", default="32", help="of what was read and is not written yet (default 32)")
+    option("--refresh", metavar="SECONDS", default="5", help="how often topics, partitions and configs are looked at (default 5)")
+    option("--log-level", choices=LOG_LEVELS, default="warning", metavar="LEVEL")
+    return parser
+
+
+def run_mirror(arguments):
+    options = mirror_parser().parse_args(arguments)
+    from emulator.apps.mirror import command
+
+    return command.run(options)
+
+
 def completion_parser():
     parser = Parser(prog="kafka-emulator completion", description="Prints a script with which a shell completes this command.", epilog="""\
 bash:  source <(kafka-emulator completion bash)                                     in ~/.bashrc
@@ -226,7 +252,7 @@ def run_completion(arguments):
 
 
 run_serve.parser, run_proxy.parser, run_zookeeper.parser = serve_parser, proxy_parser, zookeeper_parser
-run_completion.parser = completion_parser
+run_mirror.parser, run_completion.parser = mirror_parser, completion_parser
 
 COMMANDS = {
     "serve": run_serve,
@@ -247,6 +273,7 @@ COMMANDS = {
     **{command: run_client(command, description, add_arguments, "history") for command, (description, add_arguments) in arguments.OF_HISTORY.items()},
     "proxy": run_proxy,
     "zookeeper": run_zookeeper,
+    "mirror": run_mirror,
     "completion": run_completion,
 }
 

@@ -1,0 +1,328 @@
+"""The whole: what there is to be copied is looked up again and again, a greenlet for each broker reads or writes, offsets are kept.
+
+At least once: what was written and not noted when the mirror died is written again by the next.
+"""
+
+import logging
+import time
+
+import gevent
+from gevent.event import Event
+
+from emulator.apps.errors import UsageError
+from emulator.apps.mirror import marks
+from emulator.apps.mirror.cluster import Refusal
+from emulator.apps.mirror.connection import Lost, Unsupported
+from emulator.apps.mirror.fetcher import Fetcher, offset_at
+from emulator.apps.mirror.groups import Groups
+from emulator.apps.mirror.offset_map import OffsetMap
+from emulator.apps.mirror.partition import Partition
+from emulator.apps.mirror.room import Room
+from emulator.apps.mirror.sender import Sender
+from emulator.apps.mirror.topics import Topics
+from wire import errors
+
+log = logging.getLogger(__name__)
+
+_COMMIT_S = 1.0
+_AT_LEAST_S = 0.25  # between two looks, whatever has changed
+_SETTLE_S = 0.5
+_CLEAR_S = 0.05  # between two looks where topics come from
+_KEEP_S = 3600.0  # a commit is made again, so that a group that is not seen for offsets.retention.minutes is not forgotten
+_BEGIN_S = 20.0
+_SOON = (errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR)
+_END_S = 10.0  # to write what was read
+
+
+class Mirror:
+    """`source`, `target`: Clusters; `names`: Names; `queue_bytes`: of what was read and is not written; `refresh_s`: between two looks.
+
+    `takes_group(name)`: whether a consumer group's offsets follow; None: no group's do.
+    """
+
+    def __init__(self, source, target, names, queue_bytes, refresh_s, takes_group=None, now=time.monotonic):
+        self.source, self.target = source, target
+        self.room = Room(queue_bytes)
+        self.partitions = {}  # (topic, index) -> Partition
+        self.is_ending = self.is_over = False
+        self.now = now
+        self._names = names
+        self._refresh_s = refresh_s
+        self._topics = Topics(source, target)
+        self._groups = takes_group and Groups(source, target, takes_group)
+        self._came_from = {}  # topic there -> ids of clusters
+        self._seen = {}  # topic -> since when
+        self._claimed = set()  # topics that this mirror has noted there
+        self._fetchers, self._senders = {}, {}  # broker id -> it
+        self._greenlets = []
+        self._look, self._read = Event(), Event()
+        self._left_out = {}  # topic -> why
+        self._is_complete = False  # whether all that is to be copied is known
+        self._kept_at = now()
+
+    # -- the course of things ----------------------------------------------------------------------
+
+    def start(self):
+        """Raises UsageError where it cannot begin."""
+        try:
+            for cluster in (self.source, self.target):
+                cluster.refresh()
+            if self.source.cluster_id == self.target.cluster_id and not self._names.prefix:
+                raise UsageError(f"--from and --to are the same cluster ({self.source.cluster_id}): without --prefix each topic would be copied into itself")
+            self._refresh_in_time()
+        except (Lost, Unsupported, Refusal) as error:
+            raise UsageError(str(error)) from None
+        self._greenlets += [gevent.spawn(one) for one in (self._follow, self._clear_on, self._commit_on)]
+
+    def _refresh_in_time(self):
+        """A cluster that has just begun may need a moment for its first group."""
+        deadline = self.now() + _BEGIN_S
+        while True:
+            try:
+                return self._refresh()
+            except Refusal as error:
+                if error.code not in _SOON or self.now() > deadline:
+                    raise
+            gevent.sleep(_AT_LEAST_S)
+
+    def end(self):
+        """What was read is written and noted, if that can be done in time."""
+        self.is_ending = True
+        deadline = self.now() + _END_S
+        while self.now() < deadline and not all(one.is_idle or one.failed or not one.is_cleared for one in self.partitions.values()):
+            gevent.sleep(0.01)
+        try:
+            self._commit()
+            self._follow_groups()
+        except (Lost, Refusal, Unsupported) as error:
+            log.warning("what was copied last is not noted, and is copied again next time: %s", error)
+        self.is_over = True
+        gevent.killall(self._greenlets)
+        self.source.close()
+        self.target.close()
+
+    @property
+    def is_done(self):
+        """Whether all that the source had is written, as far as it can be."""
+        return self._is_complete and all(one.failed or one.end is not None and one.done >= one.end for one in self.partitions.values())
+
+    def _follow(self):
+        while not self.is_ending:
+            self._look.wait(self._refresh_s)
+            self._look.clear()
+            try:
+                self.source.refresh()
+                self.target.refresh()
+                self._refresh()
+                self._follow_groups()
+            except (Lost, Unsupported, Refusal) as error:
+                log.warning("%s", error)
+                gevent.sleep(1.0)
+            gevent.sleep(_AT_LEAST_S)
+
+    def _follow_groups(self):
+        if self._groups:
+            self._groups.follow(self.partitions)
+
+    def _clear_on(self):
+        while not self.is_ending:
+            self._read.wait()
+            self._read.clear()
+            try:
+                self._clear()
+                gevent.sleep(_CLEAR_S)
+            except (Lost, Unsupported, Refusal) as error:
+                log.warning("%s", error)
+                gevent.sleep(1.0)
+                self._read.set()
+
+    def _commit_on(self):
+        while not self.is_ending:
+            gevent.sleep(_COMMIT_S)
+            try:
+                self._commit()
+            except (Lost, Refusal, Unsupported) as error:
+                log.warning("%s", error)
+
+    # -- what there is -----------------------------------------------------------------------------
+
+    def _refresh(self):
+        wanted = self._without_circles(self._settled(self._wanted()))
+        self._drop_circles(wanted)
+        present = self._topics.follow(wanted)
+        self._add(present)
+        self._is_complete = all(there in self.refused or name in present and self._has_all(name) for name, there in wanted.items())
+        if not self._is_complete:
+            self._look.set()
+        for key in [key for key in self.partitions if key[0] not in self.source.topics and self.partitions[key].is_idle]:
+            log.warning("%s has gone from the source; what was copied stays", self.partitions.pop(key).name)
+        for brokers, kind, known in ((self.source, Fetcher, self._fetchers), (self.target, Sender, self._senders)):
+            for broker_id in brokers.broker_ids - known.keys():
+                known[broker_id] = kind(self, broker_id)
+                self._greenlets.append(gevent.spawn(known[broker_id].run))
+
+    def _has_all(self, name):
+        return name in self._left_out or all((name, index) in self.partitions for index in self.source.topics[name].leaders)
+
+    @property
+    def refused(self):
+        """{topic there: why it cannot be made}"""
+        return self._topics.refused
+
+    def _wanted(self):
+        """{topic: name there}"""
+        found = {}
+        for name, topic in self.source.topics.items():
+            if self._names.takes(name, topic.is_internal):
+                try:
+                    found[name] = self._names.there(name)
+                except ValueError as error:
+                    self._leave_out(name, str(error))
+        return found
+
+    def _settled(self, wanted):
+        """Without topics that have just come: another mirror may have made them, and be about to note that."""
+        now = self.now()
+        is_first = not self._seen
+        for name in wanted:
+            self._seen.setdefault(name, now - _SETTLE_S if is_first else now)
+        found = {name: there for name, there in wanted.items() if now - self._seen[name] >= _SETTLE_S}
+        if len(found) < len(wanted):
+            gevent.spawn_later(_SETTLE_S, self._look.set)
+        return found
+
+    def _without_circles(self, wanted):
+        """Without topics that have come from the target, or through it."""
+        origins = marks.origins(self.source)
+        allowed = {}
+        for name, there in wanted.items():
+            if self.target.cluster_id in origins.come.get(name, ()):
+                self._leave_out(name, f"it has come from the target cluster ({self.target.cluster_id}); to turn a mirror round, delete the group "
+                                      f"{marks.group_of(self.target.cluster_id)} at the source")  # fmt: skip
+            else:
+                allowed[name] = there
+                self._left_out.pop(name, None)
+        self._know(origins, allowed)
+        return allowed
+
+    def _know(self, origins, names):
+        for name, there in names.items():
+            self._came_from[there] = {self.source.cluster_id, *origins.come.get(name, ())}
+
+    def _clear(self):
+        """What was read may be written once it is known not to go round in circles.
+
+        Another mirror notes where a topic comes from before it writes there, so whoever has read something, and looks then, knows. Of two
+        that begin in opposite directions at the same time both have claimed the topic before they look: then the cluster ids decide.
+        """
+        fresh = [one for one in self.partitions.values() if not one.is_cleared and not one.is_idle]
+        if not fresh:
+            return
+        found, here = marks.origins(self.source), self.target.cluster_id
+        new = [one for one in fresh if one.topic not in self._claimed and here not in found.come.get(one.topic, ()) and here not in found.claimed.get(one.topic, ())]
+        self._know(found, {one.topic: one.there for one in fresh})
+        if new:
+            marks.commit(self.target, self._group, [(one.there, one.index, one.done, None) for one in new], self._came_from)
+            self._claimed.update(one.topic for one in new)
+            found = marks.origins(self.source)
+        cleared, given_up = [], []
+        for one in fresh:
+            if here in found.come.get(one.topic, ()):
+                self._look.set()  # it is dropped then
+                given_up.append(one)
+            elif here not in found.claimed.get(one.topic, ()):
+                cleared.append(one)
+            elif self.source.cluster_id > self.target.cluster_id:
+                given_up.append(one)
+        given_up = [one for one in given_up if one.topic in self._claimed]
+        marks.forget(self.target, self._group, [(one.there, one.index) for one in given_up])
+        self._claimed.difference_update(one.topic for one in given_up)
+        self._note(cleared)
+        for one in cleared:
+            one.is_cleared = True
+            self.wake_sender(one)
+        if len(cleared) < len(fresh):
+            self._read.set()
+
+    def _drop_circles(self, allowed):
+        circles = [one for one in self.partitions.values() if one.topic in self._left_out and one.topic not in allowed]
+        for one in circles:
+            del self.partitions[one.topic, one.index]
+            one.fail("it goes round in circles")
+
+    def _leave_out(self, name, why):
+        if self._left_out.get(name) != why:
+            self._left_out[name] = why
+            log.warning("%s is left out: %s", name, why)
+
+    def _add(self, names):
+        fresh = [(name, there, index) for name, there in names.items() for index in self.source.topics[name].leaders
+                 if (name, index) not in self.partitions and index in self.target.topics[there].leaders]
+        if not fresh:
+            return
+        known = marks.committed(self.target, self._group)
+        begun = []
+        for name, there, index in fresh:
+            offset, offsets = self._begin_at(name, index, *known.get((there, index), (-1, None)))
+            if offset is not None:
+                begun.append(Partition(name, index, there, offset, offsets, self.room))
+        made = [one for one in begun if one.there in self._topics.made]
+        self._note(made)  # before others could make a copy of the copy
+        self._claimed.update(one.topic for one in made)
+        self.partitions.update(((one.topic, one.index), one) for one in begun)
+
+    def _begin_at(self, name, index, offset, metadata):
+        """(offset or None, OffsetMap)"""
+        if offset >= 0 and not marks.is_claim(metadata):
+            self._claimed.add(name)
+            return offset, marks.map_told(metadata)
+        leader = self.source.leader(name, index)
+        return (None if leader is None else offset_at(self.source.broker(leader), name, index)), OffsetMap()
+
+    def led_at_source(self, broker_id):
+        return [one for one in self.partitions.values() if self.source.leader(one.topic, one.index) == broker_id]
+
+    def led_at_target(self, broker_id):
+        return [one for one in self.partitions.values() if self.target.leader(one.there, one.index) == broker_id]
+
+    # -- what fetchers and senders tell ------------------------------------------------------------
+
+    def source_changed(self, why):
+        self._changed(why)
+
+    def target_changed(self, why):
+        self._changed(why)
+
+    def _changed(self, why):
+        log.info("%s", why)
+        self._look.set()
+
+    def wake_sender(self, partition):
+        if not partition.is_cleared:
+            self._read.set()
+        sender = self._senders.get(self.target.leader(partition.there, partition.index))
+        if sender is not None:
+            sender.wake.set()
+
+    def failed(self, partition, why):
+        log.error("%s is not copied any more: %s", partition.name, why)
+        partition.fail(why)
+
+    # -- how far it is -----------------------------------------------------------------------------
+
+    @property
+    def _group(self):
+        return marks.group_of(self.source.cluster_id)
+
+    def _commit(self):
+        every = self.now() - self._kept_at > _KEEP_S
+        if every:
+            self._kept_at = self.now()
+        self._note([one for one in self.partitions.values() if one.is_cleared and (every or one.done != one.committed)])
+
+    def _note(self, partitions):
+        positions = [(one.there, one.index, one.done, one.offsets.told()) for one in partitions]
+        if positions:
+            marks.commit(self.target, self._group, positions, self._came_from)
+            for one, (_, _, offset, _) in zip(partitions, positions):
+                one.committed = offset
