@@ -1,4 +1,4 @@
-"""Each example prints what its README says."""
+"""Each example prints what its README says, and its own tests pass."""
 import os
 import re
 import subprocess
@@ -9,16 +9,39 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*/run.py"))
+MODULES = Path(__file__).resolve().parent / ".cache/node/node_modules"
+OF_NODE = ("activity_tracking",)
+
+
+@pytest.fixture(autouse=True)
+def clients():
+    for client in ("confluent_kafka", "kafka", "aiokafka", "kazoo"):
+        pytest.importorskip(client)
+
+
+def run(*command, folder=ROOT, **more):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES), **more}
+    return subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def masked(text):
     return re.sub(r"\b\d+ ms\b", "N ms", text.strip())
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+def with_its_needs(path):
+    name = path.parent.name
+    return pytest.param(path, id=name, marks=pytest.mark.needs("node", str(MODULES / "kafkajs")) if name in OF_NODE else ())
+
+
+@pytest.mark.parametrize("example", [with_its_needs(path) for path in EXAMPLES])
 def test_an_example_prints_what_its_readme_says(example):
-    pytest.importorskip("confluent_kafka")
-    ran = subprocess.run([sys.executable, example], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
+    ran = run(example)
     assert ran.returncode == 0, ran.stderr
     _, _, shown = (example.parent / "README.md").read_text().split("```")[1:4]
     assert masked(ran.stdout) == masked(shown)
+
+
+def test_the_examples_own_tests():
+    arguments = ["-q", "--strict-config", "--strict-markers", "-p", "emulator.apps.pytest_plugin", "-p", "no:cacheprovider"]
+    ran = run("-m", "pytest", *arguments, folder=ROOT / "examples", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    assert ran.returncode == 0 and " passed" in ran.stdout and not re.search("skipped|failed", ran.stdout), ran.stdout + ran.stderr
