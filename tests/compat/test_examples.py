@@ -9,8 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*/run.py"))
-MODULES = Path(__file__).resolve().parent / ".cache/node/node_modules"
-OF_NODE = ("activity_tracking",)
+CACHE = Path(__file__).resolve().parent / ".cache"
+MODULES, JARS, STREAMS = CACHE / "node/node_modules", CACHE / "jars", CACHE / "streams"
+NEEDS = {"activity_tracking": ("node", str(MODULES / "kafkajs")), "stream_processing": ("javac", str(JARS), str(STREAMS))}
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def clients():
 
 
 def run(*command, folder=ROOT, **more):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES), **more}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NODE_PATH": str(MODULES), "KAFKA_STREAMS_JARS": f"{JARS}:{STREAMS}", **more}
     return subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
@@ -30,7 +31,7 @@ def masked(text):
 
 def with_its_needs(path):
     name = path.parent.name
-    return pytest.param(path, id=name, marks=pytest.mark.needs("node", str(MODULES / "kafkajs")) if name in OF_NODE else ())
+    return pytest.param(path, id=name, marks=pytest.mark.needs(*NEEDS.get(name, ())))
 
 
 @pytest.mark.parametrize("example", [with_its_needs(path) for path in EXAMPLES])
