@@ -43,6 +43,10 @@ def test_an_example_prints_what_its_readme_says(example):
 
 
 def test_the_examples_own_tests():
-    arguments = ["-q", "--strict-config", "--strict-markers", "-p", "emulator.apps.pytest_plugin", "-p", "no:cacheprovider"]
+    arguments = ["-v", "--strict-config", "--strict-markers", "-p", "emulator.apps.pytest_plugin", "-p", "no:cacheprovider"]
     ran = run("-m", "pytest", *arguments, folder=ROOT / "examples", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-    assert ran.returncode == 0 and " passed" in ran.stdout and not re.search("skipped|failed", ran.stdout), ran.stdout + ran.stderr
+    assert ran.returncode == 0 and "skipped" not in ran.stdout, ran.stdout + ran.stderr
+    passed = re.findall(r"^(\S+::\S+ PASSED)", ran.stdout, re.MULTILINE)
+    for readme in (ROOT / "examples").glob("*/README.md"):
+        shown = re.findall(r"^(\S+::\S+ PASSED)", readme.read_text(), re.MULTILINE)
+        assert shown in ([], [line for line in passed if line.startswith(f"{readme.parent.name}/")]), readme
