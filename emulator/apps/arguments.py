@@ -2,8 +2,10 @@
 
 
 def topic(parser):
-    parser.usage = "kafka-emulator topic create NAME[:PARTITIONS] [options]\n       kafka-emulator topic delete NAME [options]"
-    parser.add_argument("action", choices=("create", "delete"), metavar="create|delete", help="what to do")
+    parser.usage = ("kafka-emulator topic create NAME[:PARTITIONS] [options]\n       kafka-emulator topic grow NAME:PARTITIONS [options]\n"
+                    "       kafka-emulator topic delete|empty NAME [options]")
+    parser.add_argument("action", choices=("create", "grow", "empty", "delete"), metavar="create|grow|empty|delete",
+                        help="grow: to so many partitions; empty: deletes its records")
     parser.add_argument("topic", metavar="NAME", help="such as orders, or orders:6 with its number of partitions")
     parser.add_argument("--replication-factor", metavar="N", help="replicas of each partition (default: default.replication.factor)")
     parser.add_argument("--config", metavar="KEY=VALUE", action="append", default=[], dest="configs", help="a config of it; may be repeated")
@@ -41,6 +43,9 @@ def groups(parser):
 
 def group(parser):
     parser.add_argument("group", metavar="NAME", help="group id")
+    parser.add_argument("--seek", metavar="TOPIC[:PARTITION]=WHERE", action="append", default=[], dest="seeks",
+                        help="where it goes on, once it has no members: earliest, latest or an offset; may be repeated")
+    parser.add_argument("--delete", action="store_true", help="delete it, once it has no members")
 
 
 def partition(parser):
@@ -84,12 +89,12 @@ OF_HISTORY = {
     "requests": ("Shows the newest requests of clients and what they were answered, of those that are kept.", requests),
 }
 OF_DATA = {
-    "topic": ("Makes or deletes a topic.", topic),
+    "topic": ("Makes, grows, empties or deletes a topic.", topic),
     "records": ("Shows records of a topic, as a consumer gets them.", records),
     "tail": ("Shows records of a topic as they come, until Ctrl-C.", tail),
     "produce": ("Writes a record, or each line of the input as one; returns when all replicas in sync have them.", produce),
     "groups": ("Lists groups of every protocol, with how far they lag.", groups),
-    "group": ("Shows one group: its members with what each has, and its offsets.", group),
+    "group": ("Shows one group: its members with what each has, and its offsets; or says where it goes on.", group),
     "partition": ("Has another broker lead a partition, or leave its in-sync replicas.", partition),
     "config": ("Shows configs, or sets them, all or none.", config),
     "events": ("Shows what happens in a server as it happens, until Ctrl-C.", events),

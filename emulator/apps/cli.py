@@ -19,9 +19,9 @@ EXAMPLES = """\
 other commands (each has --help):
   status                one server's address, age, topics and connections
   topics                its topics: partitions, ids, start and end offsets
-  topic create orders:6 makes one; topic delete orders
+  topic create orders:6 makes one; also topic grow, empty, delete
   records orders        what is in it; tail orders goes on as more comes; produce orders VALUE writes
-  groups                its groups, with how far they lag; group NAME shows members and offsets
+  groups                its groups, with how far they lag; group NAME: members and offsets; --seek sets them
   partition move t 0 2  has broker 2 lead partition 0 of t
   config topic orders   configs of a topic, a broker or a group; config topic orders retention.ms=5000 sets one
   events                what happens there, as it happens
@@ -198,6 +198,7 @@ def proxy_parser():
     option("--listen", metavar="HOST:PORT", help="where clients come first; broker N is at PORT + 1 + N (default localhost:9092)")
     option("--config", metavar="FILE", help="YAML with listeners, upstream.bootstrap.servers, upstream.security.protocol ...; see docs/proxy.md")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
+    option("--log-format", choices=LOG_FORMATS, default="text", metavar="FORMAT", help="text, or json: an object a line")
     option("--control", metavar="PATH", help="where to open the control socket")
     return parser
 

@@ -18,12 +18,17 @@ _LINES_AT_ONCE = 500
 
 def topic(options):
     place = choose(options)
-    if options.action == "delete":
-        if options.replication_factor is not None or options.configs:
-            raise UsageError("topic delete: takes a name only")
-        ask_politely(place, "DELETE", f"/topics/{_quoted(options.topic)}")
+    if options.action != "create" and (options.replication_factor is not None or options.configs):
+        raise UsageError(f"topic {options.action}: takes a name only")
+    if options.action in ("delete", "empty"):
+        ask_politely(place, "DELETE", f"/topics/{_quoted(options.topic)}{'' if options.action == 'delete' else '/records'}")
         return 0
-    [(name, partitions)] = parse_topics([options.topic], "topic create")
+    [(name, partitions)] = parse_topics([options.topic], f"topic {options.action}")
+    if options.action == "grow":
+        if partitions is None:
+            raise UsageError(f"topic grow: to how many partitions? {name}:6, say")
+        ask_politely(place, "POST", f"/topics/{_quoted(name)}/partitions", {"count": partitions}, timeout=60)
+        return 0
     asked = {"name": name, "configs": dict(_pair(one, "--config") for one in options.configs)}
     if partitions is not None:
         asked["partitions"] = partitions
@@ -149,7 +154,16 @@ def groups(options):
 
 
 def group(options):
-    found = ask_politely(choose(options), "GET", f"/groups/{_quoted(options.group)}")
+    place, path = choose(options), f"/groups/{_quoted(options.group)}"
+    if options.delete:
+        if options.seeks:
+            raise UsageError("group: either --seek or --delete")
+        ask_politely(place, "DELETE", path)
+        return 0
+    for where, to in [_pair(one, "--seek") for one in options.seeks]:
+        topic, colon, index = where.partition(":")
+        ask_politely(place, "POST", f"{path}/offsets", {"topic": topic, "to": to, **({"partition": whole_number(index, "--seek")} if colon else {})})
+    found = ask_politely(place, "GET", path)
     for name in ("id", "type", "state", "coordinator", "lag"):
         print(f"{name}={found[name]}")
     members = [("MEMBER", "CLIENT", "HOST", "ASSIGNMENT")]

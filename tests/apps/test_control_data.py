@@ -13,7 +13,7 @@ from tests.storage_client import Client
 from emulator.apps.control.events import events_of
 from tests.api.test_data import until
 from wire import errors
-from wire.apis.groups import OffsetCommit
+from wire.apis.groups import LeaveGroup, OffsetCommit
 from wire.apis.metadata import FindCoordinator
 from wire.apis.transactions import AddPartitionsToTxn, EndTxn
 from wire.internal import ConsumerAssignment
@@ -325,3 +325,50 @@ def test_a_listener_that_does_not_read_misses_events_and_learns_how_many():
 
         told = kafka.call(overflow)
     assert [one["number"] for one in told[:1000]] == list(range(1000)) and told[1000] == {"event": "events lost", "count": 500}
+
+
+def committed(kafka, group):
+    return {(one["topic"], one["partition"]): (one["offset"], one["lag"]) for one in did(kafka, "GET", f"/groups/{group}")["offsets"]}
+
+
+def test_where_a_group_goes_on(kafka, topic):
+    group = f"readers-of-{topic}"
+    for number in range(6):
+        kafka.produce(topic, "v", partition=number % 2)
+    with Client(coordinator(kafka, group)) as client:
+        assert client.commit(group, topic, 1, partition=0) == 0
+    sought = did(kafka, "POST", f"/groups/{group}/offsets", {"topic": topic, "to": "latest"})
+    assert sought["lag"] == 0 and committed(kafka, group) == {(topic, 0): (3, 0), (topic, 1): (3, 0)}
+    did(kafka, "POST", f"/groups/{group}/offsets", {"topic": topic, "to": "2", "partition": 1})
+    did(kafka, "POST", f"/groups/{group}/offsets", {"topic": topic, "to": "99", "partition": 0})
+    assert committed(kafka, group) == {(topic, 0): (3, 0), (topic, 1): (2, 1)}
+    did(kafka, "POST", f"/groups/{group}/offsets", {"topic": topic, "to": "earliest"})
+    assert {offset for offset, _ in committed(kafka, group).values()} == {0}
+    for asked, why in (({"topic": "none", "to": "latest"}, "no topic none"), ({"topic": topic, "to": "latest", "partition": 2}, "and no 2"),
+                       ({"topic": topic, "to": "-1"}, "expected earliest, latest or an offset")):  # fmt: skip
+        status, told = refused(kafka, "POST", f"/groups/{group}/offsets", asked)
+        assert status in (400, 404) and why in told
+    with Client(coordinator(kafka, group)) as client:
+        joining = consumer.Group(client, group)
+        member = joining.join_classic(topics=[topic]).member_id
+        joining.join_classic(member, topics=[topic])
+        assert refused(kafka, "POST", f"/groups/{group}/offsets", {"topic": topic, "to": "latest"}) == (409, f"group {group}: it has members")
+        assert refused(kafka, "DELETE", f"/groups/{group}") == (409, f"group {group}: NON_EMPTY_GROUP")
+        left = client.call(LeaveGroup, 3, group_id=group, members=[LeaveGroup.Request.Members(member_id=member)])
+        assert left.error_code == errors.NONE
+    assert did(kafka, "DELETE", f"/groups/{group}") == {"deleted": group}
+    assert refused(kafka, "GET", f"/groups/{group}")[0] == 404
+
+
+def test_topics_grow_and_are_emptied(kafka, topic):
+    for number in range(6):
+        kafka.produce(topic, f"v{number}", partition=number % 2)
+    grown = did(kafka, "POST", f"/topics/{topic}/partitions", {"count": 4})
+    assert [one["partition"] for one in grown["partitions"]] == [0, 1, 2, 3]
+    assert refused(kafka, "POST", f"/topics/{topic}/partitions", {"count": 4})[0] == 409
+    did(kafka, "DELETE", f"/topics/{topic}/records?partition=0&before=2")
+    assert {one["value"] for one in records(kafka, topic)["records"]} == {"v1", "v3", "v4", "v5"}
+    emptied = did(kafka, "DELETE", f"/topics/{topic}/records")
+    assert records(kafka, topic)["records"] == [] and [one["start_offset"] for one in emptied["partitions"]] == [3, 3, 0, 0]
+    assert refused(kafka, "DELETE", "/topics/__consumer_offsets/records")[0] == 400
+    until(lambda: {log.log_start_offset for log in kafka.server.cluster.partition(topic, 0).logs.values()} == {3})

@@ -53,6 +53,9 @@ def test_a_topic_from_beginning_to_end(said, kafka, monkeypatch, capsys):
     assert ["retention.ms", "100000", "topic"] in [line.split() for line in said("config", "topic", "orders")]
     assert columns(said("config", "topic", "orders", "retention.ms=")) == [{"CONFIG": "retention.ms", "VALUE": "604800000", "FROM": "default"}]
     assert len(said("config", "topic", "orders", "--all")) > 20
+    said("topic", "grow", "orders:3")
+    assert len(kafka.server.cluster.topics["orders"].partitions) == 3
+    assert said("topic", "empty", "orders") == [] and len(said("records", "orders")) == 1
     assert said("topic", "delete", "orders") == [] and "orders" not in kafka.server.cluster.topics
 
 
@@ -96,6 +99,13 @@ def test_groups_and_their_lag(said, kafka):
     assert columns(shown[shown.index("") + 1 :]) == [
         {"TOPIC": "read", "PARTITION": "0", "OFFSET": "0", "END": "1", "LAG": "1"}, {"TOPIC": "read", "PARTITION": "1", "OFFSET": "1", "END": "1", "LAG": "0"},
     ]  # fmt: skip
+
+
+def test_a_group_is_told_where_to_go_on(said, kafka):
+    shown = said("group", "readers", "--seek", "read=earliest", "--seek", "read:2=1")
+    assert [line.split()[2] for line in shown[shown.index("") + 2 :]] == ["0", "0", "1"]
+    said("group", "readers", "--delete")
+    assert "no group readers" in said("group", "readers", status=2)[0]
 
 
 def test_a_partition_moves(said, kafka):
@@ -153,7 +163,9 @@ def test_requests_of_clients(said, kafka, monkeypatch, capsys):
     (["topic", "create", "a", "--config", "retention.ms"], "--config retention.ms: expected NAME=VALUE"),
     (["topic", "create", "a", "--config", "retention.ms=x"], "retention.ms"),
     (["topic", "delete", "nowhere"], "no topic nowhere"),
-    (["topic", "delete", "a", "--replication-factor", "1"], "takes a name only"),
+    (["topic", "delete", "a", "--replication-factor", "1"], "takes a name only"), (["topic", "grow", "a"], "to how many partitions? a:6, say"),
+    (["topic", "grow", "nowhere:3"], "no topic nowhere"), (["group", "g", "--seek", "read"], "--seek read: expected NAME=VALUE"),
+    (["group", "g", "--seek", "read=earliest", "--delete"], "either --seek or --delete"),
     (["topic", "forget", "a"], "invalid choice: 'forget'"),
     (["records"], "TOPIC"), (["records", "nowhere"], "no topic nowhere"), (["records", "nowhere", "--limit", "x"], "--limit x: expected a whole number"),
     (["tail", "nowhere"], "no topic nowhere"), (["produce", "no/where", "v"], "no topic no/where"[:2]),

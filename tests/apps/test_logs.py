@@ -72,7 +72,7 @@ def test_what_is_written_to_a_stream_is_logged_by_lines(caplog):
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [("ERROR", "one"), ("ERROR", "two")]
 
 
-@pytest.mark.parametrize("command", [(), ("zookeeper", "zoo.cfg")])
+@pytest.mark.parametrize("command", [(), ("zookeeper", "zoo.cfg"), ("proxy", "--upstream", "127.0.0.1:1")])
 def test_other_formats_are_refused(run, command):
     refused = run(*command, "--log-format", "xml")
     assert refused.returncode == 2 and "--log-format" in refused.stderr and refused.stderr.count("\n") == 1

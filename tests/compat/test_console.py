@@ -113,7 +113,10 @@ def test_a_topic_from_beginning_to_end(page, kafka):
     page.until(f"document.querySelector('main tbody tr').cells[1].innerText === '{other}'")
     page.click(f'[aria-label="take broker {leader} out of sync in partition 0"]')
     page.sees("out of sync in made.here-0", "#said")
-    page.click("main button.danger")
+    page.run("[...document.querySelectorAll('main button.danger')].find((one) => one.innerText === 'Empty').click()")
+    page.click("#ask-yes")
+    page.sees("None there.", "main")
+    page.run("[...document.querySelectorAll('main button.danger')].find((one) => one.innerText === 'Delete').click()")
     page.click("#ask-yes")
     page.until("location.hash === '#/topics'")
     assert "made.here" not in kafka.server.cluster.topics
@@ -162,6 +165,18 @@ def test_groups_and_how_far_they_lag(page, kafka):
     found = sum(one["lag"] for one in kafka.call(lambda: kafka_group(kafka)))
     assert sum(lags) == found
     consumer.close()
+    page.sees("Empty", "main")
+    page.focus("main form input[name=topic]")
+    page.type("orders")
+    page.focus("main form input[name=to]")
+    page.type("latest")
+    page.key("Enter")
+    page.sees("billing goes on there", "#said")
+    page.sees("lag 0", "main")
+    page.click("main button.danger")
+    page.click("#ask-yes")
+    page.until("location.hash === '#/groups'")
+    page.until("!document.querySelector('main').innerText.includes('billing')")
 
 
 def kafka_group(kafka):
@@ -225,6 +240,17 @@ def test_snapshots(page, kafka):
     assert [one.value for one in kafka.records("quiet")] == [b"kept"]
     page.click('[aria-label="delete before"]')
     page.sees("None yet", "main")
+
+
+def test_a_server_that_is_gone_for_a_while(page):
+    conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.do("Network.emulateNetworkConditions", offline=True, **conditions)
+    page.sees("The server does not answer", "main")
+    page.do("Network.emulateNetworkConditions", offline=False, **conditions)
+    page.sees("The server answers again", "#said")
+    page.sees("Requests by API", "main")
+    assert all("ERR_INTERNET_DISCONNECTED" in error for error in page.errors)
+    page.errors = []
 
 
 CONTRAST = """(() => {

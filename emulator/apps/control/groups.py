@@ -1,9 +1,12 @@
 """Groups of every protocol: their members with what each has, their offsets with how far they lag."""
 
+from emulator.apps.control.measures import error_name
 from emulator.apps.control.schema import many, number, or_null, text, thing
-from emulator.apps.control.table import NotThere, Route
+from emulator.apps.control.table import Conflict, NotThere, Route
+from emulator.apps.control.topics import partition_of, topic_named
+from emulator.apps.errors import UsageError
 from emulator.runtime.broker import RUNNING
-from wire.errors import KafkaError
+from wire.errors import ILLEGAL_GENERATION, NON_EMPTY_GROUP, NONE, UNKNOWN_MEMBER_ID, KafkaError
 from wire.internal import ConsumerAssignment, Malformed
 
 _ASSIGNED = thing(topic=text("its name; of a streams group the id of the subtopology"), partitions=many(number("index"), "by index"))
@@ -49,15 +52,63 @@ def show(server, asked):
     return {"groups": [_shown(server, *one) for one in all_groups(server)]}
 
 
-def describe(server, asked):
-    for broker, groups, group in all_groups(server):
-        if group.group_id == asked["group"]:
-            return {
-                **_shown(server, broker, groups, group),
-                "members": [_member(server.cluster, one) for one in members_of(group)],
-                "offsets": offsets(server.cluster, groups, group),
-            }
+def _find(server, asked):
+    """(broker, its GroupCoordinator, group). Raises NotThere."""
+    for found in all_groups(server):
+        if found[2].group_id == asked["group"]:
+            return found
     raise NotThere(f"no group {asked['group'][:250]}")
+
+
+def describe(server, asked):
+    return _described(server, *_find(server, asked))
+
+
+def _described(server, broker, groups, group):
+    return {
+        **_shown(server, broker, groups, group),
+        "members": [_member(server.cluster, one) for one in members_of(group)],
+        "offsets": offsets(server.cluster, groups, group),
+    }
+
+
+def delete(server, asked):
+    _, groups, group = _find(server, asked)
+    try:
+        groups.delete(group.group_id)
+    except KafkaError as refusal:
+        raise Conflict(f"group {group.group_id}: {error_name(refusal.error)}") from None
+    return {"deleted": group.group_id}
+
+
+def seek(server, asked):
+    """As an administrator commits offsets: for a group without members."""
+    broker, groups, group = _find(server, asked)
+    name = group.group_id
+    if group.type.lower() in ("share", "streams"):
+        raise Conflict(f"group {name} is a {group.type.lower()} group, whose offsets its own tool sets")
+    topic = topic_named(server, asked["topic"])
+    partitions = topic.partitions if asked["partition"] is None else [partition_of(server, asked)]
+    wanted = [(one.index, _offset(asked["to"], one.log), -1, "") for one in partitions]
+    try:
+        [codes] = groups.offsets.commit(name, "", None, -1, [(topic.name, wanted)])
+    except KafkaError as refusal:
+        why = "it has members" if refusal.error in _HAS_MEMBERS else error_name(refusal.error)
+        raise Conflict(f"group {name}: {why}") from None
+    for (index, *_), code in zip(wanted, codes):
+        if code != NONE:
+            raise Conflict(f"group {name}: {topic.name}-{index}: {error_name(code)}")
+    return _described(server, broker, groups, group)
+
+
+def _offset(asked, log):
+    if asked == "earliest":
+        return log.log_start_offset
+    if asked == "latest":
+        return log.high_watermark
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 19):
+        raise UsageError(f"to {asked[:50]}: expected earliest, latest or an offset")
+    return min(max(int(asked), log.log_start_offset), log.high_watermark)
 
 
 def _shown(server, broker, groups, group):
@@ -130,8 +181,15 @@ def _embedded(assignment):
     return [(one.topic, one.partitions) for one in read.assigned_partitions] if read else []
 
 
+_DESCRIBED = thing(**{**_GROUP, "members": many(_MEMBER, "of the group"), "offsets": many(_OFFSET, "by topic and partition")})
+_HAS_MEMBERS = (UNKNOWN_MEMBER_ID, ILLEGAL_GENERATION, NON_EMPTY_GROUP)
+
 ROUTES = (
     Route("GET", "/groups", show, "all groups, of every protocol", answer=thing(groups=many(thing(**_GROUP), "by id"))),
-    Route("GET", "/groups/{group}", describe, "one group, with its members and where it is", {"group": text("group id")},
-          thing(**{**_GROUP, "members": many(_MEMBER, "of the group"), "offsets": many(_OFFSET, "by topic and partition")})),
+    Route("GET", "/groups/{group}", describe, "one group, with its members and where it is", {"group": text("group id")}, _DESCRIBED),
+    Route("DELETE", "/groups/{group}", delete, "deletes a group without members, and its offsets", {"group": text("group id")}, thing(deleted=text("group id"))),
+    Route("POST", "/groups/{group}/offsets", seek, "says where a group without members goes on, in all partitions of a topic or in one", {
+        "group": text("group id"), "topic": text("its name"), "partition": or_null(number("its index; all where left out", default=None)),
+        "to": text("earliest, latest, or an offset, which is kept between the two"),
+    }, _DESCRIBED),
 )  # fmt: skip

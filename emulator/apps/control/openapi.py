@@ -4,7 +4,10 @@ from emulator import __version__
 from emulator.apps.control.schema import thing, text
 
 _ERROR = thing("what was wrong", error=text("why, in one line"))
-_REFUSALS = {"400": "what was asked makes no sense", "404": "no such thing", "405": "another method is taken", "409": "not as things are now"}
+_REFUSALS = {
+    "400": "what was asked makes no sense", "403": "a page from elsewhere asks", "404": "no such thing", "405": "another method is taken",
+    "409": "not as things are now", "413": "a body that is too large", "415": "a body that is not said to be JSON", "503": "too many clients",
+}  # fmt: skip
 
 
 def document(routes):
@@ -44,7 +47,8 @@ def _operation(route):
 
 
 def _described(schema):
-    return {"description": schema.get("description", ""), "schema": {key: value for key, value in schema.items() if key != "description"}}
+    left_out = {"description"} if schema.get("default", "") is not None or "null" in schema.get("type", ()) else {"description", "default"}
+    return {"description": schema.get("description", ""), "schema": {key: value for key, value in schema.items() if key not in left_out}}
 
 
 def _name(route):

@@ -1,8 +1,9 @@
 """Topics and their partitions: what there is, made and deleted."""
 
-from emulator.apps.control.schema import counts, many, number, text, thing
-from emulator.apps.control.table import NotThere, Route
+from emulator.apps.control.schema import counts, many, number, or_null, text, thing
+from emulator.apps.control.table import Conflict, NotThere, Route
 from emulator.apps.errors import UsageError
+from emulator.runtime.turns import Turns
 from emulator.state.cluster.ids import uuid_text
 from wire.errors import KafkaError
 
@@ -42,7 +43,8 @@ def partition_of(server, asked):
 
 
 def show(server, asked):
-    return {"topics": [_shown(topic) for topic in sorted(server.cluster.topics.values(), key=lambda one: one.name)]}
+    turns = Turns()
+    return {"topics": [_shown(topic, turns) for topic in sorted(server.cluster.topics.values(), key=lambda one: one.name)]}
 
 
 def describe(server, asked):
@@ -59,6 +61,32 @@ def create(server, asked):
     return _shown(topic)
 
 
+def grow(server, asked):
+    topic = topic_named(server, asked["topic"])
+    try:
+        server.cluster.create_partitions(topic.name, asked["count"])
+    except KafkaError as refusal:
+        raise Conflict(f"topic {topic.name}: {refusal.message or refusal}") from None
+    return _shown(topic)
+
+
+def empty(server, asked):
+    """As DeleteRecords does, whatever its cleanup.policy."""
+    topic = topic_named(server, asked["topic"])
+    partitions = topic.partitions if asked["partition"] is None else [partition_of(server, asked)]
+    if topic.internal:
+        raise UsageError(f"{topic.name} is one of Kafka's own topics: its records stay")
+    replication = server.services["replication"]
+    for one in partitions:
+        try:
+            one.log.delete_records(-1 if asked["before"] is None else min(asked["before"], one.log.high_watermark))
+        except KafkaError as refusal:
+            raise Conflict(f"{topic.name}-{one.index}: {refusal.message or refusal}") from None
+        if (leading := replication.leading(one)) is not None:
+            replication.spread(leading)
+    return _shown(topic)
+
+
 def delete(server, asked):
     topic = topic_named(server, asked["topic"])
     if topic.internal:
@@ -70,13 +98,19 @@ def delete(server, asked):
     return {"deleted": topic.name}
 
 
-def _shown(topic):
+def _shown(topic, turns=None):
     return {
         "name": topic.name,
         "topic_id": uuid_text(topic.topic_id),
         "internal": topic.internal,
-        "partitions": [shown_partition(one) for one in topic.partitions],
+        "partitions": [shown_partition(one) for one in _in_turns(topic.partitions, turns or Turns())],
     }
+
+
+def _in_turns(partitions, turns):
+    for one in list(partitions):
+        turns.over()
+        yield one
 
 
 def shown_partition(one):
@@ -106,5 +140,10 @@ ROUTES = (
         "configs": counts("of the topic, with their values as text", of="string", default={}),
     }, TOPIC),
     Route("GET", "/topics/{topic}", describe, "one topic", {"topic": _TOPIC}, TOPIC),
+    Route("POST", "/topics/{topic}/partitions", grow, "brings a topic to so many partitions", {"topic": _TOPIC, "count": number("more than there are", minimum=1, maximum=10_000)},
+          TOPIC),
+    Route("DELETE", "/topics/{topic}/records", empty, "deletes all records, or those before an offset, whatever cleanup.policy says", {
+        "topic": _TOPIC, "partition": or_null(number("of one only", default=None)), "before": or_null(number("an offset", default=None, minimum=0)),
+    }, TOPIC),
     Route("DELETE", "/topics/{topic}", delete, "deletes a topic", {"topic": _TOPIC}, thing(deleted=_TOPIC)),
 )  # fmt: skip

@@ -1,9 +1,8 @@
 """`kafka-emulator proxy`: a proxy in the foreground until a signal or the control socket ends it."""
 
-import logging
-
 import gevent
 
+from emulator.apps import logs
 from emulator.apps.addresses import format_address
 from emulator.apps.config_file import read_config_file
 from emulator.apps.control.server import open_control
@@ -22,7 +21,7 @@ gevent.config.format_context = "builtins.repr"
 
 def serve(options):
     """Serve as the command line says; gives the exit status. Raises UsageError when it cannot start."""
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.set_up(options.log_level, options.log_format)
     file = None if options.config is None else read_config_file(options.config)
     try:
         settings = ProxySettings(proxy_values({} if file is None else file.values, options.listen, options.upstream))

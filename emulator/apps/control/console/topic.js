@@ -40,6 +40,7 @@ export function render({ topic, configs }, name) {
   const set = configs.filter((one) => one.source !== "default");
   return [
     h("div", { class: "row" }, h("h1", { tabindex: "-1" }, name), topic.internal ? badge("internal") : null, h("span", { class: "grow" }),
+      topic.internal ? null : button("Empty", () => empty(name), { class: "plain danger" }),
       topic.internal ? null : button("Delete", () => drop(name), { class: "plain danger" })),
     h("p", { class: "quiet" }, h("span", { class: "mono" }, topic.topic_id), set.map((one) => [" · ", h("span", { class: "mono" }, `${one.name}=${one.value}`)])),
     h("h2", null, "Partitions"),
@@ -119,6 +120,12 @@ function write(name, { key, value, headers, partition, tombstone }, form) {
     form.reset();
     return one;
   }, (one) => `It is in partition ${one.partition}, at offset ${one.offset}.`);
+}
+
+async function empty(name) {
+  if (!await sure(`Delete all records of ${name}?`, "Empty")) return;
+  await act(() => remove(`/topics/${part(name)}/records`), `${name} is empty.`);
+  begin();
 }
 
 async function drop(name) {

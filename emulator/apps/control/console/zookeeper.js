@@ -21,6 +21,8 @@ export function render({ connect, about, servers }) {
           number(one.epoch), h("span", { class: "mono" }, one.zxid ?? "–"), one.in_sync === null ? number(one.in_sync_count) : one.in_sync.join(", ") || "–",
           one.last_tick_ms === null ? "–" : `${duration(one.last_tick_ms)} ago`, number(one.sessions), one.reason ?? ""],
       }))),
+      servers.some((one) => one.role === "leader" && one.in_sync === null && one.in_sync_count === null)
+        ? h("p", { class: "quiet" }, "How many are in sync, and the last tick, are told by servers whose zoo.cfg has mntr in 4lw.commands.whitelist.") : null,
     ],
   ];
 }
