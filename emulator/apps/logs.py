@@ -15,10 +15,15 @@ def set_up(level, form, text="%(asctime)s %(levelname)s %(name)s: %(message)s"):
         from emulator.apps.json_logs import JsonFormatter  # a start is timed
 
         handler.setFormatter(JsonFormatter())
-        get_hub().exception_stream = AsLog(logging.ERROR)  # of greenlets that fail
+        get_hub().print_exception = _failed
     else:
         handler.setFormatter(_Text(text))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def _failed(context, kind, error, traceback):
+    """gevent's hook for greenlets and callbacks that fail."""
+    logging.getLogger(OURS).error("%s failed", context, exc_info=(kind, error, traceback))
 
 
 def warn(text):
@@ -29,8 +34,7 @@ def warn(text):
 class AsLog:
     """A stream: each line that is written to it is logged."""
 
-    def __init__(self, level=logging.INFO):
-        self._level = level
+    def __init__(self):
         self._rest = ""
 
     def isatty(self):
@@ -40,7 +44,7 @@ class AsLog:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line.strip():
-                logging.getLogger(OURS).log(self._level, "%s", line)
+                logging.getLogger(OURS).info("%s", line)
 
     def flush(self):
         pass

@@ -5,12 +5,17 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from emulator.apps.json_logs import JsonFormatter
 from emulator.apps.logs import AsLog, _Text
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def entries(err):
@@ -58,6 +63,13 @@ def test_a_failure_is_on_one_line_too():
     assert (told["level"], told["error"]) == ("error", "ValueError") and "two\nlines" in told["traceback"]
 
 
+def test_a_greenlet_that_fails_is_one_object():
+    program = "import gevent\nfrom emulator.apps.logs import set_up\nset_up('info', 'json')\ngevent.spawn(lambda: 1 / 0).join()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    [told] = entries(done.stderr)
+    assert told["error"] == "ZeroDivisionError" and "1 / 0" not in told["message"] and "<lambda>" in told["traceback"]
+
+
 def test_warnings_of_the_program_itself():
     told = record("kafka-emulator", logging.WARNING, "%s", ("mind the gap",))
     assert _Text("%(name)s %(message)s").format(told) == "kafka-emulator: warning: mind the gap"
@@ -66,10 +78,11 @@ def test_warnings_of_the_program_itself():
 
 
 def test_what_is_written_to_a_stream_is_logged_by_lines(caplog):
-    stream = AsLog(logging.ERROR)
+    caplog.set_level(logging.INFO)
+    stream = AsLog()
     stream.write("one\ntw")
     stream.write("o\n\n")
-    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [("ERROR", "one"), ("ERROR", "two")]
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [("INFO", "one"), ("INFO", "two")]
 
 
 @pytest.mark.parametrize("command", [(), ("zookeeper", "zoo.cfg"), ("proxy", "--upstream", "127.0.0.1:1")])
