@@ -83,6 +83,9 @@ _HEADING, _SIDES = ("PARTITION", "OFFSET", "TIMESTAMP", "KEY", "VALUE", "HEADERS
 
 
 def _row(record):
+    if (said := record.get("decoded")) is not None:  # one of Kafka's own
+        key, value = f"{said['kind']} {json.dumps(said['key'])}", "-" if said["value"] is None else json.dumps(said["value"])
+        return record["partition"], record["offset"], _moment(record["timestamp"]), key, value, ""
     headers = ", ".join(f"{header['name']}={_told(header, 'value')}" for header in record["headers"])
     return record["partition"], record["offset"], _moment(record["timestamp"]), _told(record, "key"), _told(record, "value"), headers
 

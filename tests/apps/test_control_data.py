@@ -372,3 +372,13 @@ def test_topics_grow_and_are_emptied(kafka, topic):
     assert records(kafka, topic)["records"] == [] and [one["start_offset"] for one in emptied["partitions"]] == [3, 3, 0, 0]
     assert refused(kafka, "DELETE", "/topics/__consumer_offsets/records")[0] == 400
     until(lambda: {log.log_start_offset for log in kafka.server.cluster.partition(topic, 0).logs.values()} == {3})
+
+
+def test_what_kafkas_own_topics_say(kafka, topic):
+    group = f"committing-{topic}"
+    with Client(coordinator(kafka, group)) as client:
+        assert client.commit(group, topic, 7, partition=1) == 0
+    [told] = [one["decoded"] for one in records(kafka, "__consumer_offsets", "?limit=1000")["records"] if group in str(one["decoded"]["key"].get("group"))
+              and one["decoded"]["kind"] == "OffsetCommit"]  # fmt: skip
+    assert told["key"] == {"group": group, "topic": topic, "partition": 1} and told["value"]["offset"] == 7
+    assert "decoded" not in str(records(kafka, topic))

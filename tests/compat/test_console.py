@@ -173,6 +173,8 @@ def test_groups_and_how_far_they_lag(page, kafka):
     page.key("Enter")
     page.sees("billing goes on there", "#said")
     page.sees("lag 0", "main")
+    page.go("#/topics/__consumer_offsets", '{"OffsetCommit":{"group":"billing"')
+    page.go("#/groups/billing", "Committed")
     page.click("main button.danger")
     page.click("#ask-yes")
     page.until("location.hash === '#/groups'")
@@ -292,8 +294,8 @@ def test_the_reader_chooses_light_or_dark(page, tmp_path):
     light = page.run(ground)
     page.click("#theme")
     dark = page.run(ground)
-    page.run("location.reload()")
-    page.sees("Requests by API")
+    page.run("window.before = true; location.reload()")
+    page.until("window.before === undefined && document.querySelector('main table') !== null")
     assert page.run(ground) == dark != light
     page.click("#theme")
     assert page.run(ground) == light

@@ -5,6 +5,7 @@ import binascii
 from heapq import merge
 from weakref import WeakKeyDictionary
 
+from emulator.apps.control.decoded import decoded
 from emulator.apps.control.schema import flag, many, number, or_null, text, thing
 from emulator.apps.control.table import Conflict, NotThere, Route
 from emulator.apps.control.topics import topic_named
@@ -31,6 +32,7 @@ _RECORD = thing(
     value=or_null(text("where it is UTF-8 text, null for a tombstone", default=None)),
     value_base64=text("where it is not text", default=""),
     headers=many(_HEADER, "in order"),
+    decoded={"type": ["object", "null"], "description": "of one of Kafka's own topics: its kind, and the fields of key and value; bytes in them are base64", "default": None},
 )
 
 
@@ -127,7 +129,7 @@ class _Page:
         self.position = position
         self.records = []
         self.size = 0
-        self._index, self._log, self._committed = partition.index, partition.log, committed
+        self._topic, self._index, self._log, self._committed = partition.topic, partition.index, partition.log, committed
         self._most, self._most_bytes = most, most_bytes
 
     def read(self, turns):
@@ -156,7 +158,7 @@ class _Page:
             if record.offset >= self.position:
                 if self._full:
                     return
-                self.records.append(_shown(self._index, record))
+                self.records.append(_shown(self._topic, self._index, record))
                 self.size += len(record.key or b"") + len(record.value or b"")
                 self.position = record.offset + 1
 
@@ -172,7 +174,7 @@ def _was_aborted(header, aborted):
     return any(one.first_offset <= header.base_offset <= one.last_offset for one in aborted.get(header.producer_id, ()))
 
 
-def _shown(index, record):
+def _shown(topic, index, record):
     return {
         "partition": index,
         "offset": record.offset,
@@ -180,6 +182,7 @@ def _shown(index, record):
         **_as_text("key", record.key),
         **_as_text("value", record.value),
         "headers": [{"name": name, **_as_text("value", value)} for name, value in record.headers],
+        **({"decoded": decoded(topic.name, record.key, record.value)} if topic.internal else {}),
     }
 
 

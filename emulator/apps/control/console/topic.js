@@ -90,8 +90,8 @@ function change(name, partition) {
 
 function row(one) {
   const key = `${one.partition}:${one.offset}`;
-  const itsKey = read(one, "key");
-  const value = read(one, "value");
+  const itsKey = one.decoded ? said({ [one.decoded.kind]: one.decoded.key }) : read(one, "key");
+  const value = one.decoded ? said(one.decoded.value) : read(one, "value");
   const shown = open.has(key);
   const turn = () => { shown ? open.delete(key) : open.add(key); look(); };
   return {
@@ -102,6 +102,9 @@ function row(one) {
       one.headers.map((header) => whole(`Header ${header.name}`, read(header, "value")))]) : null,
   };
 }
+
+/** A key or a value of one of Kafka's own topics. */
+const said = (fields) => (fields === null ? { kind: "none" } : { kind: "json", text: JSON.stringify(fields) });
 
 function named(headers) {
   const names = headers.slice(0, 3).map(({ name }) => [badge(name.length > 24 ? `${name.slice(0, 24)}…` : name), " "]);
