@@ -7,7 +7,9 @@ from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
 from emulator.state import loggers
 from emulator.state.cluster import names
-from emulator.state.configs.alter import alter_broker, alter_client_metrics, alter_group, alter_topic, check_kinds, check_operations, replacing
+from emulator.state.configs.alter import (
+    SET, alter_broker, alter_client_metrics, alter_group, alter_topic, check_kinds, check_operations, replacing,
+)  # fmt: skip
 from emulator.state.configs.definition import TYPE_IDS
 from emulator.state.configs.topic import TOPIC as TOPIC_KEYS
 from wire import errors
@@ -141,11 +143,8 @@ def _broker_id(name, what):
 
 @handles(IncrementalAlterConfigs)
 def incremental_alter_configs(request, call, configs, cluster):
-    def operations(resource):
-        return [(config.name, config.config_operation, config.value) for config in resource.configs]
-
     Response = IncrementalAlterConfigs.Response.Responses
-    return IncrementalAlterConfigs.reply(responses=_alter_all(request, Response, operations, call, configs, cluster))
+    return IncrementalAlterConfigs.reply(responses=_alter_all(request, Response, _operations, call, configs, cluster))
 
 
 @handles(AlterConfigs)
@@ -169,21 +168,44 @@ def alter_configs(request, call, configs, cluster):
 def _alter_all(request, Response, operations, call, configs, cluster):
     asked = [(resource.resource_type, resource.resource_name) for resource in request.resources]
     times = Counter(asked)
+    stumbles = Response is IncrementalAlterConfigs.Response.Responses and _stumbles(request, times)
     responses = []
     for resource, (kind, name) in zip(request.resources, asked):
         response = Response(resource_type=kind, resource_name=name, error_message=None)
         try:
             if times[kind, name] > 1:
                 raise KafkaError(errors.INVALID_REQUEST, "Each resource must appear at most once.")
-            check_operations([(one.name, getattr(one, "config_operation", 0), one.value) for one in resource.configs])
+            check_operations(_operations(resource))
             if kind == BROKER_LOGGER and Response is IncrementalAlterConfigs.Response.Responses:  # which came with it (KIP-412)
                 _alter_levels(name, operations(resource), request.validate_only, call, configs)
             else:
-                _alter(kind, name, operations(resource), request.validate_only, call, configs, cluster)
+                if kind == BROKER or not stumbles:  # brokers look at their own configs before the controller does
+                    _alter(kind, name, operations(resource), request.validate_only or stumbles, call, configs, cluster)
+                if stumbles:
+                    raise KafkaError(errors.UNKNOWN_SERVER_ERROR)
         except KafkaError as error:
             response.error_code, response.error_message = error.error, error.message
         responses.append(response)
     return responses
+
+
+def _operations(resource):
+    return [(one.name, getattr(one, "config_operation", SET), one.value) for one in resource.configs]
+
+
+def _stumbles(request, times):
+    """Whether an operation that is none gets as far as Kafka's controller, which then alters nothing of the whole request."""
+    for resource in request.resources:
+        keys = {TOPIC: TOPIC_KEYS, GROUP: (), CLIENT_METRICS: ()}.get(resource.resource_type)
+        if keys is None or times[resource.resource_type, resource.resource_name] > 1:
+            continue
+        try:
+            check_operations(_operations(resource))
+            check_kinds(_operations(resource), keys)
+        except KafkaError as refusal:
+            if refusal.error == errors.UNKNOWN_SERVER_ERROR:
+                return True
+    return False
 
 
 def _alter_levels(name, operations, validate_only, call, configs):

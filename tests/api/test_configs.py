@@ -276,6 +276,20 @@ def test_operations_on_a_topic(client, topic, operations, expected):
     assert alter(client, TOPIC, topic, *operations) == expected
 
 
+def test_an_operation_that_is_none_spoils_what_else_the_controller_was_asked(client, topic):
+    Resource = IncrementalAlterConfigs.Request.Resources
+
+    def one(kind, name, operation, key="retention.ms", value="5"):
+        return Resource(resource_type=kind, resource_name=name, configs=[Resource.Configs(name=key, config_operation=operation, value=value)])
+
+    asked = [one(TOPIC, topic, SET), one(32, "g", 9), one(BROKER, "", SET, "log.retention.ms"), one(TOPIC, "null", SET, value=None)]
+    answers = client.call(IncrementalAlterConfigs, 1, resources=asked).responses
+    assert {each.resource_name: outcome(each)[0] for each in answers} == {
+        topic: "UNKNOWN_SERVER_ERROR", "g": "UNKNOWN_SERVER_ERROR", "": "UNKNOWN_SERVER_ERROR", "null": "INVALID_REQUEST",
+    }  # fmt: skip
+    assert rows(client, TOPIC, topic, "retention.ms")[0][1] == "604800000"
+
+
 def test_topics_whose_configs_cannot_be_set(client, fresh):
     name = fresh("missing")
     for topic, expected in [

@@ -28,6 +28,7 @@ _BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_A
                    errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE, errors.NOT_LEADER_OR_FOLLOWER})  # fmt: skip
 _PATIENCE = 20  # seconds
 _ENDS_TRANSACTIONS = frozenset({"EndTxn", "InitProducerId"})  # Kafka writes the markers once it has answered
+_BROKER_LOGGER = 8
 _HIGHEST = -3  # of the timestamps that ListOffsets knows
 _READS = ("Describe", "List", "Metadata")
 _SHARED = re.compile(r"assignment\.topic_partitions(\[\d+\]\.partitions(\[\d+\])?)?$")
@@ -137,6 +138,8 @@ class Duel:
     def exchange(self, api, version, request):
         if api.name == "JoinGroup" and (_stalls_kafka(request) or self._makes_kafka_forget(request) or self._is_luck(request)):
             return
+        if api.name == "DescribeConfigs" and any(_all_loggers(each) for each in request.resources):
+            return  # see NOT_SENT
         if api.name == "ListOffsets" and self._has_transactions and _asks_for_highest_timestamp(request):
             return  # see NOT_SENT
         if api.name == "ConsumerGroupHeartbeat" and request.member_id == "":
@@ -253,6 +256,10 @@ def _share_once(side):
 
 def _is_found(answer):
     return isinstance(answer, Record) and answer.coordinators[0].error_code == errors.NONE
+
+
+def _all_loggers(resource):
+    return resource.resource_type == _BROKER_LOGGER and resource.configuration_keys is None
 
 
 def _asks_for_highest_timestamp(request):

@@ -52,6 +52,7 @@ NOT_SENT = {
         "(GroupMetadataManager.maybeDeleteEmptyConsumerGroup)",
     "JoinGroup of a consumer with a subscription that cannot be read": "Kafka never ends the rebalance, nor answers (ClassicGroup.computeSubscribedTopics)",
     "ListOffsets for the highest timestamp, where there are transactions": "whether two markers share a millisecond is a matter of luck",
+    "DescribeConfigs of all of a broker's loggers": "each server has its own",
     "heartbeats, and JoinGroup to a consumer group, with short rebalance time-outs": "who is slower is a matter of luck",
     "ConsumerGroupHeartbeat, and JoinGroup to a consumer group, without a member's id":
         "the id that it is given decides which partitions it is assigned: Kafka's assignors go through members by the hashes of their ids",
