@@ -34,6 +34,7 @@ other commands (each has --help):
   retention run         delete now what is no longer kept
   stop                  end it
   proxy --upstream ...  the same clients and faults before a cluster that runs elsewhere
+  record FILE           a proxy that writes what passes; replay FILE answers from that
   zookeeper zoo.cfg     ZooKeeper servers; zookeeper status zoo.cfg shows them
   mirror --from A --to B  copies topics from one cluster to another, and goes on
   completion bash       a script with which the shell completes all this; also zsh, fish
@@ -193,10 +194,14 @@ def proxy_parser():
         prog="kafka-emulator proxy",
         description="A listener for each broker of a cluster that runs elsewhere (Apache Kafka 4.3.1, or another): clients come here, and "
                     "never learn another address.")
+    return _proxy_options(parser)
+
+
+def _proxy_options(parser):
     option = parser.add_argument
     option("--upstream", metavar="HOST:PORT,...", help="brokers of the cluster behind (upstream.bootstrap.servers)")
     option("--listen", metavar="HOST:PORT", help="where clients come first; broker N is at PORT + 1 + N (default localhost:9092)")
-    option("--config", metavar="FILE", help="YAML with listeners, upstream.bootstrap.servers, upstream.security.protocol ...; see docs/proxy.md")
+    option("--config", metavar="FILE", help="YAML with listeners, upstream.bootstrap.servers, upstream.security.protocol, rules ...; see docs/proxy.md")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
     option("--log-format", choices=LOG_FORMATS, default="text", metavar="FORMAT", help="text, or json: an object a line")
     option("--control", metavar="PATH", help="where to open the control socket")
@@ -205,6 +210,7 @@ def proxy_parser():
 
 def run_proxy(arguments):
     options = proxy_parser().parse_args(arguments)
+    options.record = None
     from emulator.apps.proxy import command
 
     return command.serve(options)
@@ -235,6 +241,41 @@ def run_mirror(arguments):
     return command.run(options)
 
 
+def record_parser():
+    parser = Parser(prog="kafka-emulator record", description="A proxy that writes what clients ask and are answered, decoded, a JSON line each; "
+                                                              "see docs/recordings.md.")
+    parser.add_argument("record", metavar="FILE", help="what to write; it is begun anew")
+    return _proxy_options(parser)
+
+
+def run_record(arguments):
+    options = record_parser().parse_args(arguments)
+    from emulator.apps.proxy import command
+
+    return command.serve(options)
+
+
+def replay_parser():
+    parser = Parser(prog="kafka-emulator replay", description="Answers from a recording, without any cluster. Ends with status 1 if clients asked anything else.")
+    parser.add_argument("file", metavar="FILE", help="what `kafka-emulator record` wrote")
+    parser.add_argument("--lenient", action="store_true", help="what was asked the same is answered the same, in any order and by anyone (default: "
+                                                               "each connection says what one said in the recording, in its order)")
+    parser.add_argument("--record", action="store_true", help="record FILE anew instead, before the cluster of --upstream")
+    return _proxy_options(parser)
+
+
+def run_replay(arguments):
+    options = replay_parser().parse_args(arguments)
+    from emulator.apps.proxy import command
+
+    if options.record:
+        options.record = options.file
+        return command.serve(options)
+    if options.config is not None:
+        raise UsageError("--config: only with --record; a replay needs --listen at most")
+    return command.replay(options)
+
+
 def completion_parser():
     parser = Parser(prog="kafka-emulator completion", description="Prints a script with which a shell completes this command.", epilog="""\
 bash:  source <(kafka-emulator completion bash)                                     in ~/.bashrc
@@ -254,6 +295,7 @@ def run_completion(arguments):
 
 run_serve.parser, run_proxy.parser, run_zookeeper.parser = serve_parser, proxy_parser, zookeeper_parser
 run_mirror.parser, run_completion.parser = mirror_parser, completion_parser
+run_record.parser, run_replay.parser = record_parser, replay_parser
 
 COMMANDS = {
     "serve": run_serve,
@@ -273,6 +315,8 @@ COMMANDS = {
     **{command: run_client(command, description, add_arguments, "data") for command, (description, add_arguments) in arguments.OF_DATA.items()},
     **{command: run_client(command, description, add_arguments, "history") for command, (description, add_arguments) in arguments.OF_HISTORY.items()},
     "proxy": run_proxy,
+    "record": run_record,
+    "replay": run_replay,
     "zookeeper": run_zookeeper,
     "mirror": run_mirror,
     "completion": run_completion,

@@ -52,7 +52,7 @@ def becomes(read, expected):
     return found == expected
 
 
-_RUN = uuid.uuid4().hex[:8]
+_RUN = os.environ.get("KAFKA_RUN") or uuid.uuid4().hex[:8]  # a run that is recorded is to use the same names again
 _COUNT = itertools.count()
 
 

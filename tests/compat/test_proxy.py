@@ -3,7 +3,10 @@
 All of it needs JVMs of its own, so it is left to the soak. `--through-proxy` runs the other files here through a proxy, too.
 """
 import hashlib
+import os
+import re
 import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +15,7 @@ import servers
 from clusters import cluster
 from helpers import TIMEOUT, eventually
 
+from emulator.apps.control.client import ask
 from tests.wire_client import WireClient
 from wire.apis.metadata import ApiVersions, DescribeCluster, Metadata
 from wire.apis.quorum import DescribeQuorum
@@ -183,6 +187,27 @@ def test_brokers_die_and_return_and_nothing_is_lost(three, tmp_path, unique):
             writer.join()
         assert producer.flush(TIMEOUT) == 0 and not failed
         assert sorted(values(bootstrap, topic)) == sorted(sent)
+
+
+def test_what_is_recorded_of_kafka_answers_our_own_tests(tmp_path):
+    """tests/api, which pass against Kafka, recorded there: they pass against the recording."""
+    file = tmp_path / "api.jsonl"
+
+    def passes(*command):
+        control = str(tmp_path / "control")
+        arguments = [sys.executable, "-m", "emulator", *command, "--listen", "127.0.0.1:0", "--control", control, "--log-level", "warning"]
+        with subprocess.Popen(arguments, cwd=servers.HERE.parents[1], stdout=subprocess.PIPE, text=True) as process:
+            bootstrap = process.stdout.readline().strip().partition("=")[2]
+            tests = [f"tests/api/test_{name}.py" for name in ("topics", "configs", "transactions", "metadata")]
+            ran = subprocess.run([sys.executable, "-m", "pytest", "-q", *tests], cwd=servers.HERE.parents[1], capture_output=True, text=True,
+                                 env={**os.environ, "KAFKA_BOOTSTRAP": bootstrap, "KAFKA_RUN": "recorded", "CI": ""})
+            ask(control, "POST", "/stop", {})
+            assert process.wait(TIMEOUT) == 0 and ran.returncode == 0, ran.stdout[-3000:]
+            return re.search(r"(\d+) passed", ran.stdout)[1]
+
+    with servers.real_kafka(tmp_path) as upstream:
+        passed = passes("record", str(file), "--upstream", upstream)
+    assert passes("replay", str(file)) == passed
 
 
 def values(bootstrap, topic):

@@ -37,14 +37,43 @@ def routes(started, stop):
             "connections": len(server.connections),
         }
 
+    return Route("GET", "/status", show, "what it is and how it does", answer=_STATUS), _end(stop)
+
+
+_REPLAY_STATUS = thing(
+    version=text("of this program"),
+    pid=number("of its process"),
+    bootstrap=text("HOST:PORT where clients come first"),
+    uptime_ms=number("since it serves"),
+    connections=number("of clients"),
+    differed=number("requests that are not in the recording"),
+    differences=many(text("how one differs"), "the newest"),
+)
+
+
+def replay_routes(started, stop):
+    """Of a ReplayServer."""
+
+    def show(server, asked):
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "bootstrap": bootstrap_of(server),
+            "uptime_ms": int((time.monotonic() - started) * 1000),
+            "connections": len(server.connections),
+            "differed": server.differed,
+            "differences": server.differences,
+        }
+
+    return Route("GET", "/status", show, "what it is and how it does", answer=_REPLAY_STATUS), _end(stop)
+
+
+def _end(stop):
     def end(server, asked):
         stop()
         return {"stopping": True}
 
-    return (
-        Route("GET", "/status", show, "what it is and how it does", answer=_STATUS),
-        Route("POST", "/stop", end, "ends the proxy once the answer is out", answer=thing(stopping=flag("true"))),
-    )
+    return Route("POST", "/stop", end, "ends it once the answer is out", answer=thing(stopping=flag("true")))
 
 
 def bootstrap_of(server):

@@ -45,9 +45,11 @@ class Front:
     def remove_layer(self, layer):
         self.routes.dispatcher.remove(layer)
 
-    def _accepted(self, dial):
+    def _accepted(self, dial, node=None):
+        """`node`: "broker 1", None for the address where clients come first."""
+
         def accepted(sock, peer):
-            self.server.connections.add(Pair(self.server, self, sock, peer, dial))
+            self.server.connections.add(Pair(self.server, self, sock, peer, dial, node))
 
         return accepted
 
@@ -87,7 +89,7 @@ class Front:
                 raise
             sockets = bind(self.host, 0)
             log.warning("%s: port %s of %s %s is not to be had: %s", self.name, wanted, kind, node_id, error.strerror)
-        return sockets[0].getsockname()[1], [Listener(sock, self._accepted(dial)) for sock in sockets]
+        return sockets[0].getsockname()[1], [Listener(sock, self._accepted(dial, f"{kind} {node_id}")) for sock in sockets]
 
     def close(self):
         for listener in self._listeners:

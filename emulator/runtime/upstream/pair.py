@@ -23,18 +23,19 @@ class Pair:
     """`server` has what all of them share: routes, patience, time, buffer, pipes, largest (request, bytes) and forget(pair).
 
     `dial()` gives the socket to the broker, or raises Unreachable; it is asked for when the client first says something.
-    `listener`: the name of the listener that the client came to. `rewrite(plan, response)`: see Routes.
+    `listener`: the name of the listener that the client came to, `node`: of which broker, None where it came first.
     """
 
     __slots__ = (
-        "server", "socket", "upstream", "listener", "peer", "front", "in_flight", "requests", "answers", "last_active", "is_open",
+        "server", "socket", "upstream", "listener", "node", "peer", "front", "in_flight", "requests", "answers", "last_active", "is_open",
         "is_serving", "on_close", "out", "_dial", "_call", "_greenlet", "_first", "_calm", "_leaving", "__weakref__",
     )  # fmt: skip
 
-    def __init__(self, server, front, sock, peer, dial):
+    def __init__(self, server, front, sock, peer, dial, node=None):
         self.server = server
         self.front = front
         self.listener = front.name
+        self.node = node
         self.socket = sock
         self.peer = peer
         self.upstream = self.requests = self.answers = None

@@ -1,0 +1,203 @@
+"""Recordings: what clients asked and were answered, decoded, as JSON lines; docs/recordings.md describes the format.
+
+Fields at Kafka's defaults are left out, so that two recordings differ where clients do. Secrets are blanked before they are written.
+"""
+
+import base64
+import json
+from time import perf_counter
+
+from emulator.apps.errors import UsageError
+from emulator.pipeline import layers
+from emulator.pipeline.rules.places import readable
+from wire.apis import BY_KEY
+
+VERSION = 1
+_KIND = "kafka-emulator recording"
+_BLANK = "***"
+_SECRET_FIELDS = {"auth_bytes", "salt", "salted_password", "hmac"}
+_SECRET_CONFIGS = ("password", "secret", "jaas", "ssl.keystore.key", "credentials")
+_BY_NAME = {api.name: api for api in BY_KEY.values()}
+
+
+class BadRecording(UsageError):
+    """A file that is no recording of a version that is known here."""
+
+
+# -- records <-> JSON -----------------------------------------------------------------------------
+
+
+def to_json(fields, record, version):
+    """{field: value} of those fields that `version` has and that are not at their defaults."""
+    out = {}
+    default = type(record).DEFAULT
+    for field in fields:
+        if version not in field.type.versions:
+            continue
+        value, usual = getattr(record, field.name), getattr(default, field.name)
+        if value == usual or isinstance(value, (list, tuple)) and not value and usual == ():
+            continue
+        out[field.name] = _BLANK if field.name in _SECRET_FIELDS else _encode(field.type, value, version)
+    if "value" in out and isinstance(name := out.get("name"), str) and any(word in name.lower() for word in _SECRET_CONFIGS):
+        out["value"] = _BLANK
+    return out
+
+
+def _encode(type_, value, version):
+    if value is None:
+        return None
+    kind = type_.kind
+    if kind == "array":
+        if type_.fields:
+            return [to_json(type_.fields, one, version) for one in value]
+        return [_encode(type_.element, one, version) for one in value]
+    if kind == "struct":
+        return to_json(type_.fields, value, version)
+    if kind == "uuid":
+        return base64.urlsafe_b64encode(value).decode().rstrip("=")
+    if kind in ("bytes", "records"):
+        data = b"".join(map(bytes, value)) if isinstance(value, (list, tuple)) else bytes(value)
+        text = data.decode("ascii", "replace")
+        return {"text": text} if data.isascii() and text.isprintable() else {"base64": base64.b64encode(data).decode()}
+    return value
+
+
+def from_json(fields, cls, data):
+    """A record of what to_json gave. Raises BadRecording."""
+    known = {field.name: field for field in fields}
+    values = {}
+    for name, value in data.items():
+        if name not in known:
+            raise BadRecording(f"{cls.__qualname__} has no field {name}")
+        try:
+            values[name] = _decode(known[name], cls, known[name].type, value)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise BadRecording(f"{cls.__qualname__}.{name}: {value!r} is none of its values ({type(error).__name__})") from None
+    return cls(**values)
+
+
+def _decode(field, cls, type_, value):
+    if value is None:
+        return None
+    kind = type_.kind
+    if kind == "array":
+        if type_.fields:
+            return [from_json(type_.fields, getattr(cls, field.class_name), one) for one in value]
+        return [_decode(field, cls, type_.element, one) for one in value]
+    if kind == "struct":
+        return from_json(type_.fields, getattr(cls, field.class_name), value)
+    if kind == "uuid":
+        return base64.urlsafe_b64decode(value + "==")
+    if kind in ("bytes", "records"):
+        if value == _BLANK:
+            return b""
+        return value["text"].encode("ascii") if "text" in value else base64.b64decode(value["base64"])
+    return value
+
+
+# -- writing ----------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """A layer, the outermost: it sees what clients see. `file` is a text file."""
+
+    order = layers.REQUESTS
+
+    def __init__(self, file):
+        self._file = file
+        self._numbers = {}
+        self._connections = 0
+        self._write({"format": _KIND, "version": VERSION})
+
+    def wants(self, api, version):
+        return True
+
+    def wrap(self, route):
+        api, version, handle = route.api, route.version, route.handle
+
+        def recorded(request, call):
+            connection = call.connection
+            number = self._numbers.get(connection)
+            if number is None:
+                self._connections += 1
+                number = self._numbers[connection] = self._connections
+                connection.on_close.append(lambda ended: self._numbers.pop(ended, None))
+            line = {"connection": number, "node": connection.node, "client_id": call.client_id, "api": api.name, "version": version}
+            line["request"] = None if request is None else to_json(api.request.fields, request, version)
+            began, answer = perf_counter(), None
+            try:
+                answer = handle(request, call)
+                if answer is None:
+                    line["answer"] = None
+                else:
+                    answer = readable(api, version, answer)
+                    line["answer"] = to_json(api.response.fields, answer, 0 if request is None else version)
+                return answer
+            finally:
+                line["took_ms"] = round((perf_counter() - began) * 1000)
+                self._write(line)
+
+        route.handle = recorded
+
+    def _write(self, line):
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+
+# -- reading ----------------------------------------------------------------------------------------
+
+
+class Exchange:
+    """A request of a recording: `line` is where it stands, `answer` a function that gives a fresh answer, None where there was none.
+
+    `request` and `answer_json` are as they stand there; `is_closed`: the connection ended instead of an answer.
+    """
+
+    def __init__(self, number, said):
+        self.line = number
+        self.connection = said["connection"]
+        self.node = said["node"]
+        self.client_id = said["client_id"]
+        self.api = _BY_NAME[said["api"]]
+        self.version = said["version"]
+        self.request = said["request"]
+        self.is_closed = "answer" not in said
+        self.answer_json = said.get("answer")
+        self.uses = 0
+        self.answer()  # that it can be read is better known now
+
+    def answer(self):
+        if self.answer_json is None:
+            return None
+        return from_json(self.api.response.fields, self.api.Response, self.answer_json)
+
+
+def read_recording(path):
+    """[Exchange] in the order of the file. Raises BadRecording, with the line."""
+    exchanges = []
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, text in enumerate(file, 1):
+                try:
+                    said = json.loads(text)
+                    if number == 1:
+                        _check_head(said)
+                    else:
+                        exchanges.append(Exchange(number, said))
+                except (BadRecording, KeyError, TypeError, json.JSONDecodeError, RecursionError) as error:
+                    what = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
+                    raise BadRecording(f"{path}, line {number}: {what}") from None
+    except OSError as error:
+        raise BadRecording(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadRecording(f"{path}: not UTF-8") from None
+    if not exchanges:
+        raise BadRecording(f"{path}: nothing is recorded there")
+    return exchanges
+
+
+def _check_head(said):
+    if not isinstance(said, dict) or said.get("format") != _KIND:
+        raise BadRecording(f"no recording: its first line would say \"format\": \"{_KIND}\"")
+    if said.get("version") != VERSION:
+        raise BadRecording(f"a recording of version {said.get('version')}; {VERSION} is what can be read here")
