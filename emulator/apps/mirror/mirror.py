@@ -11,6 +11,7 @@ from gevent.event import Event
 
 from emulator.apps.errors import UsageError
 from emulator.apps.mirror import marks
+from emulator.apps.mirror.circles import Circles
 from emulator.apps.mirror.cluster import Refusal
 from emulator.apps.mirror.connection import Lost, Unsupported
 from emulator.apps.mirror.fetcher import Fetcher, offset_at
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 _COMMIT_S = 1.0
 _AT_LEAST_S = 0.25  # between two looks, whatever has changed
-_SETTLE_S = 0.5
 _CLEAR_S = 0.05  # between two looks where topics come from
 _KEEP_S = 3600.0  # a commit is made again, so that a group that is not seen for offsets.retention.minutes is not forgotten
 _BEGIN_S = 20.0
@@ -50,13 +50,10 @@ class Mirror:
         self._refresh_s = refresh_s
         self._topics = Topics(source, target)
         self._groups = takes_group and Groups(source, target, takes_group)
-        self._came_from = {}  # topic there -> ids of clusters
-        self._seen = {}  # topic -> since when
-        self._claimed = set()  # topics that this mirror has noted there
+        self._circles = Circles(source, target, now)
         self._fetchers, self._senders = {}, {}  # broker id -> it
         self._greenlets = []
         self._look, self._read = Event(), Event()
-        self._left_out = {}  # topic -> why
         self._is_complete = False  # whether all that is to be copied is known
         self._kept_at = now()
 
@@ -147,12 +144,14 @@ class Mirror:
     # -- what there is -----------------------------------------------------------------------------
 
     def _refresh(self):
-        wanted = self._without_circles(self._settled(self._wanted()))
+        found = self._wanted()
+        settled = self._circles.settled(found)
+        wanted = self._circles.allowed(settled)
         self._drop_circles(wanted)
         present = self._topics.follow(wanted)
         self._add(present)
         self._is_complete = all(there in self.refused or name in present and self._has_all(name) for name, there in wanted.items())
-        if not self._is_complete:
+        if not self._is_complete or len(settled) < len(found):
             self._look.set()
         for key in [key for key in self.partitions if key[0] not in self.source.topics and self.partitions[key].is_idle]:
             log.warning("%s has gone from the source; what was copied stays", self.partitions.pop(key).name)
@@ -162,7 +161,7 @@ class Mirror:
                 self._greenlets.append(gevent.spawn(known[broker_id].run))
 
     def _has_all(self, name):
-        return name in self._left_out or all((name, index) in self.partitions for index in self.source.topics[name].leaders)
+        return name in self._circles.left_out or all((name, index) in self.partitions for index in self.source.topics[name].leaders)
 
     @property
     def refused(self):
@@ -177,83 +176,27 @@ class Mirror:
                 try:
                     found[name] = self._names.there(name)
                 except ValueError as error:
-                    self._leave_out(name, str(error))
+                    self._circles.leave_out(name, str(error))
         return found
-
-    def _settled(self, wanted):
-        """Without topics that have just come: another mirror may have made them, and be about to note that."""
-        now = self.now()
-        is_first = not self._seen
-        for name in wanted:
-            self._seen.setdefault(name, now - _SETTLE_S if is_first else now)
-        found = {name: there for name, there in wanted.items() if now - self._seen[name] >= _SETTLE_S}
-        if len(found) < len(wanted):
-            gevent.spawn_later(_SETTLE_S, self._look.set)
-        return found
-
-    def _without_circles(self, wanted):
-        """Without topics that have come from the target, or through it."""
-        origins = marks.origins(self.source)
-        allowed = {}
-        for name, there in wanted.items():
-            if self.target.cluster_id in origins.come.get(name, ()):
-                self._leave_out(name, f"it has come from the target cluster ({self.target.cluster_id}); to turn a mirror round, delete the group "
-                                      f"{marks.group_of(self.target.cluster_id)} at the source")  # fmt: skip
-            else:
-                allowed[name] = there
-                self._left_out.pop(name, None)
-        self._know(origins, allowed)
-        return allowed
-
-    def _know(self, origins, names):
-        for name, there in names.items():
-            self._came_from[there] = {self.source.cluster_id, *origins.come.get(name, ())}
 
     def _clear(self):
-        """What was read may be written once it is known not to go round in circles.
-
-        Another mirror notes where a topic comes from before it writes there, so whoever has read something, and looks then, knows. Of two
-        that begin in opposite directions at the same time both have claimed the topic before they look: then the cluster ids decide.
-        """
+        """What was read may be written once it is known not to go round in circles."""
         fresh = [one for one in self.partitions.values() if not one.is_cleared and not one.is_idle]
         if not fresh:
             return
-        found, here = marks.origins(self.source), self.target.cluster_id
-        new = [one for one in fresh if one.topic not in self._claimed and here not in found.come.get(one.topic, ()) and here not in found.claimed.get(one.topic, ())]
-        self._know(found, {one.topic: one.there for one in fresh})
-        if new:
-            marks.commit(self.target, self._group, [(one.there, one.index, one.done, None) for one in new], self._came_from)
-            self._claimed.update(one.topic for one in new)
-            found = marks.origins(self.source)
-        cleared, given_up = [], []
-        for one in fresh:
-            if here in found.come.get(one.topic, ()):
-                self._look.set()  # it is dropped then
-                given_up.append(one)
-            elif here not in found.claimed.get(one.topic, ()):
-                cleared.append(one)
-            elif self.source.cluster_id > self.target.cluster_id:
-                given_up.append(one)
-        given_up = [one for one in given_up if one.topic in self._claimed]
-        marks.forget(self.target, self._group, [(one.there, one.index) for one in given_up])
-        self._claimed.difference_update(one.topic for one in given_up)
+        cleared = self._circles.clear(fresh)
         self._note(cleared)
         for one in cleared:
             one.is_cleared = True
             self.wake_sender(one)
         if len(cleared) < len(fresh):
+            self._look.set()
             self._read.set()
 
     def _drop_circles(self, allowed):
-        circles = [one for one in self.partitions.values() if one.topic in self._left_out and one.topic not in allowed]
-        for one in circles:
+        for one in [one for one in self.partitions.values() if one.topic in self._circles.left_out and one.topic not in allowed]:
             del self.partitions[one.topic, one.index]
             one.fail("it goes round in circles")
-
-    def _leave_out(self, name, why):
-        if self._left_out.get(name) != why:
-            self._left_out[name] = why
-            log.warning("%s is left out: %s", name, why)
 
     def _add(self, names):
         fresh = [(name, there, index) for name, there in names.items() for index in self.source.topics[name].leaders
@@ -268,13 +211,12 @@ class Mirror:
                 begun.append(Partition(name, index, there, offset, offsets, self.room))
         made = [one for one in begun if one.there in self._topics.made]
         self._note(made)  # before others could make a copy of the copy
-        self._claimed.update(one.topic for one in made)
         self.partitions.update(((one.topic, one.index), one) for one in begun)
 
     def _begin_at(self, name, index, offset, metadata):
         """(offset or None, OffsetMap)"""
         if offset >= 0 and not marks.is_claim(metadata):
-            self._claimed.add(name)
+            self._circles.noted.add(name)
             return offset, marks.map_told(metadata)
         leader = self.source.leader(name, index)
         return (None if leader is None else offset_at(self.source.broker(leader), name, index)), OffsetMap()
@@ -323,6 +265,7 @@ class Mirror:
     def _note(self, partitions):
         positions = [(one.there, one.index, one.done, one.offsets.told()) for one in partitions]
         if positions:
-            marks.commit(self.target, self._group, positions, self._came_from)
+            marks.commit(self.target, self._group, positions, self._circles.came_from)
+            self._circles.noted.update(one.topic for one in partitions)
             for one, (_, _, offset, _) in zip(partitions, positions):
                 one.committed = offset

@@ -188,7 +188,7 @@ def test_two_that_begin_at_once_with_the_same_topic(a, b):
     a.produce("t", b"1")
     b.produce("t", b"2")
     with Running(a, b) as one, Running(b, a) as other:
-        left_out = [(running.thread.call, lambda running=running: "t" in running.mirror._left_out) for running in (one, other)]
+        left_out = [(running.thread.call, lambda running=running: "t" in running.mirror._circles.left_out) for running in (one, other)]
         until(lambda: any(call(look) for call, look in left_out))
         a.produce("t", b"3")
         for here, there, name in ((a, b, "of-a"), (b, a, "of-b")):
