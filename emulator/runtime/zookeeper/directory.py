@@ -43,6 +43,9 @@ class Directory:
             self._none(self.log_path, "snapshot.", "Log directory has snapshot files")
             self._none(self.path, "log.", "Snapshot directory has log files")
         self._locks = _lock({self.path, self.log_path})
+        for name in self.names():
+            if name.endswith(".tmp"):  # of a file that a crash has cut short
+                os.remove(self._at(name))
         self._has_failed = False
         self._name = self._descriptor = None
         self._end = self._size = 0

@@ -25,7 +25,7 @@ class ClientSessions:
         self._server = server
         self._tick_ms = config.tick_time
         self._least, self._most = config.min_session_timeout, config.max_session_timeout
-        self._next = first_session_id(server.my_id, time.time_ns() // 1_000_000)
+        self._next = first_session_id(server.my_id if config.servers else 1, time.time_ns() // 1_000_000)
         self.clear()
 
     def clear(self):
