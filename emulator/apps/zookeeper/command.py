@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 
 from emulator.apps import logs
 from emulator.apps.errors import UsageError
@@ -84,7 +85,7 @@ def status(options):
         host, port = config.client_address(my_id)
         addresses.append((host or (config.servers[my_id].host if config.servers else "127.0.0.1"), port))
     if options.watch:
-        return watch(lambda: rows(names, addresses, look_at_all(addresses)), SIDES, 1)
+        return watch(lambda: rows(names, addresses, look_at_all(addresses), sys.stdout.isatty()), SIDES, 1)
     seen = look_at_all(addresses)
     print("\n".join(lines_of(rows(names, addresses, seen), SIDES)))
     found = quorum(seen, [sid for sid, server in config.servers.items() if not server.is_observer])

@@ -4,6 +4,7 @@ import json
 
 from gevent import Timeout, joinall, socket, spawn
 
+from emulator.apps.addresses import format_address
 from emulator.runtime.zookeeper.view import WORD
 
 _WITHIN_S = 2.0
@@ -78,15 +79,15 @@ def quorum(seen, voters=()):
             "leader": newest["id"] if newest else None}  # fmt: skip
 
 
-def rows(names, addresses, seen):
-    """Of a table; `names`: what each is called, for a server that does not say."""
+def rows(names, addresses, seen, ticks=True):
+    """Of a table; `names`: what each is called; without `ticks` it is the same as long as nothing happens."""
     found = [HEADING]
-    for name, (host, port), one in zip(names, addresses, seen):
-        synced = "-" if one["in_sync_count"] is None else ",".join(map(str, one["in_sync"])) if one["in_sync"] else str(one["in_sync_count"])
-        found.append((
-            name, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", one["role"], *("-" if one[key] is None else one[key] for key in ("epoch",)),
-            "-" if one["zxid"] is None else f"0x{one['zxid']:x}", synced, "-" if one["last_tick_ms"] is None else f"{one['last_tick_ms']} ms ago",
-            "-" if one["sessions"] is None else one["sessions"]))  # fmt: skip
+    for name, address, one in zip(names, addresses, seen):
+        count, ids, tick = one["in_sync_count"], one["in_sync"], one["last_tick_ms"]
+        synced = None if count is None else ",".join(map(str, ids)) if ids else count
+        cells = (one["role"], one["epoch"], None if one["zxid"] is None else f"0x{one['zxid']:x}", synced,
+                 None if tick is None or not ticks else f"{tick} ms ago", one["sessions"])  # fmt: skip
+        found.append((name, format_address(*address), *("-" if cell is None else cell for cell in cells)))
     return found
 
 
