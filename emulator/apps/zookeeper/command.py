@@ -61,7 +61,8 @@ def serve(options):
             except MixedDirectories as error:
                 raise UsageError(str(error)) from None
             except OSError as error:
-                raise UsageError(f"server {my_id} cannot start: {error.strerror or error}{f': {error.filename}' if error.filename else ''}") from None
+                who = f"server {my_id}" if config.servers else "the server"
+                raise UsageError(f"{who} cannot start: {error.strerror or error}{f': {error.filename}' if error.filename else ''}") from None
             servers.append(server)
         print("zookeeper.connect=" + ",".join(f"{s.address[0] if s.address[0] not in ('0.0.0.0', '::') else '127.0.0.1'}:{s.address[1]}"
                                               for s in servers), flush=True)

@@ -3,7 +3,7 @@
 import logging
 from struct import pack
 
-from gevent import get_hub, socket, spawn
+from gevent import GreenletExit, get_hub, socket, spawn
 
 from emulator.runtime.listener import bind
 from wire.types import Malformed
@@ -168,6 +168,8 @@ class Link(Outlet):
                 else:
                     packet, self._position = parsed
                     self._receiver.receive(packet)
+        except GreenletExit:
+            raise  # this server's disk has failed, which is no fault of who is there
         except (OSError, EOFError) as error:
             self._lost(str(error) or "the connection was closed")
         except Malformed as error:
