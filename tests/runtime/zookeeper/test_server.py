@@ -34,7 +34,7 @@ def test_old_snapshots_and_the_logs_that_nobody_needs_are_purged(tmp_path):
     running = server(tmp_path, autopurge_purgeInterval=1, autopurge_snapRetainCount=4)
     running.start()
     running.stop()
-    assert len(files(tmp_path, "snapshot.")) == 4 and len(files(tmp_path, "log.")) <= 5
+    assert len(files(tmp_path, "snapshot.")) == 4 and len(files(tmp_path, "log.")) <= 6  # and where a snapshot was not ready
     again = server(tmp_path)
     assert sum(path.strip("/").isdecimal() for path in again.database.tree.nodes) == 100
     with pytest.raises(InUse, match="in use by another server"):
