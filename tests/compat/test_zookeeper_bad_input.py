@@ -19,6 +19,7 @@ HOSTILE = pack(">i", 2**31 - 1)
 CONNECT = ConnectRequest(0, 0, 30_000, 0, bytes(16)).build() + b"\0"
 GET = PathWatch("/", False).build()
 CREATE = b"\0\0\0\2/x\0\0\0\0"
+ACL_OPEN = b"\0\0\0\x1f\0\0\0\5world\0\0\0\6anyone"
 
 
 @pytest.fixture(scope="module", params=["ours", pytest.param("real", marks=[real, pytest.mark.soak])])
@@ -30,8 +31,8 @@ def alone(request, tmp_path_factory):
 class Client:
     """A session over a raw socket."""
 
-    def __init__(self, servers, connect=CONNECT):
-        self.sock = socket.create_connection(("127.0.0.1", servers.port[0]), 10)
+    def __init__(self, servers, connect=CONNECT, sid=0):
+        self.sock = socket.create_connection(("127.0.0.1", servers.port[sid]), 10)
         self.send(connect)
 
     def __enter__(self):
@@ -134,6 +135,12 @@ def test_who_does_not_connect_as_one_should_is_sent_away(alone, connect):
         assert client.frame() is None
 
 
+@pytest.mark.parametrize("asked, given", [(-5, 4000), (1, 4000), (5000, 5000), (10**9, 40_000)])
+def test_sessions_live_from_2_to_20_ticks(alone, asked, given):
+    with Client(alone, ConnectRequest(0, 0, asked, 0, bytes(16)).build() + b"\0") as client:
+        assert unpack(">i", client.frame()[4:8])[0] == given
+
+
 def test_requests_may_follow_at_once(alone):
     request = pack(">ii", 1, 4) + GET
     with Client(alone, CONNECT) as client:
@@ -181,6 +188,28 @@ FOREIGN = {
     "less than nothing": b"\xff" * 64,
     "nothing": b"",
 }
+
+
+@pytest.mark.parametrize("kind", ["ours", pytest.param("real", marks=[real, pytest.mark.soak])])
+def test_a_session_that_moves_leaves_its_connection_behind(tmp_path, kind):
+    with Servers(tmp_path, dict.fromkeys((1, 2, 3), kind), tick_ms=2000) as servers:
+        servers.until(servers.leader)
+        leader = servers.leader()
+        one, two = (sid for sid in servers.kinds if sid != leader)
+        for here, there, reads in ((one, two, True), (leader, one, False), (one, leader, True)):
+            with Client(servers, sid=here) as old:
+                opened = old.frame()
+                session_id, password = unpack(">q", opened[8:16])[0], opened[20:36]
+                with Client(servers, ConnectRequest(0, 0, 30_000, session_id, password).build() + b"\0", there) as new:
+                    assert new.frame() == opened
+                    old.ask(1, 4, GET)  # a follower does not know, the leader does
+                    assert old.error() == 0 if reads else old.frame() is None
+                    if reads:
+                        old.ask(2, 1, CREATE + pack(">i", 1) + ACL_OPEN + bytes(4))
+                        assert old.frame() is None
+                    for xid, opcode, body in ((3, 1, CREATE + pack(">i", 1) + ACL_OPEN + bytes(4)), (4, 2, b"\0\0\0\2/x\xff\xff\xff\xff")):
+                        new.ask(xid, opcode, body)
+                        assert new.error() == 0
 
 
 @pytest.mark.soak

@@ -253,6 +253,8 @@ class ClientConnection(Outlet):
 
     def _answer_write(self, request):
         result = request.result
+        if result.err == client.SESSION_MOVED:
+            return self.end()  # what it asked before may be answered on the other connection: no answer is in order here
         body = b"" if result.err else reads.written(request.opcode, result)
         self._reply(request.xid, result.header.zxid, result.err, body, request)
         if request.opcode == client.CLOSE_SESSION:
@@ -260,6 +262,8 @@ class ClientConnection(Outlet):
 
     def _answer_read(self, request):
         database = self._server.database
+        if self._server.has_moved(self.session_id):
+            return self.end()
         err, body = 0, b""
         try:
             if self._server.read_only and (request.opcode in client.WRITES or request.opcode == client.SYNC):

@@ -302,13 +302,20 @@ class ZooKeeperServer:
             return
         if opcode == client.CREATE_SESSION:
             self.tracker.owners[session_id] = owner
-        # A session that has moved on writes no more from where it was.
-        moved = owner is not None and self.tracker.owners.get(session_id, owner) != owner
+        moved = owner is not None and self._is_elsewhere(session_id, owner)
         txn = self._preparer.txn(zxid, wall_ms(), session_id, cxid, opcode, body, ids,
                                  refused=client.SESSION_MOVED if moved and opcode != client.CLOSE_SESSION else None)
         self.stats.proposals.add(len(txn))
         self.stats.counts["proposal_count"] += 1
         self.writer.propose(zxid, txn)
+
+    def _is_elsewhere(self, session_id, server_id):
+        """A session that has moved on does nothing more from where it was."""
+        return self.tracker.owners.get(session_id, server_id) != server_id
+
+    def has_moved(self, session_id):
+        """Whether a session that was here is known to be at another server: whoever leads knows."""
+        return self.tracker is not None and self._is_elsewhere(session_id, self.my_id)
 
     def _is_local_session(self, session_id):
         """Of another server's local sessions only that server knows."""
