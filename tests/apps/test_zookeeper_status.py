@@ -86,6 +86,8 @@ def test_without_an_ensemble_there_is_nothing_to_tell():
     ({"srvr": "Zookeeper version: 3.8.4\nConnections: 4\nZxid: 0x300000007\nMode: leader\n", "mntr": "zk_synced_followers\t2.0\nzk_global_sessions\t5\n"}, "leader", 3),
     ({"srvr": "Zookeeper version: 3.8.4\nConnections: 4\nZxid: 0x300000007\nMode: leader\n", "mntr": "mntr is not executed because ...\n"}, "leader", None),
     ({"srvr": "This ZooKeeper instance is not currently serving requests\n"}, "looking", None),
+    ({"srvr": "Zxid: none\nMode: odd\nConnections: 1\n"}, "down", None),
+    ({"peer": '{"a": 1}'}, "down", None),
     (None, "silent", None),
 ])  # fmt: skip
 def test_real_servers_tell_less(words, role, synced, monkeypatch):

@@ -35,11 +35,13 @@ def look(address):
         if not told.startswith("{"):
             return _of_real(address)
         seen = json.loads(told)
-        return {**_UNKNOWN, **seen, "in_sync_count": None if seen["in_sync"] is None else len(seen["in_sync"])}
+        return {**{key: seen.get(key, unknown) for key, unknown in _UNKNOWN.items()}, "in_sync_count": seen["in_sync"] and len(seen["in_sync"])}
     except Timeout:
         return {**_UNKNOWN, "role": "silent", "reason": f"it does not answer within {_WITHIN_S:.0f} s"}
-    except (OSError, ValueError) as error:
-        return {**_UNKNOWN, "role": "down", "reason": getattr(error, "strerror", None) or str(error)}
+    except OSError as error:
+        return {**_UNKNOWN, "role": "down", "reason": error.strerror or str(error)}
+    except (ValueError, LookupError, TypeError):
+        return {**_UNKNOWN, "role": "down", "reason": "what answers there is no ZooKeeper server"}
 
 
 def _of_real(address):
@@ -99,5 +101,5 @@ def in_words(found, seen):
         return f"no quorum: {needed} of the {count} servers that vote must agree, {up} answer{'s' if up == 1 else ''}; clients are sent away"
     if synced is None:
         return f"quorum: {needed} of the {count} servers that vote must agree"
-    spare = synced - needed
+    spare = max(synced - needed, 0)
     return f"quorum: {needed} of the {count} servers that vote must agree, {synced} do; {spare or 'none'} of them may fail"
