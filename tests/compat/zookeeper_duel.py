@@ -83,7 +83,7 @@ class Side:
             if other != number and self.sockets[other] is not None:
                 self.sockets[other].sendall(struct.pack(">iii", 8, z.PING_XID, z.PING))
                 told += [f"client {other}: {line}" for line in self._until(other, z.PING_XID, z.PING)]
-        return told
+        return sorted(told) if opcode == z.CLOSE_SESSION else told  # its nodes go in hash order, there
 
     def _until(self, number, xid, opcode):
         lines = []
