@@ -18,13 +18,16 @@ def read_rules(file, apis, listeners):
     from emulator.pipeline.rules import RuleError, parse_rules
 
     directory = os.path.dirname(os.path.abspath(file.path))
-    rules = []
+
+    def parse(specs):
+        return parse_rules(specs, apis, perf_counter_ns, lambda name: _load(name, directory), listeners)
+
     for spec, line in found:
         try:
-            rules += parse_rules([spec], apis, perf_counter_ns, lambda name: _load(name, directory), listeners)
+            parse([spec])
         except RuleError as error:
             raise UsageError(f"{file.path}, line {line}: {error}") from None
-    return rules
+    return parse([spec for spec, _ in found])
 
 
 def _load(name, directory):

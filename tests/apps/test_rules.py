@@ -15,9 +15,10 @@ from wire import errors
 from wire.apis import BY_KEY
 from wire.apis.configs import DescribeConfigs
 from wire.apis.data import Fetch, ListOffsets, Produce
-from wire.apis.groups import DescribeGroups, JoinGroup, OffsetCommit, OffsetFetch
+from wire.apis.groups import DeleteGroups, DescribeGroups, JoinGroup, OffsetCommit, OffsetFetch
 from wire.apis.metadata import ApiVersions, DescribeTopicPartitions, FindCoordinator, Metadata
 from wire.apis.topics import CreateTopics, DeleteTopics
+from wire.apis.transactions import InitProducerId
 from wire.internal.consumer_protocol import ConsumerSubscription
 from wire.records.build import build_batch
 from wire.records.record import Record
@@ -214,6 +215,66 @@ def test_a_plugin_that_fails_ends_the_connection_and_nothing_else(ruled, direct,
         client.call(Metadata, 9, topics=[])
     assert direct.call(Metadata, 9, topics=[]).brokers
     assert "Traceback" in caplog.text and ("ZeroDivisionError" in caplog.text or "expected asked.reply(...), or None" in caplog.text)
+
+
+def codes(client, topic):
+    return produce(client, topic, b"x")[1]
+
+
+def test_the_first_of_allow_and_deny_that_fits_decides(ruled, direct):
+    create(direct, "public", "secret-1", "secret-2", "open")
+    client = ruled({"rule": "allow", "topic": "secret-2"}, {"rule": "deny", "topic": "secret-*"}, {"rule": "deny", "api": ["Produce"], "topic": "public"},
+                   {"rule": "deny", "api": ["CreatePartitions", "DeleteTopics"]}, {"rule": "deny", "api": "OffsetCommit", "client": "somebody else"})
+    denied = errors.TOPIC_AUTHORIZATION_FAILED
+    assert [codes(client, name) for name in ("public", "secret-1", "secret-2", "open")] == [denied, denied, errors.NONE, errors.NONE]
+    assert "secret-1" not in topics(client) and {"secret-2", "public", "open"} <= set(topics(client))
+    assert {one.name: one.error_code for one in client.call(Metadata, 9, topics=[Metadata.Request.Topics(name=name) for name in ("secret-1", "open")]).topics} == {
+        "open": errors.NONE, "secret-1": denied}
+    Topics = Fetch.Request.Topics
+    asked = [Topics(topic=name, partitions=[Topics.Partitions(partition=0, partition_max_bytes=1000)]) for name in ("secret-1", "open")]
+    told = client.call(Fetch, 11, max_wait_ms=0, session_epoch=-1, topics=asked)
+    assert {one.topic: one.partitions[0].error_code for one in told.responses} == {"open": errors.NONE, "secret-1": denied}
+    told = client.call(DeleteTopics, 5, topic_names=["open"], timeout_ms=5000)
+    assert [(one.name, one.error_code, one.error_message) for one in told.responses] == [("open", denied, "Refused by a rule")]
+    Topics = OffsetCommit.Request.Topics
+    group = [Topics(name="open", partitions=[Topics.Partitions(partition_index=0, committed_offset=1)])]
+    assert client.call(OffsetCommit, 5, group_id="access", generation_id_or_member_epoch=-1, topics=group).topics[0].partitions[0].error_code in (
+        errors.NONE, errors.NOT_COORDINATOR, errors.COORDINATOR_NOT_AVAILABLE)
+    client.send(Produce, 9, acks=0, timeout_ms=1, topic_data=[Produce.Request.TopicData(name="public", partition_data=[Produce.Request.TopicData.PartitionData(records=batch(b"x"))])])
+    with pytest.raises(ConnectionError):
+        client.call(ApiVersions, 0)
+    delete(direct, "public", "secret-1", "secret-2", "open")
+
+
+def test_topics_that_are_named_by_their_ids_are_told_apart(ruled, direct):
+    create(direct, "by-id", "by-id-secret")
+    ids = {one.name: one.topic_id for one in direct.call(Metadata, 12, topics=None).topics}
+    client = ruled({"rule": "deny", "api": "Produce", "topic": "*-secret"})
+
+    def code(name):
+        data = Produce.Request.TopicData(topic_id=ids[name], partition_data=[Produce.Request.TopicData.PartitionData(records=batch(b"x"))])
+        [answer] = client.call(Produce, 13, acks=-1, timeout_ms=5000, topic_data=[data]).responses
+        assert answer.topic_id == ids[name]
+        return answer.partition_responses[0].error_code
+
+    assert code("by-id") == errors.UNKNOWN_TOPIC_ID  # nobody has been told of it: clients ask again
+    client.call(Metadata, 12, topics=[Metadata.Request.Topics(name=name) for name in ("by-id", "by-id-secret")])
+    assert (code("by-id"), code("by-id-secret")) == (errors.NONE, errors.TOPIC_AUTHORIZATION_FAILED)
+    delete(direct, "by-id", "by-id-secret")
+
+
+def test_a_cluster_is_only_read(ruled, direct):
+    create(direct, "read-only")
+    produce(direct, "read-only", b"x")
+    client = ruled({"rule": "read-only"})
+    assert codes(client, "read-only") == create(client, "more")["more"] == errors.TOPIC_AUTHORIZATION_FAILED
+    assert fetched(client, "read-only") == fetched(direct, "read-only")
+    client.call(Metadata, 9, topics=[Metadata.Request.Topics(name="made-by-asking")], allow_auto_topic_creation=True)
+    assert "made-by-asking" not in topics(direct)
+    assert client.call(InitProducerId, 4, transactional_id="t").error_code == errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    assert client.call(DeleteGroups, 2, groups_names=["g"]).results[0].error_code == errors.CLUSTER_AUTHORIZATION_FAILED
+    assert "more" not in topics(direct)
+    delete(direct, "read-only")
 
 
 # -- config.yaml ----------------------------------------------------------------------------------

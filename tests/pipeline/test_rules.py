@@ -5,10 +5,13 @@ import pytest
 from emulator.pipeline.rules import RuleError, parse_rules
 from emulator.pipeline.rules.naming import Prefix
 from emulator.pipeline.rules.places import _ARRAYS, _FIELDS, _OF_TOPICS, _OF_TOPICS_IN, _REGEXES, _RESOURCES, places_of, renamed
+from emulator.pipeline.rules.refusing import refuse
+from wire import errors
 from wire.apis import BY_KEY
 from wire.apis.configs import DescribeConfigs
 from wire.apis.groups import OffsetFetch
 from wire.apis.streams_groups import StreamsGroupHeartbeat
+from wire.record import Record
 
 # Strings called `name` that are no topic's: the array that they are in.
 OTHER_NAMES = {
@@ -88,6 +91,10 @@ def test_a_regex_comes_back_as_it_was():
     ({"rule": "prefix", "prefix": "a", "api": "Fetch"}, "no word of rule prefix called api: there are prefix, client, listener"),
     ({"rule": "rename", "topic": "a"}, "rule rename needs to"),
     ({"rule": "rename", "topic": "a", "to": "a"}, "rename: a has that name already"),
+    ({"rule": "deny"}, "rule deny needs api, client, listener or topic"),
+    ({"rule": "deny", "api": "Metadata"}, "no client does without Metadata; deny topics of it"),
+    ({"rule": "deny", "api": "Heartbeat", "topic": "a"}, "topic: Heartbeat names no topics"),
+    ({"rule": "read-only", "topic": "a"}, "no word of rule read-only called topic"),
     ({"rule": "log", "api": "Fetsch"}, "no API Fetsch: did you mean Fetch?"),
     ({"rule": "log", "client": ""}, "client: expected a text"),
     ({"rule": "log", "listener": "PLAIN"}, "no listener PLAIN: did you mean PLAINTEXT?"),
@@ -100,3 +107,39 @@ def test_mistakes_are_named(spec, why):
     with pytest.raises(RuleError) as error:
         parse_rules([spec], BY_KEY.values(), lambda: 0, load, ["PLAINTEXT"])
     assert why in str(error.value)
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+def sample(cls, fields, version):
+    """A record with one thing in each of its lists."""
+    record = cls()
+    for field in fields:
+        if version not in field.type.versions:
+            continue
+        if field.type.kind == "array":
+            one = sample(getattr(cls, field.class_name), field.type.fields, version) if field.type.fields else {"string": "a"}.get(field.type.element.kind, 1)
+            setattr(record, field.name, [one])
+        elif field.name in ("name", "topic", "topic_name", "group_id", "resource_name", "user"):
+            setattr(record, field.name, "a")
+    return record
+
+
+@pytest.mark.parametrize("api, version", [(api, version) for api in BY_KEY.values() for version in api.versions if api.name not in ("ApiVersions",)], ids=str)
+def test_each_request_can_be_refused(api, version):
+    request = sample(api.Request, api.request.fields, version)
+    response, out = refuse(api, version, request, errors.CLUSTER_AUTHORIZATION_FAILED, "no"), []
+    api.build_response(version)(response, out)
+    told, _ = api.parse_response(version)(b"".join(map(bytes, out)))
+    assert errors.CLUSTER_AUTHORIZATION_FAILED in set(codes_of(told)), told
+
+
+def codes_of(record):
+    for name in record.fields_in_order:
+        value = getattr(record, name)
+        if name in ("error_code", "partition_error_code"):
+            yield value
+        for one in value if isinstance(value, (list, tuple)) else ():
+            if isinstance(one, Record):
+                yield from codes_of(one)

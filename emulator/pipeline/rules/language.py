@@ -7,15 +7,22 @@ import re
 from difflib import get_close_matches
 from fnmatch import translate
 
+from emulator.pipeline.rules.access import Access, Entry, is_read
 from emulator.pipeline.rules.layer import Rule
 from emulator.pipeline.rules.logged import logging_lines
 from emulator.pipeline.rules.naming import Prefix, Swap, naming
+from emulator.pipeline.rules.places import places_of
 from emulator.pipeline.rules.plugins import calling
 
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_ACCESS = ("allow", "deny", "read-only")
+_NEEDED = ("ApiVersions", "Metadata")
 _CONDITIONS = ("api", "client", "listener")
 # Of each rule what it needs, and which conditions it may have.
 _WORDS = {
+    "allow": ((), (*_CONDITIONS, "topic")),
+    "deny": ((), (*_CONDITIONS, "topic")),
+    "read-only": ((), ("client", "listener")),
     "prefix": (("prefix",), ("client", "listener")),
     "rename": (("topic", "to"), ("client", "listener")),
     "log": ((), _CONDITIONS),
@@ -43,10 +50,36 @@ def parse_rules(specs, apis, nanos, load, listeners=None):
     `apis`: those that are served; `nanos()`: a running clock; `load("module:function")` gives a function, or raises RuleError;
     `listeners`: the names that there are, None where that is not known.
     """
-    return [_rule(spec, {api.name: api for api in apis}, nanos, load, listeners) for spec in specs]
+    apis, rules, entries = {api.name: api for api in apis}, [], []
+    for spec in specs:
+        kind, chosen = _checked(spec, apis, listeners)
+        if kind in _ACCESS:
+            entries.append(_entry(spec, kind, chosen, apis))
+            continue
+        if entries:
+            rules.append(Rule(Access(entries).around))
+            entries = []
+        rules.append(Rule(_ACTIONS[kind](spec, nanos, load), **chosen))
+    if entries:
+        rules.append(Rule(Access(entries).around))
+    return rules
 
 
-def _rule(spec, apis, nanos, load, listeners):
+def _entry(spec, kind, chosen, apis):
+    if kind == "read-only":
+        return Entry(False, frozenset(api for api in apis.values() if not is_read(api)), is_read_only=True, **chosen)
+    for api in chosen.get("apis", ()):
+        if "topic" in spec and not places_of(api.request) and not places_of(api.response):
+            raise RuleError(f"topic: {api.name} names no topics")
+        if kind == "deny" and api.name in _NEEDED and "topic" not in spec:
+            raise RuleError(f"{kind}: no client does without {api.name}" + ("; deny topics of it" if api.name == "Metadata" else ""))
+    if "topic" in spec:
+        chosen["topic"] = Pattern(spec["topic"])
+    return Entry(kind == "allow", **chosen)
+
+
+def _checked(spec, apis, listeners):
+    """(kind, conditions as Rule and Entry take them) of one rule."""
     kind = spec.get("rule")
     if kind is None:
         raise RuleError(f"a rule says which: rule: {', '.join(_WORDS)}")
@@ -72,7 +105,9 @@ def _rule(spec, apis, nanos, load, listeners):
             chosen[word] = Pattern(spec[word])
     if listeners is not None and "listener" in chosen and not any(map(chosen["listener"].matches, listeners)):
         raise RuleError(_unknown("listener", spec["listener"], listeners))
-    return Rule(_ACTIONS[kind](spec, nanos, load), **chosen)
+    if kind == "deny" and not chosen and "topic" not in spec:
+        raise RuleError("rule deny needs api, client, listener or topic: of nothing at all there would be left")
+    return kind, chosen
 
 
 def _prefix(spec, nanos, load):
