@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import ExitStack
 
-from benchmarks import rdkafka, servers, table
+from benchmarks import chart, rdkafka, servers, table
 from benchmarks.groups import COORDINATION, FRESH
 from benchmarks.scenarios import ROWS, SCENARIOS, Bench
 
@@ -36,7 +36,11 @@ def arguments():
     parser.add_argument("--proxy", action="store_true", help="instead: Kafka through the proxy, beside Kafka directly")
     parser.add_argument("--disk", action="store_true", help="the emulator keeps its logs on disk, as Kafka does")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
+    parser.add_argument("--chart", metavar="FILE", help="also draw some of the rows here, as an SVG")
+    parser.add_argument("--of", metavar="FILE", help="draw the --chart of what --json has written, and measure nothing")
     options = parser.parse_args()
+    if options.of and not options.chart:
+        parser.error("--of needs a --chart to draw")
     options.only, options.rows = options.only.split(","), options.rows.split(",")
     for given, known in ((options.only, servers.KINDS), (options.rows, scenarios)):
         for name in given:
@@ -147,6 +151,11 @@ def chosen(scenarios, names):
     return {name: scenarios[name] for name in names if name in scenarios}
 
 
+def draw(options, medians):
+    with open(options.chart, "w") as file:
+        file.write(chart.svg(ROWS, medians, options.only))
+
+
 def compare_servers(options):
     """Prints the table; gives whether everything that was asked for could be measured."""
     library = rdkafka.load()
@@ -182,11 +191,17 @@ def compare_servers(options):
         with open(options.json, "w") as file:
             json.dump({"medians": medians, "measurements": measurements.values, "failures": measurements.failures,
                        "cores": os.cpu_count(), "quick": options.quick}, file, indent=1)
+    if options.chart:
+        draw(options, medians)
     return kinds and not measurements.failures
 
 
 def main():
     options = arguments()
+    if options.of:
+        with open(options.of) as file:
+            draw(options, json.load(file)["medians"])
+        return 0
     servers.Emulator.on_disk = options.disk
     if options.curves:
         from benchmarks import curves
