@@ -1,5 +1,6 @@
 """Documents that are written from the code say what the code does."""
 
+import runpy
 from pathlib import Path
 
 from emulator.apps.control.reference import metrics_reference, reference
@@ -15,3 +16,8 @@ def test_the_table_of_configs_is_up_to_date():
 def test_the_control_api_is_described_as_it_is():
     assert (ROOT / "docs" / "control.md").read_text(encoding="utf-8") == reference(), "run tools/control"
     assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics_reference(), "run tools/control"
+
+
+def test_the_python_reference_is_made_of_the_docstrings():
+    made = runpy.run_path(str(ROOT / "tools" / "python"))["reference"]()
+    assert (ROOT / "docs" / "python.md").read_text(encoding="utf-8") == made, "run tools/python"
