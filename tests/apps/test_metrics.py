@@ -46,7 +46,8 @@ def test_what_stands_in_the_cluster(kafka):
     assert found["kafka_topic_partition_current_offset"]["t", "0"] == 3 and found["kafka_topic_partition_oldest_offset"]["t", "0"] == 0
     assert found["kafka_topic_partition_leader"]["t", "0"] == leader
     assert found["kafka_consumergroup_lag"]["readers", "t", "0"] == found["kafka_consumergroup_lag_sum"]["readers", "t"] == 2
-    assert found["kafka_consumergroup_current_offset"]["readers", "t", "0"] == 1
+    assert found["kafka_consumergroup_current_offset"]["readers", "t", "0"] == found["kafka_consumergroup_current_offset_sum"]["readers", "t"] == 1
+    assert found["kafka_broker_info"] == {(str(broker.id), broker.address): broker.id for broker in kafka.brokers.values()}
     assert found["kafka_consumergroup_members"]["readers",] == 0 and found["kafka_emulator_group_state"]["readers", "Classic", "Empty"] == 1
     assert {key: value > 0 for key, value in found["kafka_emulator_log_bytes"].items() if key[:2] == ("t", "0")} == {("t", "0", "1"): True, ("t", "0", "2"): True}
     assert found["process_resident_memory_bytes"][()] > 10_000_000 and found["process_open_fds"][()] > 5

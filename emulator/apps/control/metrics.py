@@ -6,6 +6,7 @@ Of partitions and groups they have the names and labels that kafka_exporter give
 from collections import defaultdict
 
 from emulator import __version__
+from emulator.apps.addresses import reached_at
 from emulator.apps.control.exposition import KIND, Metric, lines_of
 from emulator.apps.control.groups import all_groups, members_of, offsets
 from emulator.apps.control.measures import begin_measuring, error_name
@@ -138,13 +139,16 @@ def _of_offsets(what):
     return samples
 
 
-def _sum_of_lags(server):
-    for _, groups, group in all_groups(server):
-        lags = defaultdict(int)
-        for one in offsets(server.cluster, groups, group):
-            lags[one["topic"]] += one["lag"] or 0
-        for topic, lag in lags.items():
-            yield group.group_id, topic, lag
+def _sums_of_offsets(what):
+    def samples(server):
+        for _, groups, group in all_groups(server):
+            sums = defaultdict(int)
+            for one in offsets(server.cluster, groups, group):
+                sums[one["topic"]] += one[what] or 0
+            for topic, total in sums.items():
+                yield group.group_id, topic, total
+
+    return samples
 
 
 # ------------------------------------------------------------------------------------------------
@@ -172,6 +176,8 @@ METRICS = (
     Metric("kafka_emulator_controller", "gauge", "1 for the broker that is the controller", ("broker",),
            _of_brokers(lambda server, broker: broker.id == server.cluster.controller_id)),
     Metric("kafka_brokers", "gauge", "Brokers that take part", (), lambda server: [(sum(not one.fenced for one in server.cluster.brokers.values()),)]),
+    Metric("kafka_broker_info", "gauge", "Brokers, each with its id as the value", ("id", "address"),
+           lambda server: [(broker.id, reached_at(broker), broker.id) for broker in server.brokers.values()]),
     Metric("kafka_topic_partitions", "gauge", "Partitions of a topic", ("topic",),
            lambda server: [(topic.name, len(topic.partitions)) for topic in server.cluster.topics.values()]),
     Metric("kafka_topic_partition_current_offset", "gauge", "The high watermark: where consumers end", _PARTITION,
@@ -194,7 +200,9 @@ METRICS = (
     Metric("kafka_emulator_group_state", "gauge", "1 for the state that a group is in", ("consumergroup", "type", "state"), _group_states),
     Metric("kafka_consumergroup_current_offset", "gauge", "What a group has committed", _OFFSET, _of_offsets("offset")),
     Metric("kafka_consumergroup_lag", "gauge", "Records between that and the high watermark", _OFFSET, _of_offsets("lag")),
-    Metric("kafka_consumergroup_lag_sum", "gauge", "The same of all partitions of a topic", ("consumergroup", "topic"), _sum_of_lags),
+    Metric("kafka_consumergroup_current_offset_sum", "gauge", "What it has committed, of all partitions of a topic together", ("consumergroup", "topic"),
+           _sums_of_offsets("offset")),
+    Metric("kafka_consumergroup_lag_sum", "gauge", "Its lag, of all partitions of a topic together", ("consumergroup", "topic"), _sums_of_offsets("lag")),
     Metric("kafka_emulator_record_memory_bytes", "gauge", "Memory that records take, without a data directory", (),
            lambda server: [] if server.memory is None else [(server.memory.used,)]),
     Metric("kafka_emulator_record_memory_max_bytes", "gauge", "Memory that they may take", (),
