@@ -1,4 +1,6 @@
-"""What the commands about data take: topics, records, groups, partitions, configs, events, snapshots, requests."""
+"""What the commands about data take: topics, records, groups, partitions, configs, events, snapshots, requests, faults."""
+
+from argparse import RawDescriptionHelpFormatter
 
 
 def topic(parser):
@@ -82,6 +84,21 @@ def requests(parser):
     parser.add_argument("--last", metavar="N", default="100", help="so many of them (default 100)")
     parser.add_argument("--follow", action="store_true", help="and those to come, once they are answered, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
+
+
+def fault(parser):
+    parser.usage = ("kafka-emulator fault add WORD=VALUE ... [options]\n       kafka-emulator fault list [options]\n"
+                    "       kafka-emulator fault hit NAME [TIMES] [options]\n       kafka-emulator fault remove NAME [options]\n"
+                    "       kafka-emulator fault clear [options]")  # fmt: skip
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.epilog = """\
+when   api, versions, client, principal, host, broker, topic, partition, group, member, transaction, coordinator, resource, user,
+       feature, log_dir; nth, skip, times, probability, seed, after_fault, after_calls, since, until
+then   error, level, message; delay, delay_answer, jitter, throttle, bandwidth; drop, hang, unreachable; torn, truncated,
+       correlation_id; corrupt_crc, duplicate, stale; clock_skew
+docs/faults.md says what each means. hit: whether it has happened, so many TIMES or at least once; else the exit status is 2."""
+    parser.add_argument("action", choices=("add", "list", "hit", "remove", "clear"), metavar="ACTION", help="add, list, hit, remove, clear")
+    parser.add_argument("words", nargs="*", metavar="WORD=VALUE", help="such as api=Fetch partition=0,3 error=OFFSET_OUT_OF_RANGE times=1")
 
 
 OF_HISTORY = {

@@ -29,6 +29,8 @@ other commands (each has --help):
   requests --keep 1000  what clients ask is kept from now on; requests --follow shows it
   brokers               its brokers: id, rack, address, state, what each leads and how far it lags
   broker kill 2         what becomes of one: kill, stop, start, freeze, thaw, split, mend; pause, resume, slow its replication
+  fault add api=Produce topic=orders error=NOT_LEADER_OR_FOLLOWER times=2
+                        lets requests go wrong; fault list, fault remove NAME, fault clear
   clock                 its clock; clock advance 7d moves one that is virtual, and does what falls due on the way
   cleaner run           compact now what is due
   retention run         delete now what is no longer kept
@@ -314,6 +316,7 @@ COMMANDS = {
     "stop": run_client("stop", "Ends one server."),
     **{command: run_client(command, description, add_arguments, "data") for command, (description, add_arguments) in arguments.OF_DATA.items()},
     **{command: run_client(command, description, add_arguments, "history") for command, (description, add_arguments) in arguments.OF_HISTORY.items()},
+    "fault": run_client("fault", "Lets requests to one server go wrong, shows how often they have, and stops it.", arguments.fault, "faults"),
     "proxy": run_proxy,
     "record": run_record,
     "replay": run_replay,

@@ -7,7 +7,7 @@ A YAML mapping with Kafka's dotted names as keys. A value is taken as it is writ
 from emulator.apps.errors import UsageError
 
 
-LISTS = ("rules",)  # keys of lists of mappings
+LISTS = ("rules", "faults")  # keys of lists of mappings
 
 
 class ConfigFile:

@@ -14,7 +14,8 @@ _UNLIMITED = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
 class Own(NamedTuple):
     """`clock_start`: ms, None for now; `seed`: None for one that is drawn; `memory_max`: bytes, None for half of the machine's;
     `release`: None for what this is; `brokers`: how many, `racks`: of each its rack, or (); `zookeeper`: a Place, or None;
-    `control`: (host, port) of the control API, or None; `rules`: as pipeline.rules has them.
+    `control`: (host, port) of the control API, or None; `rules`: as pipeline.rules has them;
+    `faults`: as pipeline.faults has them, from a file with where they stand.
     """
 
     clock: str = "real"
@@ -27,6 +28,7 @@ class Own(NamedTuple):
     zookeeper: tuple | None = None
     control: tuple | None = None
     rules: tuple = ()
+    faults: tuple = ()
 
     def time(self):
         """The clock that stamps and expires, None for wall time."""

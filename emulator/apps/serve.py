@@ -83,11 +83,12 @@ def spare_the_collector():
 
 
 def start(settings, topics, own=Own(), progress=None):
-    """A server that serves, `topics` ([(name, partitions or None)]) made before its first request."""
+    """A server that serves, `topics` ([(name, partitions or None)]) made before its first request"""
     server = Server(
         *settings, seed=own.seed, time=own.time(), progress=progress, memory_max=own.memory_max, release=own.release,
         zookeeper=own.zookeeper,
     )
+    add_faults(server, own.faults)
     try:
         server.start()
     except (StorageError, ConfigError, KafkaError, Unregistered) as error:
@@ -107,6 +108,15 @@ def start(settings, topics, own=Own(), progress=None):
         server.stop()
         raise
     return server
+
+
+def add_faults(server, faults):
+    """Of a file, [(words, where they stand)]. Raises UsageError."""
+    for fault, where in faults:
+        try:
+            server.faults.add(fault)
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from None
 
 
 def create_topic(cluster, name, partitions):

@@ -46,7 +46,13 @@ def make_settings(options):
 
         listeners = [endpoint.name for endpoint in settings[0].endpoints]
         own = own._replace(rules=tuple(read_rules(file, [handler.api for handler in HANDLERS.values()], listeners)))
+        own = own._replace(faults=faults_of(file))
     return settings, own
+
+
+def faults_of(file):
+    """[(words, where they stand)] of a ConfigFile, or of none."""
+    return () if file is None else tuple((words, f"{file.path}, line {line}") for words, line in file.lists.get("faults", ()))
 
 
 def control_at(places):

@@ -101,7 +101,7 @@ class Call:
     __slots__ = (
         "connection", "listener", "client_host", "client_port", "version", "correlation_id",
         "raw_client_id", "client_id", "time", "patience", "waited", "muted_until", "throttle_ms",
-        "software",
+        "software", "refused",
     )  # fmt: skip
 
     def __init__(self, connection, listener, peer, time, patience):
@@ -116,6 +116,7 @@ class Call:
         self.software = "unknown", "unknown"  # name and version, as its ApiVersions request tells
         self.waited = 0  # nanoseconds in all that handlers have spent waiting
         self.muted_until = 0  # on `patience`: until then a throttled client is not heard
+        self.refused = None  # refused(topic, topic_id, partition): the error code of what a fetch is not to have, or None
         self.throttle_ms = None  # throttle_ms(response): set where an answer may be too large to be given
 
     user = "ANONYMOUS"  # the name of its principal, on every plaintext listener
@@ -160,6 +161,15 @@ class Call:
     def close(self, reason):
         """End the connection instead of answering; what was answered before is still sent."""
         raise Refused(reason)
+
+    def reset(self, reason):
+        """End the connection as if the wire were cut: what was answered and not sent is lost."""
+        self.connection.cut()
+        raise Refused(reason)
+
+    def swallow(self):
+        """Never answer: what the client goes on to say is read and forgotten until it leaves, however much that is."""
+        self.connection.swallow()
 
 
 class Connection:
@@ -363,6 +373,17 @@ class Connection:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         if self.greenlet is not None:
             self.greenlet.kill(block=False)
+
+    def cut(self):
+        """Whoever closes it now resets it."""
+        self.out.clear()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+
+    def swallow(self):
+        """Read until the client leaves, or is closed for its silence; raises Disconnected then."""
+        self.flush()
+        while True:
+            self._receive(False)
 
     def freeze(self, thawed):
         """Neither read nor write before `thawed`, an Event; None: from now on again."""

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from functools import cached_property
 from contextlib import nullcontext
 from time import perf_counter_ns
 
@@ -25,7 +26,7 @@ class Server:
 
     `settings`: of each broker its configuration; `seed`: of every id and choice, drawn when None; `time`: the clock that
     stamps and expires, wall time when None.
-    `brokers`: {id: BrokerServer}; `services`: the first one's. `progress`: see LogManager.
+    `brokers`: {id: BrokerServer}; `services`: the first one's; `faults`: what is to go wrong. `progress`: see LogManager.
     `memory_max`: bytes that records may take without a data directory, half of what there is when None.
     `release`: of Kafka, that this is to pass for ("3.7"). `zookeeper`: the Place of an ensemble to register in, None for none.
     """
@@ -48,6 +49,12 @@ class Server:
         self._zookeeper = zookeeper
         self._registry = None
         self._stopped = Event()
+
+    @cached_property
+    def faults(self):
+        from emulator.runtime.faults import ServerFaults  # a start is timed
+
+        return ServerFaults(self, [handler.api for handler in HANDLERS.values()])
 
     @property
     def bound(self):

@@ -113,6 +113,11 @@ class FetchSessions:
             return True
         return False
 
+    def partitions_of(self, session_id):
+        """(topic, topic id, partition) of each that a session is about; none where there is no such session."""
+        session = self._sessions.get(session_id)
+        return [(one.topic, one.topic_id, one.partition) for one in session.partitions.values()] if session else []
+
     def close(self, session_id):
         self._sessions.pop(session_id, None)
 

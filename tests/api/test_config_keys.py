@@ -25,6 +25,7 @@ from wire.records import read_header
 ROOT = Path(__file__).resolve().parents[2]
 
 ELSEWHERE = {
+    "faults": ("tests/apps/test_faults.py", "faults:"),
     "control.listen": ("tests/apps/test_control_api.py", "control.listen"),
     "brokers": ("tests/apps/test_brokers.py", "brokers: 3"),
     "racks": ("tests/apps/test_brokers.py", "racks: [x, y, z]"),

@@ -48,6 +48,7 @@ CALLS = {
     ("POST", "/brokers/{broker}/mend"): ({"broker": 2}, {}),
     ("POST", "/brokers/{broker}/slow"): ({"broker": 2}, {"delay_ms": 0}),
     ("POST", "/clock/advance"): ({}, {"by": "1d"}),
+    ("POST", "/faults"): ({}, {"name": "slow", "api": "Heartbeat", "delay": "1ms"}),
     ("POST", "/snapshots"): ({}, {"name": "before"}),
     ("POST", "/snapshots/{name}/restore"): ({"name": "before"}, {}),
     ("POST", "/requests/keep"): ({}, {"most": 10}),
@@ -60,11 +61,11 @@ CALLS = {
     ("POST", "/brokers/{name}/configs"): ({"name": 1}, {"set": {"log.retention.ms": "5000"}}),
     ("POST", "/groups/{name}/configs"): ({"name": "readers"}, {"set": {"consumer.session.timeout.ms": "50000"}}),
 }
-LAST = {("DELETE", "/snapshots/{name}"): ({"name": "before"}, {}), ("DELETE", "/topics/{topic}"): ({"topic": "orders"}, {}),
+LAST = {("DELETE", "/faults/{name}"): ({"name": "slow"}, {}), ("DELETE", "/snapshots/{name}"): ({"name": "before"}, {}), ("DELETE", "/topics/{topic}"): ({"topic": "orders"}, {}),
         ("DELETE", "/groups/{group}"): ({"group": "readers"}, {})}
-REFUSED = {("POST", "/stop"): 409}  # an Emulator is stopped by its program
+REFUSED = {("POST", "/stop"): 409, ("GET", "/faults/{name}/hit"): 409}  # an Emulator is stopped by its program; nobody has sent a heartbeat
 PARAMETERS = {"broker": 2, "topic": "orders", "group": "readers", "file": "main.js"}
-NAMES = {"/topics": "orders", "/brokers": 2, "/groups": "readers"}
+NAMES = {"/topics": "orders", "/brokers": 2, "/groups": "readers", "/faults": "slow"}
 STREAMS = {"/events"}
 
 
@@ -83,7 +84,7 @@ def test_every_path_does_what_the_document_says(kafka):
     assert not CALLS.keys() - operations.keys() and not LAST.keys() - operations.keys()
     kafka.create_topic("read")
     until(lambda: any(commits(broker.address) for broker in kafka.brokers.values()))
-    order = [*CALLS, *(one for one in operations if one not in CALLS and one not in LAST and one[1] not in STREAMS), *LAST]
+    order = [*CALLS, *(one for one in operations if one not in CALLS and one not in LAST and one[1] not in STREAMS and one != ("DELETE", "/faults")), *LAST, ("DELETE", "/faults")]
     for method, path in order:
         parameters, asked = {**CALLS, **LAST}.get((method, path), ({**PARAMETERS, "name": NAMES.get(path[: path.index("/", 1)] if "/" in path[1:] else "")}, {}))
         operation = operations[method, path]

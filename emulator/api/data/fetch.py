@@ -146,6 +146,7 @@ class _Reader:
         self.elsewhere = []  # partitions of which another broker is to be asked
         self.selects = call.version >= _FOLLOWERS_SINCE and settings.replica_selector_class == RACK_AWARE
         # v15+: the replica's id moved to a tagged struct (KIP-903).
+        self.refused = call.refused
         self.replica_id = request.replica_id if call.version < 15 else request.replica_state.replica_id
 
     def has_something(self):
@@ -175,6 +176,8 @@ class _Reader:
 
     def _find(self, cached):
         """The Partition, if this client may read it as it asks to."""
+        if self.refused is not None and (error := self.refused(cached.topic, cached.topic_id, cached.partition)):
+            raise KafkaError(error)
         partition, me = self._partition(cached), self.broker.id
         if cached.current_leader_epoch >= 0 and me in partition.logs:  # here any negative one is none
             check_leader_epoch(partition, cached.current_leader_epoch)
@@ -244,7 +247,7 @@ class _Reader:
             except KafkaError as error:
                 urgent = True
                 answer = _refusal(cached.partition, error.error)
-                if self.call.version >= 16 and error.error in ASK_ANOTHER:
+                if self.call.version >= 16 and error.error in ASK_ANOTHER and self._exists(cached):
                     partition = self._partition(cached)
                     name_leader(answer, partition)
                     self.elsewhere.append(partition)

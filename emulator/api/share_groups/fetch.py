@@ -114,6 +114,8 @@ class _Reader:
 
     def _find(self, key, cluster, share_partitions):
         topic = cluster.topics_by_id[key[0]]
+        if self.call.refused is not None and (error := self.call.refused(topic.name, *key)):
+            raise KafkaError(error)
         if not self.call.allowed("read", "topic", topic.name):
             raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
         log = share_partitions.log(*key)

@@ -1,8 +1,8 @@
 """All routes: a family's file has its own as ROUTES, and is named here."""
 
-from emulator.apps.control import brokers, clock, configs, counts, events, groups, metrics, partitions, records, requests, snapshots, status, topics, upkeep, web, zookeeper
+from emulator.apps.control import brokers, clock, configs, counts, events, faults, groups, metrics, partitions, records, requests, snapshots, status, topics, upkeep, web, zookeeper
 
-FAMILIES = (topics, records, partitions, groups, configs, brokers, clock, snapshots, requests, counts, events, metrics, zookeeper, upkeep, web)
+FAMILIES = (topics, records, partitions, groups, configs, brokers, clock, faults, snapshots, requests, counts, events, metrics, zookeeper, upkeep, web)
 
 
 def routes(started, stop):

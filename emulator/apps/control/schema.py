@@ -3,9 +3,12 @@
 A schema is a plain dict, made by the functions here. In a route's fields one with a "default" may be left out.
 """
 
+from difflib import get_close_matches
+
 from emulator.apps.errors import UsageError
 
 _TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list}
+_LONGEST_NAME = 100
 _IN_WORDS = {
     "string": "a text", "integer": "a whole number", "boolean": "true or false", "object": "an object", "array": "a list", "null": "null",
     "number": "a number",
@@ -104,7 +107,9 @@ def take(fields, brought):
     """What was `brought`, {name: JSON value}, checked and with what was left out. Raises UsageError, also for any other name."""
     for name in brought:
         if name not in fields:
-            raise UsageError(f"no {name} is taken here" + (f"; there are {', '.join(fields)}" if fields else ""))
+            near = get_close_matches(name[:_LONGEST_NAME], fields, 1)
+            there = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(fields)}" if fields else ""
+            raise UsageError(f"no {name[:_LONGEST_NAME]} is taken here{there}")
     values = {}
     for name, schema in fields.items():
         if name in brought:

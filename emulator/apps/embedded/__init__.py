@@ -23,6 +23,7 @@ from emulator.apps.addresses import bootstrap_of
 from emulator.apps.brokers import settings_of
 from emulator.apps.embedded.broker import Broker
 from emulator.apps.embedded.data import Data
+from emulator.apps.embedded.faults import Failing, Fault
 from emulator.apps.embedded.groups import Group, Member
 from emulator.apps.embedded.record import Record
 from emulator.apps.embedded.requests import Request
@@ -41,7 +42,7 @@ from emulator.runtime.thread import LoopThread, Stopped
 from emulator.state.configs import ConfigError, Settings
 from wire.errors import KafkaError
 
-__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Group", "Member", "Record", "Request", "Retention", "Snapshot", "Stopped"]
+__all__ = ["Broker", "Cleaner", "Clock", "Emulator", "Fault", "Group", "Member", "Record", "Request", "Retention", "Snapshot", "Stopped"]
 
 T = TypeVar("T")
 _numbers = count(1)
@@ -53,7 +54,7 @@ def begun_since(number: int) -> list[Emulator]:
     return sorted((one for one in _begun if one.number > number), key=lambda one: one.number)
 
 
-class Emulator(Data):
+class Emulator(Data, Failing):
     """One broker, or `brokers` of them, on a free loopback port each, from `start()` (or `with`) to `stop()`; it may be started again, empty, or with
     what is in its directory.
 
@@ -81,6 +82,7 @@ class Emulator(Data):
     ) -> None:
         values = {"listeners": "PLAINTEXT://127.0.0.1:0"}
         values.update((name, _text(value) if name in KEYS else value) for name, value in (config or {}).items())
+        faults = values.pop("faults", ())
         if data_dir is not None:
             values["log.dirs"] = os.fspath(data_dir)
         if clock_start is not None:
@@ -90,6 +92,7 @@ class Emulator(Data):
                 values, clock, None if seed is None else str(seed), as_version,
                 None if brokers is None else str(brokers), None if racks is None else ",".join(racks),
             )  # fmt: skip
+            self._own = self._own._replace(faults=tuple(faults))
             self._settings: list[Settings] = settings_of({**defaults, **values}, self._own.brokers, self._own.racks)
             self._topics = parse_topics([topics] if isinstance(topics, str) else list(topics), "topic")
         except (ConfigError, UsageError) as error:
@@ -149,6 +152,7 @@ class Emulator(Data):
         self._started = perf_counter_ns()
         if self._most_requests:
             server.record_requests(History(self._most_requests))
+        self._begin_faults(server)
         kept, self._writer = self._begins_with, Writer()
         try:
             server.start(None if kept is None else kept.cluster)
@@ -167,6 +171,13 @@ class Emulator(Data):
                 server.stop()
                 raise ValueError(f"topic {name}: {refusal}") from None
         return server
+
+    def _begin_faults(self, server: Server) -> None:
+        """Those of the configuration, and no others."""
+        if self._own.faults or "faults" in vars(server):
+            server.faults.clear()
+            for words in self._own.faults:
+                server.faults.add(words)
 
     def stop(self) -> None:
         """Returns once all is closed; a second time does nothing."""
@@ -223,11 +234,12 @@ class Emulator(Data):
     def restore(self, snapshot: Snapshot) -> None:
         """The cluster is again as it was then: connections are reset, and clients that come back find what there was.
 
-        It may be one of another Emulator with as many brokers. Raises ValueError.
+        Faults are those of `config` again. It may be one of another Emulator with as many brokers. Raises ValueError.
         """
 
         def restore():
             self.server.restore(snapshot.cluster)
+            self._begin_faults(self.server)
             self._writer = snapshot.writer.copy()
 
         self.call(restore)

@@ -13,8 +13,8 @@ from emulator.apps.proxy.control import bootstrap_of, replay_routes, routes
 from emulator.apps.proxy.server import ProxyServer
 from emulator.apps.proxy.settings import ProxySettings, proxy_values
 from emulator.apps.rules import read_rules
-from emulator.apps.serve import Ending, spare_the_collector
-from emulator.apps.settings import located
+from emulator.apps.serve import Ending, add_faults, spare_the_collector
+from emulator.apps.settings import faults_of, located
 from emulator.pipeline.rules import RuleLayer
 from wire.apis import BY_KEY
 
@@ -27,10 +27,10 @@ def serve(options):
     `options.record`: the file into which clients' conversations are written, None for none.
     """
     logs.set_up(options.log_level, options.log_format)
-    settings, rules = _settings(options)
+    settings, rules, faults = _settings(options)
     ending = Ending()
     with _recorder(options.record) as recorder:
-        server = start(settings, rules, recorder)
+        server = start(settings, rules, recorder, faults)
         told = f"upstream.bootstrap.servers={_joined(settings.bootstrap)}"
         return _run(server, ending, options, routes, told)
 
@@ -60,13 +60,13 @@ def replay(options):
 
 
 def _settings(options):
-    """(ProxySettings, [Rule])"""
+    """(ProxySettings, [Rule], faults as add_faults takes them)"""
     file = None if options.config is None else read_config_file(options.config)
     try:
         settings = ProxySettings(proxy_values({} if file is None else file.values, options.listen, options.upstream))
     except UsageError as error:
         raise UsageError(located(file, str(error))) from None
-    return settings, read_rules(file, BY_KEY.values(), [name for name, _, _ in settings.endpoints])
+    return settings, read_rules(file, BY_KEY.values(), [name for name, _, _ in settings.endpoints]), faults_of(file)
 
 
 @contextmanager
@@ -85,11 +85,12 @@ def _recorder(path):
         yield Recorder(file)
 
 
-def start(settings, rules=(), recorder=None):
+def start(settings, rules=(), recorder=None, faults=()):
     server = ProxyServer(settings)
     for layer in (RuleLayer(rules) if rules else None, recorder):
         if layer is not None:
             server.add_layer(layer)
+    add_faults(server, faults)
     return _start(server, [endpoint[1:] for endpoint in settings.endpoints])
 
 

@@ -5,6 +5,7 @@ import time
 
 from emulator import __version__
 from emulator.apps.addresses import EVERY_INTERFACE, format_address
+from emulator.apps.control import faults
 from emulator.apps.control.schema import flag, many, number, text, thing
 from emulator.apps.control.table import Route
 
@@ -37,7 +38,7 @@ def routes(started, stop):
             "connections": len(server.connections),
         }
 
-    return Route("GET", "/status", show, "what it is and how it does", answer=_STATUS), _end(stop)
+    return Route("GET", "/status", show, "what it is and how it does", answer=_STATUS), _end(stop), *faults.ROUTES
 
 
 _REPLAY_STATUS = thing(

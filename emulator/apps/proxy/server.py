@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from functools import cached_property
 
 from gevent import spawn
 from gevent.event import Event
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _READ_SIZE = 256 * 1024
 _METADATA_VERSION = 1  # that any Kafka since 0.10 understands
+_WITH_TOPIC_IDS = 12  # since 3.1; without it, nobody asks by topic ids
 
 
 class ProxyServer:
@@ -92,6 +94,13 @@ class ProxyServer:
         for front in self.fronts:
             front.remove_layer(layer)
 
+    @cached_property
+    def faults(self):
+        """What is to go wrong."""
+        from emulator.apps.proxy.faults import ProxyFaults
+
+        return ProxyFaults(self)
+
     def forget(self, pair):
         self.connections.discard(pair)
 
@@ -145,6 +154,23 @@ class ProxyServer:
         except BaseException:
             sock.close()
             raise
+
+    def ask_topics(self):
+        """The topics of the cluster behind, as Metadata has them; none where that cannot be asked."""
+        if not self._may_ask:
+            return []
+        try:
+            sock = self.dial_bootstrap()
+        except (Unreachable, OSError):
+            return []
+        try:
+            with self._dialer.deadline():
+                return ask(sock, Metadata, _WITH_TOPIC_IDS, topics=None).topics
+        except (Unreachable, OSError) as error:
+            log.info("the cluster behind does not tell of its topics: %s", error)
+            return []
+        finally:
+            sock.close()
 
     def _look_again(self):
         """From time to time, and when a broker could not be had."""

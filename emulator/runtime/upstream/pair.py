@@ -10,12 +10,15 @@ from emulator.pipeline.dispatch import Refused
 from emulator.runtime.connection import Call, Disconnected, Pending
 from emulator.runtime.upstream.answers import Answers, BadAnswer
 from emulator.runtime.upstream.dial import Unreachable
+from emulator.runtime.upstream.exchange import wait
 from emulator.runtime.upstream.flow import READ
 from emulator.runtime.upstream.plans import Asked
 from emulator.runtime.upstream.requests import Requests
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = b"\1\0\0\0\0\0\0\0"
+_SWALLOWED = 64 * 1024
 _LEAVE_MS = 10_000  # for what a client that has closed its half is still owed
 
 
@@ -182,6 +185,22 @@ class Pair:
         self._first.stop()
         gone()
 
+    def swallow(self):
+        """Read until the client leaves, or is closed for its silence; raises Disconnected then."""
+        while True:
+            wait(self.socket, READ)
+            try:
+                if not self.socket.recv(_SWALLOWED):
+                    raise Disconnected
+            except BlockingIOError:
+                continue
+            self.heard()
+
+    def cut(self):
+        """Whoever closes it now resets it."""
+        self.out.clear()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+
     # -- the end --------------------------------------------------------------------------------
 
     def fail(self, error):
@@ -217,7 +236,7 @@ class Pair:
 
     def reset(self):
         """End it as the kernel does for a process that is gone."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.cut()
         self.close()
 
     def close(self):
