@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,12 +21,12 @@ from emulator.runtime.upstream.dial import Dialer
 from tests.wire_client import WireClient
 from wire import compression
 from wire.apis.configs import IncrementalAlterConfigs
-from wire.apis.data import Fetch, Produce
+from wire.apis.data import Fetch, ListOffsets, Produce
 from wire.apis.groups import OffsetCommit, OffsetFetch
 from wire.apis.metadata import FindCoordinator
 from wire.apis.topics import CreatePartitions
 from wire.apis.transactions import AddPartitionsToTxn, EndTxn, InitProducerId
-from wire.records import HEADER_SIZE, Record, build_batch, iter_batches, read_header
+from wire.records import HEADER_SIZE, Record, build_batch, iter_batches, iter_records, read_header
 
 ROOT = Path(__file__).resolve().parents[3]
 MB = 1024 * 1024
@@ -407,3 +408,63 @@ def test_names():
     assert names.there("orders") == "eu.orders"
     with pytest.raises(ValueError, match="more than 249 letters"):
         names.there("x" * 247)
+
+
+class Process:
+    """A server on a port of its own that is killed as by the power going, and started again with what is in its directory."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            self.bootstrap = "127.0.0.1:%d" % sock.getsockname()[1]
+        self.start()
+
+    def start(self):
+        self._process = subprocess.Popen([sys.executable, "-m", "emulator", "--listen", self.bootstrap, "--data-dir", str(self._directory), "--log-level",
+                                          "error", "--topic", "t:2"], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        assert self._process.stdout.readline().startswith("bootstrap.servers=")
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def ends(self):
+        request = ListOffsets.Request.Topics
+        with WireClient(self.bootstrap) as client:
+            [found] = client.call(ListOffsets, 5, replica_id=-1, isolation_level=0, topics=[
+                request(name="t", partitions=[request.Partitions(partition_index=index, timestamp=-1) for index in (0, 1)])]).topics
+        return [one.offset for one in sorted(found.partitions, key=lambda one: one.partition_index)]
+
+
+@pytest.mark.soak
+def test_either_side_is_killed_again_and_again(tmp_path):
+    a, b = Process(tmp_path / "a"), Process(tmp_path / "b")
+    try:
+        with Running(a, b):
+            wrote = 0
+            for number in range(10):
+                one = (a, b)[number % 2]
+                one.kill()
+                if one is b:
+                    for _ in range(20):
+                        produce(a, "t", build_batch([Record(0, 1, None, b"%d" % wrote, ())]), partition=wrote % 2)
+                        wrote += 1
+                one.start()
+                for _ in range(20):
+                    produce(a, "t", build_batch([Record(0, 1, None, b"%d" % wrote, ())]), partition=wrote % 2)
+                    wrote += 1
+                until(lambda: a.ends() == b.ends() == [wrote // 2, wrote // 2], 60)
+        found = [fetched for index in (0, 1) for fetched in (all_of(a, index), all_of(b, index))]
+        assert found[0] == found[1] and found[2] == found[3] and sorted(map(int, found[0] + found[2])) == list(range(wrote))
+    finally:
+        a.kill()
+        b.kill()
+
+
+def all_of(server, partition):
+    request = Fetch.Request.Topics
+    with WireClient(server.bootstrap) as client:
+        [[found]] = [one.partitions for one in client.call(Fetch, 11, replica_id=-1, max_wait_ms=0, min_bytes=0, topics=[
+            request(topic="t", partitions=[request.Partitions(partition=partition, fetch_offset=0, partition_max_bytes=MB)])]).responses]
+    return [one.value for one in iter_records(found.records)]
