@@ -226,12 +226,13 @@ def mirror_parser():
     option = parser.add_argument
     option("--from", metavar="HOST:PORT,...", dest="source", help="brokers of the cluster that is read")
     option("--to", metavar="HOST:PORT,...", dest="target", help="brokers of the cluster that is written")
-    option("--topics", metavar="PATTERN,...", default=".*", help="names, or regular expressions of whole names (default: all but Kafka's own)")
-    option("--prefix", metavar="TEXT", default="", help="before each topic's name in the other cluster (default: none)")
+    option("--config", metavar="FILE", help="YAML with mirror.topics, mirror.from.bootstrap.servers, mirror.from.security.protocol ...; see docs/mirror.md")
+    option("--topics", metavar="PATTERN,...", help="names, or regular expressions of whole names (default: all but Kafka's own)")
+    option("--prefix", metavar="TEXT", help="before each topic's name in the other cluster (default: none)")
     option("--groups", metavar="PATTERN,...", help="consumer groups whose offsets follow, translated (default: none)")
     option("--once", action="store_true", help="end when all is copied that was there")
-    option("--queue", metavar="MB", default="32", help="of what was read and is not written yet (default 32)")
-    option("--refresh", metavar="SECONDS", default="5", help="how often topics, partitions and configs are looked at (default 5)")
+    option("--queue", metavar="MB", help="of what was read and is not written yet (default 32)")
+    option("--refresh", metavar="SECONDS", help="how often topics, partitions and configs are looked at (default 5)")
     option("--log-level", choices=LOG_LEVELS, default="warning", metavar="LEVEL")
     return parser
 

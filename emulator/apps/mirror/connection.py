@@ -16,7 +16,7 @@ from wire.types import Malformed
 
 _INT = Struct(">i")
 _LARGEST = 256 * 1024 * 1024  # bytes of an answer
-_PATIENCE_S = 5.0  # for one
+_PATIENCE_S, _SENDING_S = 5.0, 30.0  # for one, and to be rid of a request
 _CLIENT_ID = "kafka-emulator-mirror"
 # The last versions that name topics, not their ids, and one group or key.
 _LATEST = {Fetch: 12, Produce: 12, Metadata: 12, OffsetCommit: 9, OffsetFetch: 7, FindCoordinator: 3}
@@ -79,7 +79,8 @@ class Connection:
                 raise Lost(f"{self.place}: the connection is lost")
             self._waiting.append((self._number, api, version, result))
             try:
-                send(self._socket, b"".join((_INT.pack(sum(map(len, pieces))), *pieces)))
+                with gevent.Timeout(_SENDING_S, TimeoutError(f"nothing was taken for {_SENDING_S:g} s")):
+                    send(self._socket, b"".join((_INT.pack(sum(map(len, pieces))), *pieces)))
             except OSError as error:
                 self.close(str(error))
         return result

@@ -401,6 +401,30 @@ def test_what_makes_no_sense_is_said(arguments, complaint, capfd):
     assert f"kafka-emulator: error: {complaint}" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("lines, complaint", [
+    (["mirror.from.bootstrap.servers: h:1"], "mirror needs --to HOST:PORT"),
+    (["mirror.to.nonsense: 1"], "mirror needs --from"),
+    (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.to.nonsense: 1"], "line 3: mirror.to.nonsense is none of a mirror's keys"),
+    (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "nonsense: 1"], "line 3: nonsense is none of a mirror's keys"),
+    (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.to.security.protocol: SASL_SSL"], "mirror.to.sasl.mechanism is missing"),
+    (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.from.security.protocol: x"], "line 3: mirror.from.security.protocol x: expected"),
+    (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.topics: ("], "--topics (: "),
+])
+def test_a_file_that_makes_no_sense(tmp_path, lines, complaint, capfd):
+    (tmp_path / "c.yaml").write_text("\n".join(lines))
+    assert main(["mirror", "--config", str(tmp_path / "c.yaml")]) == 2
+    assert complaint in capfd.readouterr().err
+
+
+def test_all_of_it_may_stand_in_a_file(a, b, tmp_path):
+    a.produce("t", b"1")
+    a.produce("u", b"2")
+    (tmp_path / "c.yaml").write_text(f"mirror.from.bootstrap.servers: {a.bootstrap}\nmirror.to.bootstrap.servers: {b.bootstrap}\nmirror.topics: t\nmirror.prefix: a.\n")
+    done = subprocess.run([sys.executable, "-m", "emulator", "mirror", "--config", tmp_path / "c.yaml", "--once", "--prefix", "b."], cwd=ROOT, timeout=60, capture_output=True, text=True)
+    assert done.returncode == 0 and topics(b) == ["b.t"] and values(b, "b.t") == [b"1"]
+    assert done.stdout.startswith(f"from={a.bootstrap} (") and "1 topics, 1 partitions: 1 records copied" in done.stderr
+
+
 def test_names():
     names = Names("orders, audit-.*", "eu.")
     assert [name for name in ("orders", "orders2", "audit-x", "xaudit-", "__consumer_offsets") if names.takes(name)] == ["orders", "audit-x"]

@@ -1,0 +1,61 @@
+"""The command line and config.yaml -> what a mirror is to do. `mirror.from.*` and `mirror.to.*` are the names that Kafka's clients have."""
+
+from emulator.apps.config_file import read_config_file
+from emulator.apps.errors import UsageError
+from emulator.apps.mirror.names import Names, matcher
+from emulator.apps.proxy.settings import ProxySettings
+from emulator.apps.settings import located
+
+_SIDES = {"from": "--from", "to": "--to"}
+_OPTIONS = {"topics": ".*", "prefix": "", "groups": None, "queue": "32", "refresh": "5"}
+_NO_LISTENER = {"listeners": "PLAINTEXT://localhost:0"}
+
+
+class MirrorSettings:
+    """`sides`: {"from", "to": ProxySettings of how to reach that cluster}; `names`, `takes_group`: see Mirror; `queue_bytes`, `refresh_s`."""
+
+    def __init__(self, options):
+        """Raises UsageError."""
+        file = None if options.config is None else read_config_file(options.config)
+        try:
+            self._read(options, dict(file.values if file else {}))
+        except UsageError as error:
+            raise UsageError(located(file, str(error))) from None
+
+    def _read(self, options, values):
+        given = {name: values.pop(f"mirror.{name}") for name in _OPTIONS if f"mirror.{name}" in values}
+        given = {**_OPTIONS, **given, **{name: getattr(options, name) for name in _OPTIONS if getattr(options, name) is not None}}
+        self.sides = {}
+        for side, bootstrap in (("from", options.source), ("to", options.target)):
+            begin = f"mirror.{side}."
+            own = {key.removeprefix(begin): values.pop(key) for key in list(values) if key.startswith(begin)}
+            self.sides[side] = _reached(side, bootstrap, own)
+        for key in values:
+            raise UsageError(f"{key} is none of a mirror's keys: mirror.{', mirror.'.join(_OPTIONS)}, mirror.from.bootstrap.servers, mirror.to.bootstrap.servers, "
+                             "mirror.from.security.protocol ... as Kafka's clients have them")  # fmt: skip
+        self.names = Names(given["topics"], given["prefix"])
+        self.takes_group = given["groups"] and matcher(given["groups"], "--groups")
+        self.queue_bytes = _number(given["queue"], "--queue") * 1024 * 1024
+        self.refresh_s = _number(given["refresh"], "--refresh")
+
+
+def _reached(side, bootstrap, own):
+    begin, option = f"mirror.{side}.", _SIDES[side]
+    bootstrap = bootstrap or own.get("bootstrap.servers")
+    if not bootstrap:
+        raise UsageError(f"mirror needs {option} HOST:PORT, a broker of the cluster")
+    own["bootstrap.servers"] = bootstrap
+    try:
+        settings = ProxySettings({**_NO_LISTENER, **{f"upstream.{key}": value for key, value in own.items()}})
+        if settings.is_sasl and settings.login() is None:
+            raise UsageError("upstream.sasl.mechanism is missing")
+    except UsageError as error:
+        text = str(error).replace("upstream.bootstrap.servers", option)
+        raise UsageError(text.replace("upstream.", begin).replace("a proxy's keys", "a mirror's keys").partition("; without both")[0]) from None
+    return settings
+
+
+def _number(text, option):
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000):
+        raise UsageError(f"{option} {text}: expected a number, one or more")
+    return int(text)
