@@ -295,7 +295,7 @@ def test_what_happens_is_told(query):
             group = consumer.Group(client, "g")
             member = group.join_classic(topics=["made"]).member_id
             group.join_classic(member, topics=["made"])
-            assert events.until(event="group changed", group="g")["members"] == 1
+            events.until(event="group changed", group="g", members=1)
         kafka.restore(kafka.snapshot())
         events.until(event="cluster restored")
         kafka.create_topic("later")
