@@ -263,6 +263,15 @@ def test_topics_that_are_named_by_their_ids_are_told_apart(ruled, direct):
     delete(direct, "by-id", "by-id-secret")
 
 
+def test_metadata_by_id_tells_what_is_allowed_and_nothing_else(ruled, direct):
+    create(direct, "told", "told-secret")
+    ids = {one.name: one.topic_id for one in direct.call(Metadata, 12, topics=None).topics}
+    client = ruled({"rule": "deny", "topic": "*-secret"})
+    asked = [Metadata.Request.Topics(topic_id=ids[name], name=None) for name in ("told", "told-secret")]
+    assert [(one.name, one.error_code) for one in client.call(Metadata, 12, topics=asked).topics] == [("told", errors.NONE)]
+    delete(direct, "told", "told-secret")
+
+
 def test_a_cluster_is_only_read(ruled, direct):
     create(direct, "read-only")
     produce(direct, "read-only", b"x")

@@ -70,11 +70,15 @@ def real_kafka(directory, **settings):
 
 
 @contextlib.contextmanager
-def proxy(directory, upstream, port=0, **settings):
-    """`kafka-emulator proxy` before `upstream`, with settings of its own; yields "host:port" of its broker 1, where clients may begin, too."""
+def proxy(directory, upstream=None, **settings):
+    """`kafka-emulator proxy` before `upstream`, with settings of its own; yields "host:port" of its broker 1, where clients may begin, too.
+
+    Without `upstream`: as directory/proxy.yaml says.
+    """
     config, control = directory / "proxy.yaml", directory / "proxy.sock"
-    settings = {"listeners": f"PLAINTEXT://127.0.0.1:{port}", "upstream_bootstrap_servers": upstream, **settings}
-    config.write_text("".join(f"{name.replace('_', '.')}: '{value}'\n" for name, value in settings.items()))
+    if upstream is not None:
+        settings = {"listeners": "PLAINTEXT://127.0.0.1:0", "upstream_bootstrap_servers": upstream, **settings}
+        config.write_text("".join(f"{name.replace('_', '.')}: '{value}'\n" for name, value in settings.items()))
     command = [sys.executable, "-m", "emulator", "proxy", "--config", str(config), "--control", str(control)]
     with open(directory / "proxy.log", "ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=HERE.parents[1])

@@ -210,6 +210,37 @@ def test_what_is_recorded_of_kafka_answers_our_own_tests(tmp_path):
     assert passes("replay", str(file)) == passed
 
 
+def test_a_cluster_of_ones_own_within_kafka(three, tmp_path, unique):
+    """With rules for a prefix and against a topic: transactions, both group protocols, a regular expression."""
+    (tmp_path / "proxy.yaml").write_text(f"listeners: PLAINTEXT://127.0.0.1:0\nupstream.bootstrap.servers: {three.bootstrap}\n"
+                                         "rules:\n  - rule: deny\n    topic: secret*\n  - rule: prefix\n    prefix: own.\n")
+    topic = unique("orders")
+    with servers.proxy(tmp_path) as bootstrap:
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin.create_topics([NewTopic(topic, 3, 3)])[topic].result(TIMEOUT)
+        eventually(lambda: topic in admin.list_topics(timeout=TIMEOUT).topics, TIMEOUT)
+        producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": topic, "log_level": 0})  # a new cluster loads its coordinators
+        producer.init_transactions(TIMEOUT)
+        producer.begin_transaction()
+        for number in range(100):
+            producer.produce(topic, str(number))
+        producer.commit_transaction(TIMEOUT)
+        for protocol, subscribed in (("classic", topic), ("consumer", f"^{topic}")):
+            consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{topic}-{protocol}", "group.protocol": protocol, "auto.offset.reset": "earliest"})
+            consumer.subscribe([subscribed])
+            found = [eventually(lambda: consumer.poll(1), TIMEOUT).value() for _ in range(100)]
+            assert sorted(found, key=int) == [b"%d" % number for number in range(100)]
+            consumer.commit(asynchronous=False)
+            assert sum(max(one.offset, 0) for one in consumer.committed([TopicPartition(topic, partition) for partition in range(3)], TIMEOUT)) >= 100
+            consumer.close()
+        failed = []
+        refused = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+        refused.produce("secret", b"", on_delivery=lambda error, _: failed.append(error.name()))
+        refused.flush(TIMEOUT)
+        assert failed == ["TOPIC_AUTHORIZATION_FAILED"]
+    assert f"own.{topic}" in AdminClient({"bootstrap.servers": three.bootstrap}).list_topics(timeout=TIMEOUT).topics
+
+
 def values(bootstrap, topic):
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.partition.eof": True, "auto.offset.reset": "earliest"}, logger=None)
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(6)])

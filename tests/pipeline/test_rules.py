@@ -78,6 +78,13 @@ def test_a_topology_names_topics_and_expressions():
     assert told.state_changelog_topics[0].name == "a.c"
 
 
+@pytest.mark.parametrize("regex, told", [
+    ("^orders.*", "orders.*"), ("^a|^b$", "a|b$"), (r"[^a]\^x", r"[^a]\^x"), (r"\Aa[]^]^", "a[]^]"), (r"\Q^a\E^b", r"\Q^a\Eb"), ("[[:alpha:]^]+", "[[:alpha:]^]+"),
+])  # fmt: skip
+def test_a_name_does_not_begin_behind_a_prefix(regex, told):
+    assert Prefix("p.").regex_to_cluster(regex) == rf"p\.(?:{told})"
+
+
 def test_a_regex_comes_back_as_it_was():
     names = Prefix("a.b+")
     assert names.regex_to_client(names.regex_to_cluster("x|y")) == "x|y"

@@ -90,7 +90,7 @@ class Access:
                 continue
             kept, left = [], {}
             for one in items:
-                if (error := self._error(one, is_allowed)) is None:
+                if (error := self._error(one, is_allowed, api is Metadata)) is None:
                     kept.append(one)
                 else:
                     left.setdefault(error, []).append(one)
@@ -118,8 +118,8 @@ class Access:
                 put(response, told, refusals(api, version, field, told, items, error, _REASON))
         return response
 
-    def _error(self, item, is_allowed):
-        """What a topic of a request is refused with, None where it is not."""
+    def _error(self, item, is_allowed, tells_names):
+        """What a topic of a request is refused with, None where it is not; `tells_names`: what ids mean is in the answer, and seen there."""
         if isinstance(item, str):
             name = item
         else:
@@ -128,7 +128,7 @@ class Access:
             name = next((value for field in ("name", "topic", "topic_name", "resource_name") if (value := getattr(item, field, None))), None)
             if name is None and (topic_id := getattr(item, "topic_id", ZERO_UUID)) != ZERO_UUID:
                 name = self._names.get(topic_id)
-                if name is None:
+                if name is None and not tells_names:
                     return errors.UNKNOWN_TOPIC_ID  # clients ask for metadata then, from which it is learned
         return None if name is None or is_allowed(name) else errors.TOPIC_AUTHORIZATION_FAILED
 

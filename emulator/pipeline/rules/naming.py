@@ -13,6 +13,8 @@ from wire.internal.consumer_protocol import ConsumerSubscription
 from wire.types import Malformed
 
 _CONSUMERS = "consumer"
+# What says that a name begins here, which it does not behind a prefix; whole names are matched anyway. Kept: quotes, escapes, classes.
+_BEGINNINGS = re.compile(r"(?P<kept>\\Q.*?(?:\\E|$)|\\[^A]|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\])|\^|\\A", re.DOTALL)
 
 
 class Prefix:
@@ -28,7 +30,7 @@ class Prefix:
         return name[len(self.prefix) :] if name.startswith(self.prefix) else None
 
     def regex_to_cluster(self, regex):
-        return f"{re.escape(self.prefix)}(?:{regex})"
+        return f"{re.escape(self.prefix)}(?:{_BEGINNINGS.sub(lambda found: found['kept'] or '', regex)})"
 
     def regex_to_client(self, regex):
         head, tail = re.escape(self.prefix) + "(?:", ")"
