@@ -12,7 +12,8 @@ def fault(options):
     """Adds one, shows them, asks whether one has been hit, removes one or all."""
     action, words = options.action, options.words
     if action == "add":
-        faults = [ask_politely(choose(options), "POST", "/faults", _said(words))]
+        asked = _said(words)
+        faults = [ask_politely(choose(options), "POST", "/faults", asked)]
     elif action in ("remove", "hit"):
         if not words or len(words) > (1 if action == "remove" else 2):
             raise UsageError(f"fault {action}: which? Say one NAME; fault list shows them")

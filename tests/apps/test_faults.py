@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Emulator
-from emulator.apps.cli import serve_parser
+from emulator.apps.cli import main, serve_parser
 from emulator.apps.errors import UsageError
 from emulator.apps.serve import start
 from emulator.apps.settings import make_settings
@@ -107,17 +107,26 @@ def test_the_command_line_says_what_is_wrong(serve, run):
     serve()
     for arguments, said in (
         (["add", "api=Prodce", "drop=true"], "no API Prodce: did you mean Produce?"),
-        (["add", "drop"], "fault add: drop: expected WORD=VALUE, such as api=Produce"),
-        (["add", "drop=true", "drop=after"], "fault add: drop is given twice"),
-        (["remove"], "fault remove: which?"),
-        (["remove", "mine"], "no fault mine: there are none"),
-        (["hit"], "fault hit: which?"),
+        (["add", "eror=NONE"], "no eror is taken here; did you mean error?"),
         (["hit", "mine"], "no fault mine: there are none"),
-        (["list", "mine"], "fault list: takes no mine"),
     ):
         done = run("fault", *arguments)
         assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
     assert run("fault", "list").stdout == "FAULT  HITS  CALLS  WHAT\n"
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["add", "drop"], "fault add: drop: expected WORD=VALUE, such as api=Produce"),
+    (["add", "drop=true", "drop=after"], "fault add: drop is given twice"),
+    (["remove"], "fault remove: which?"),
+    (["remove", "a", "b"], "fault remove: which?"),
+    (["hit"], "fault hit: which?"),
+    (["hit", "mine", "often"], "fault hit: TIMES often: expected a whole number"),
+    (["list", "mine"], "fault list: takes no mine"),
+])  # fmt: skip
+def test_the_command_line_says_what_makes_no_sense_without_a_server(capsys, arguments, said):
+    assert main(["fault", *arguments]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text, said", [
@@ -211,6 +220,23 @@ def test_the_same_seed_brings_the_same_chance():
             return [client.call(Heartbeat, 4, group_id="g").error_code for _ in range(40)]
 
     assert seen(7) == seen(7) != seen(8)
+
+
+def test_chance_is_a_faults_own():
+    """Neither other faults nor other requests change to which of its own it happens, nor how long they are delayed."""
+
+    def seen(*others):
+        with Emulator(seed=7) as kafka, WireClient(kafka.bootstrap) as client:
+            for other in others:
+                kafka.fail(probability=0.5, **other)
+            kafka.fail("Heartbeat", name="mine", error="REBALANCE_IN_PROGRESS", probability=0.5)
+            found = []
+            for _ in range(40):
+                client.call(Metadata, 9, topics=[])
+                found.append(client.call(Heartbeat, 4, group_id="g").error_code)
+            return found
+
+    assert seen() == seen({"api": "Metadata", "delay": "1ms"}, {"api": "Heartbeat", "throttle": "1ms"})
 
 
 def test_a_million_hits_leave_nothing_behind():

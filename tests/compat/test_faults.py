@@ -47,7 +47,7 @@ def librdkafka_writes(emulator, **options):
 
 def librdkafka_reads(emulator):
     consumer = confluent_kafka.Consumer({
-        "bootstrap.servers": emulator.bootstrap, "group.id": emulator.topic, "auto.offset.reset": "earliest", "enable.auto.commit": False, **QUICK,
+        "bootstrap.servers": emulator.bootstrap, "group.id": emulator.topic, "auto.offset.reset": "earliest", "enable.auto.commit": False, "fetch.error.backoff.ms": 20, **QUICK,
     })  # fmt: skip
     try:
         consumer.subscribe([emulator.topic])
@@ -154,6 +154,7 @@ def test_a_wrong_checksum_is_found_by_who_looks(emulator):
     assert seen == RECORDS
 
 
+@pytest.mark.soak  # two JVMs
 @pytest.mark.needs("java", str(HERE / ".cache/jars"), str(HERE / ".cache/classes"))
 def test_the_tools_of_kafka_try_again(emulator):
     """Over what a broker may answer, connections that end after the work is done, and frames cut off."""
