@@ -1,5 +1,6 @@
 """A mirror between clusters: what it copies, follows, leaves out, and what it lives through."""
 
+import json
 import os
 import signal
 import socket
@@ -311,14 +312,14 @@ def test_the_queue_is_bounded_and_one_partition_holds_up_no_other(a):
             until(lambda: len(records(b, "t", 0)) == 31)
 
 
-def commit(kafka, group, offset, topic="t", partition=0):
+def commit(kafka, group, offset, topic="t", partition=0, metadata=""):
     request = OffsetCommit.Request.Topics
     with WireClient(kafka.bootstrap) as client:
         until(lambda: client.call(FindCoordinator, 3, key=group, key_type=0).error_code == 0)
 
         def committed():
             answer = client.call(OffsetCommit, 7, group_id=group, topics=[request(name=topic, partitions=[
-                request.Partitions(partition_index=partition, committed_offset=offset, committed_metadata="")])])
+                request.Partitions(partition_index=partition, committed_offset=offset, committed_metadata=metadata)])])
             return answer.topics[0].partitions[0].error_code == 0
         until(committed)
 
@@ -352,6 +353,20 @@ def test_groups_follow_with_translated_offsets(a, b):
     with Running(a, b, prefix="a.", groups="readers"):  # what was noted is known to the next one
         until(lambda: offset_of(b, "readers", "a.t") == 9)
     assert offset_of(b, "left", "a.t") is offset_of(b, "behind", "a.t") is None
+
+
+def test_a_claim_that_a_dead_mirror_has_left_stops_nobody_who_has_copied_before(a, b):
+    a.produce("t", b"1")
+    once(a, b)
+    claim = {"from": [], "claim": True}
+    commit(a, f"kafka-emulator-mirror-{b.call(lambda: b.server.cluster.cluster_id)}", 0, metadata=json.dumps(claim))
+    a.produce("t", b"2")
+    once(a, b)
+    assert values(b, "t") == [b"1", b"2"]
+    commit(a, f"kafka-emulator-mirror-{b.call(lambda: b.server.cluster.cluster_id)}", 0, metadata=json.dumps({**claim, "claim": False}))
+    a.produce("t", b"3")
+    once(a, b)
+    assert values(b, "t") == [b"1", b"2"]  # it has come from there
 
 
 def test_what_the_target_does_not_take_fails_that_partition_alone(a, b):
