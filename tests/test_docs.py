@@ -1,5 +1,6 @@
 """Documents that are written from the code say what the code does."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -21,3 +22,10 @@ def test_the_control_api_is_described_as_it_is():
 def test_the_python_reference_is_made_of_the_docstrings():
     made = runpy.run_path(str(ROOT / "tools" / "python"))["reference"]()
     assert (ROOT / "docs" / "python.md").read_text(encoding="utf-8") == made, "run tools/python"
+
+
+def test_links_lead_somewhere():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)\s#]+)", page.read_text(encoding="utf-8")) if "://" not in link]
+    assert len(links) > 50
+    assert not [(str(page.relative_to(ROOT)), link) for page, link in links if not (page.parent / link).exists()]
