@@ -83,8 +83,7 @@ def test_scripts_ask_for_what_there_is(kafka):
         for name in re.findall(r"from \"\./([\w.]+)\"", text):
             assert (FOLDER / name).is_file(), f"{script.name} imports {name}"
         for method, path in re.findall(r"\b(get|post|remove)\(\"(/[^\"?]*)", text):
-            if not path.startswith("/faults") and path != "/openapi.json":
-                assert {"remove": "delete"}.get(method, method) in paths[path], f"{script.name}: {method} {path}"
+            assert {"remove": "delete"}.get(method, method) in paths[path], f"{script.name}: {method} {path}"
 
 
 def test_the_files_are_part_of_the_package():

@@ -296,6 +296,10 @@ def test_what_happens_is_told(query):
             member = group.join_classic(topics=["made"]).member_id
             group.join_classic(member, topics=["made"])
             events.until(event="group changed", group="g", members=1)
+        kafka.fail("FindCoordinator", error="COORDINATOR_NOT_AVAILABLE", name="once", times=1)
+        with Client(kafka.brokers[1].address) as client:
+            client.call(FindCoordinator, 3, key="g", key_type=0)
+        assert events.until(event="fault hit")["fault"] == "once"
         kafka.restore(kafka.snapshot())
         events.until(event="cluster restored")
         kafka.create_topic("later")

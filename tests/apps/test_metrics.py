@@ -9,6 +9,7 @@ from emulator.apps.control.metrics import METRICS
 from tests.apps.test_control_api import ask
 from tests.apps.test_control_data import coordinator
 from tests.storage_client import Client
+from wire.apis.groups import Heartbeat
 
 
 @pytest.fixture
@@ -71,6 +72,17 @@ def test_requests_are_counted_and_go_on_being(kafka):
     assert list(buckets.values()) == sorted(buckets.values()) and list(buckets)[-1] == "+Inf"
     assert buckets["+Inf"] == found["kafka_emulator_request_duration_seconds_count"][broker, "OffsetCommit"] >= 1
     assert found["kafka_emulator_request_bytes_total"][broker, "OffsetCommit"] > 40
+
+
+def test_faults_that_happen_are_counted(kafka):
+    kafka.fail("Heartbeat", error="UNKNOWN_MEMBER_ID", name="unknown")
+    kafka.fail("Fetch", delay="1ms", name="slow")
+    with Client(kafka.brokers[1].address) as client:
+        for _ in range(2):
+            client.call(Heartbeat, 4, group_id="g", member_id="m", generation_id=1)
+    found = metrics(kafka)
+    assert found["kafka_emulator_fault_hits_total"] == {("unknown",): 2, ("slow",): 0}
+    assert found["kafka_emulator_errors_total"]["1", "Heartbeat", "UNKNOWN_MEMBER_ID"] == 2
 
 
 def test_names_may_be_anything():

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import browser as chromium
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 
 from emulator import Emulator
 
@@ -207,6 +207,30 @@ def test_requests_and_events_as_they_come(page, kafka):
     assert row(page, "topic created")[2] == "topic=eventful partitions=1"
 
 
+def test_faults(page, kafka):
+    page.go("#/faults", "No faults")
+    page.focus("main input[name=words]")
+    page.type("name=broken api=Produce topic=orders error=NOT_LEADER")
+    page.key("Enter")
+    page.sees("did you mean NOT_LEADER_OR_FOLLOWER", "#said.failed")
+    assert page.run("document.querySelector('main input[name=words]').value").endswith("error=NOT_LEADER"), "it can be corrected"
+    page.type("_OR_FOLLOWER times=1")
+    page.key("Enter")
+    page.sees("broken waits", "#said")
+    assert row(page, "broken")[2:5] == ["0", "0", "waits"]
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, retries=5)
+    producer.send("orders", b"again", partition=0).get(20)
+    producer.close()
+    page.sees("spent", "main")
+    assert row(page, "broken")[3] == "1" and int(row(page, "broken")[2]) >= 1
+    page.click('[aria-label="remove broken"]')
+    page.sees("No faults", "main")
+    refusals = [error for error in page.errors if "400" in error]
+    assert len(refusals) == 1, "the browser itself tells of an answer that is a refusal"
+    page.errors = [error for error in page.errors if error not in refusals]
+    page.answers = {url: status for url, status in page.answers.items() if not url.endswith("/faults")}
+
+
 def test_the_clock_is_advanced(page, kafka):
     before = kafka.clock.now_ms()
     page.click("#clock summary")
@@ -273,7 +297,7 @@ CONTRAST = """(() => {
 def test_it_can_be_read_and_each_control_has_a_name(page, kafka, tmp_path, dark):
     kafka.brokers[2].kill()
     try:
-        for view in ("", "topics", "topics/orders", "groups", "requests", "events", "snapshots", "zookeeper"):
+        for view in ("", "topics", "topics/orders", "groups", "requests", "events", "faults", "snapshots", "zookeeper"):
             page.run(f"location.hash = '#/{view}'")
             page.until("!document.querySelector('main').innerText.includes('…')")
             page.look(tmp_path / "page.png", dark=dark)

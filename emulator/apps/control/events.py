@@ -1,6 +1,6 @@
 """What happens in a server, told as it happens: to as many listeners as there are, and at no cost where there is none.
 
-Topics and leaders say so themselves. Brokers and groups are looked at when the server has done something, at most every 20 ms, and
+Topics and leaders say so themselves. Brokers, groups and faults are looked at when the server has done something, at most every 20 ms, and
 what differs is told; what comes and goes in between is not. A listener that reads too slowly misses some, and learns how many.
 """
 
@@ -119,8 +119,8 @@ class Events:
             was = before.get((kind, name))
             if now != was:
                 self.publish(kind, **now)
-        for (kind, name), was in before.items():
-            if (kind, name) not in self._known:
+        for kind, name in before:
+            if kind == "group changed" and (kind, name) not in self._known:
                 self.publish("group gone", group=name)
 
     def _state(self):
@@ -135,6 +135,9 @@ class Events:
             generation = getattr(group, "generation_id", None)
             epoch = getattr(group, "group_epoch", 0) if generation is None else generation
             state["group changed", group.group_id] = {"group": group.group_id, "state": group.state, "members": len(group.members), "epoch": epoch}
+        for fault in server.faults:
+            if fault.hits:
+                state["fault hit", fault.name] = {"fault": fault.name, "hits": fault.hits}
         if isinstance(server.time, ManualClock):
             state["clock advanced", 0] = {"now_ms": server.time.now()}
         return state

@@ -169,6 +169,8 @@ METRICS = (
     Metric("kafka_emulator_request_duration_seconds", "histogram", "From a request's arrival until its answer is there, long polls and joins included",
            _API, _durations),
     Metric("kafka_emulator_request_waiting_seconds_total", "counter", "Of that, the time spent waiting for something to answer", _API, _counted("waited_ns")),
+    Metric("kafka_emulator_fault_hits_total", "counter", "How often a fault has happened", ("fault",),
+           lambda server: [(fault.name, fault.hits) for fault in server.faults]),
     Metric("kafka_emulator_connections", "gauge", "Connections of clients that are open", ("broker", "listener"), _connections),
     Metric("kafka_emulator_broker_running", "gauge", "1 for a broker whose process runs and is not frozen", ("broker",),
            _of_brokers(lambda server, broker: broker.state == RUNNING)),

@@ -19,10 +19,3 @@ export const post = (path, asked) => ask("POST", path, asked);
 export const remove = (path) => ask("DELETE", path);
 export const part = encodeURIComponent;
 export const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== null)).toString();
-
-/** Whether the server has this, such as has("/faults", "post"). */
-let paths = {};
-export const has = (path, method = "get") => method in (paths[path] ?? {});
-export async function learn() {
-  paths = (await get("/openapi.json")).paths;
-}

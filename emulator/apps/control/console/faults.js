@@ -1,10 +1,9 @@
-import { get, has, part, post, remove } from "./api.js";
+import { get, part, post, remove } from "./api.js";
 import { badge, button, field, h, table } from "./dom.js";
 import { number } from "./format.js";
 import { act, submitted, sure } from "./shell.js";
 
 export const title = "Faults";
-export const needs = "/faults";
 
 export const load = (signal) => get("/faults", signal);
 
@@ -39,8 +38,8 @@ function add({ words }, form) {
   }, (made) => `${made.name} waits.`);
 }
 
-const take = (name) => act(() => (has("/faults/{name}", "delete") ? remove(`/faults/${part(name)}`) : post("/faults/remove", { name })), `${name} is gone.`);
+const take = (name) => act(() => remove(`/faults/${part(name)}`), `${name} is gone.`);
 
 async function clear() {
-  if (await sure("Remove all faults?", "Remove")) await act(() => (has("/faults", "delete") ? remove("/faults") : post("/faults/clear")), "No faults any more.");
+  if (await sure("Remove all faults?", "Remove")) await act(() => remove("/faults"), "No faults any more.");
 }

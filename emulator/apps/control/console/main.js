@@ -1,9 +1,9 @@
 // Which view is shown, and how often it is brought up to date.
 
-import { Refused, get, has, learn, post } from "./api.js";
+import { Refused, get, post } from "./api.js";
 import { button, field, fill, h } from "./dom.js";
 import { duration, moment } from "./format.js";
-import { act, look, onAgain, say, submitted } from "./shell.js";
+import { act, onAgain, say, submitted } from "./shell.js";
 import * as events from "./events.js";
 import * as faults from "./faults.js";
 import * as group from "./group.js";
@@ -75,8 +75,7 @@ async function refresh() {
 const wait = () => document.addEventListener("visibilitychange", refresh, { once: true });
 
 function navigation() {
-  const names = Object.keys(VIEWS).filter((name) => !VIEWS[name].needs || has(VIEWS[name].needs));
-  fill(document.getElementById("views"), names.map((name) =>
+  fill(document.getElementById("views"), Object.keys(VIEWS).map((name) =>
     h("li", null, h("a", { href: `#/${name}`, "aria-current": name === shown.name ? "page" : null }, VIEWS[name].title))));
 }
 
@@ -121,5 +120,4 @@ addEventListener("keydown", (event) => {
 addEventListener("click", (event) => {
   for (const open of document.querySelectorAll("details.menu[open]")) if (!open.contains(event.target)) open.open = false;
 });
-await learn().catch(look);
 await Promise.all([go(), clock(), status()]);

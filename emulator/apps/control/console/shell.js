@@ -20,7 +20,7 @@ export function sure(question, yes) {
     let answer = false;
     agree.onclick = () => { answer = true; dialog.close(); };
     document.getElementById("ask-no").onclick = () => dialog.close();
-    dialog.onclose = () => resolve(answer);
+    dialog.onclose = () => { if (!dialog.open) resolve(answer); }; // that it was closed is told late: perhaps when it asks something else
     dialog.showModal();
     agree.focus();
   });
