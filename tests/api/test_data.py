@@ -13,7 +13,7 @@ from wire.apis.topics import CreateTopics, DeleteTopics
 from wire.apis.transactions import InitProducerId
 from wire.records import Record, build_batch, iter_records, takes_long
 
-NOW = 1_700_000_000_000
+NOW = int(time.time() * 1000) - 60_000  # records of long ago would go with the first look at retention
 NOWHERE = f"nowhere-{uuid.uuid4().hex}"
 
 

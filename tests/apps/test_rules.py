@@ -205,7 +205,7 @@ def test_a_plugin_delays_and_refuses(ruled, emulator):
     began = time.monotonic()
     with pytest.raises(ConnectionError):
         client.call(Metadata, 9, topics=[])
-    assert time.monotonic() - began >= 0.12
+    assert time.monotonic() - began >= 0.119  # deadlines are whole milliseconds
 
 
 @pytest.mark.parametrize("fault", [lambda asked: 1 / 0, lambda asked: "an answer"], ids=["raises", "no answer"])
