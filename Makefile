@@ -24,7 +24,7 @@ ready:
 	@$(PY) $(COMPAT)/setup
 
 test-fast: ready
-	$(PY) -m pytest -q --ignore=$(COMPAT)
+	$(PY) -m pytest -q -n 2 --dist worksteal --ignore=$(COMPAT)
 
 test-compat: ready
 	$(PY) -m pytest -q $(COMPAT)

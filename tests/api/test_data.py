@@ -40,8 +40,8 @@ def until(condition, seconds=10):
         assert time.monotonic() < deadline, "it did not come true"
 
 
-def batch(*values, **options):
-    return build_batch([Record(index, NOW + index, None, value, ()) for index, value in enumerate(values)], **options)
+def batch(*values, now=NOW, **options):
+    return build_batch([Record(index, now + index, None, value, ()) for index, value in enumerate(values)], **options)
 
 
 def produce_request(topic, records, partition=0, acks=-1):
