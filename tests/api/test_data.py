@@ -247,6 +247,20 @@ def list_offset(client, topic, timestamp, version=11, partition=0, isolation_lev
     return found.error_code, found.offset, found.timestamp
 
 
+def test_the_end_asked_for_again_and_again_is_the_end_by_then(client, topic):
+    for end in range(3):
+        for version in (3, 4, 11):
+            for isolation_level in (0, 1):
+                for _ in range(2):
+                    assert list_offset(client, topic, -1, version, isolation_level=isolation_level)[:2] == (errors.NONE, end)
+        produce(client, topic, batch(b"a"))
+    assert list_offset(client, topic, -1, partition=7)[0] == errors.UNKNOWN_TOPIC_OR_PARTITION
+    assert list_offset(client, topic, -1, partition=-1)[0] == errors.UNKNOWN_TOPIC_OR_PARTITION
+    assert list_offset(client, topic, -2)[:2] == (errors.NONE, 0)
+    create(client, topic_again := f"{topic}-again")
+    assert list_offset(client, topic_again, -1)[:2] == (errors.NONE, 0)
+
+
 def test_list_offsets(client, topic):
     assert list_offset(client, topic, -3) == (errors.NONE, -1, -1)
     produce(client, topic, batch(b"a", b"b", b"c"))

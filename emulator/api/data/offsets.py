@@ -69,9 +69,16 @@ def list_offsets(request, call, cluster, broker, replication):
     if not intelligible:
         topics = [(topic, topic.partitions) for topic in request.topics]
     found, form, build = Built(), (ListOffsets, version), ListOffsets.response.element_builder(version, "topics")
+    of_end = (ListOffsets, version, committed, broker_id) if is_consumer and intelligible and not twice else None
     for asked, partitions in topics:
         name = asked.name
         topic = cluster.topics.get(name)
+        asks_end = of_end and topic and _asks_end(partitions)
+        if asks_end and (end := topic.told.get(of_end)) and end[0] == partitions[0].partition_index:
+            _, log, limit, element = end
+            if limit == (log.last_stable_offset if committed else log.high_watermark) and not log.closed:
+                found.append(element)
+                continue
         positions = [position(name, topic, each) for each in partitions]
         told = topic and topic.told.get(form)  # who asks of all topics again and again finds most as they were
         if told is None or told[0] != positions:
@@ -81,6 +88,10 @@ def list_offsets(request, call, cluster, broker, replication):
             ]))  # fmt: skip
             if topic is not None:
                 topic.tell(form, told)
+        if asks_end and not positions[0][1]:
+            partition = topic.partitions[positions[0][0]]
+            if leading_of(partition) is None:  # else there is more to look at
+                topic.tell(of_end, (partition.index, partition.log, positions[0][2], told[1]))
         found.append(told[1])
     return ListOffsets.reply(topics=found)
 
@@ -101,6 +112,11 @@ def _by_topic(topics):
                     twice.add((topic.name, each.partition_index))
                 partitions[each.partition_index] = each
     return [(topic, partitions.values()) for topic, partitions in asked.values()], twice
+
+
+def _asks_end(partitions):
+    """Whether the end of one partition is all that is asked about a topic, as tools that look at all topics do."""
+    return len(partitions) == 1 and partitions[0].timestamp == _LATEST and partitions[0].current_leader_epoch == -1
 
 
 def _names_each_once(topic):
