@@ -60,8 +60,8 @@ class Segment:
         if not exists:
             self.reset()
             if files.lasting:
-                self._side_file(INDEX)
-                self._side_file(TIME_INDEX)
+                for kind in (INDEX, TIME_INDEX):
+                    self._side_file(kind).close()
 
     def __getattr__(self, name):
         # Only for what has not been read yet: once set, a slot is found without coming here.
