@@ -257,6 +257,10 @@ def test_the_end_asked_for_again_and_again_is_the_end_by_then(client, topic):
     assert list_offset(client, topic, -1, partition=7)[0] == errors.UNKNOWN_TOPIC_OR_PARTITION
     assert list_offset(client, topic, -1, partition=-1)[0] == errors.UNKNOWN_TOPIC_OR_PARTITION
     assert list_offset(client, topic, -2)[:2] == (errors.NONE, 0)
+    Topics = ListOffsets.Request.Topics
+    asked = [Topics(name=topic, partitions=[Topics.Partitions(partition_index=0, timestamp=-1)]), Topics(name=NOWHERE, partitions=[])]
+    [answer] = client.call(ListOffsets, 9, replica_id=-1, topics=asked).topics  # where none is named, none is told
+    assert (answer.name, answer.partitions[0].offset) == (topic, 3)
     create(client, topic_again := f"{topic}-again")
     assert list_offset(client, topic_again, -1)[:2] == (errors.NONE, 0)
 

@@ -111,7 +111,7 @@ def _by_topic(topics):
                 if each.partition_index in partitions:
                     twice.add((topic.name, each.partition_index))
                 partitions[each.partition_index] = each
-    return [(topic, partitions.values()) for topic, partitions in asked.values()], twice
+    return [(topic, list(partitions.values())) for topic, partitions in asked.values()], twice
 
 
 def _asks_end(partitions):
