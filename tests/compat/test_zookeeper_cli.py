@@ -1,4 +1,4 @@
-"""zkCli.sh's program, real ZooKeeper's own, on a server of ours and on a real one: it prints what is in expected/zkcli.txt."""
+"""zkCli.sh's program, real ZooKeeper's own, on a server of ours and on a real one: it prints what is in expected/zookeeper/zkcli.txt."""
 
 import re
 import shutil
@@ -78,4 +78,4 @@ def session(servers):
 @pytest.mark.parametrize("kind", ["ours", pytest.param("real", marks=pytest.mark.soak)])
 def test_zkcli_prints_what_it_prints_on_a_real_server(tmp_path, kind):
     with Servers(tmp_path, {0: kind}, tick_ms=2000) as servers:
-        assert session(servers) == (HERE / "expected" / "zkcli.txt").read_text()
+        assert session(servers) == (HERE / "expected" / "zookeeper" / "zkcli.txt").read_text()
