@@ -101,7 +101,9 @@ def _by_topic(topics):
 
     Kafka answers by partition, and so never mentions a topic of which none is named.
     """
-    if len({topic.name for topic in topics}) == len(topics) and all(map(_names_each_once, topics)):
+    if len({topic.name for topic in topics}) == len(topics) and (
+        all([len(topic.partitions) == 1 for topic in topics]) or all(map(_names_each_once, topics))
+    ):
         return [(topic, topic.partitions) for topic in topics], ()
     asked, twice = {}, set()
     for topic in topics:
