@@ -24,10 +24,10 @@ ready:
 	@$(PY) $(COMPAT)/setup
 
 test-fast: ready
-	$(PY) -m pytest -q -n 2 --dist worksteal --ignore=$(COMPAT)
+	$(PY) -m pytest -q -n 2 --dist loadfile --ignore=$(COMPAT)
 
 test-compat: ready
-	$(PY) -m pytest -q $(COMPAT)
+	$(PY) -m pytest -q -n 2 --dist loadfile $(COMPAT)
 
 # pytest's status 5: nothing was collected.
 soak: ready

@@ -33,7 +33,9 @@ def arguments():
     parser.add_argument("--administration", action="store_true",
                         help="instead: what administrative requests cost with 1, 100 and 2,000 topics")
     parser.add_argument("--zookeeper", action="store_true", help="instead: ZooKeeper servers beside real ones of 3.8.4")
+    parser.add_argument("--tls", action="store_true", help="instead: throughput over TLS, and log-ins by SCRAM")
     parser.add_argument("--proxy", action="store_true", help="instead: Kafka through the proxy, beside Kafka directly")
+    parser.add_argument("--mirror", action="store_true", help="instead: the mirror beside MirrorMaker 2")
     parser.add_argument("--disk", action="store_true", help="the emulator keeps its logs on disk, as Kafka does")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement here")
     parser.add_argument("--chart", metavar="FILE", help="also draw some of the rows here, as an SVG")
@@ -228,10 +230,18 @@ def main():
         from benchmarks import zookeeper
 
         return zookeeper.main(options.quick)
+    if options.tls:
+        from benchmarks import tls
+
+        return tls.main(options.quick)
     if options.proxy:
         from benchmarks import proxy
 
         return proxy.main(options.quick)
+    if options.mirror:
+        from benchmarks import mirror
+
+        return mirror.main(options.quick)
     measured = compare_servers(options) if options.rows else True
     if options.codec:
         from benchmarks import codec  # here, for it imports another client's codec

@@ -17,12 +17,13 @@ from wire.apis.acls import CreateAcls, DeleteAcls, DescribeAcls
 from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs, ListConfigResources
 from wire.apis.consumer_groups import ConsumerGroupDescribe
 from wire.apis.data import DeleteRecords, ListOffsets
+from wire.apis.delegation_tokens import DescribeDelegationToken
 from wire.apis.groups import DeleteGroups, DescribeGroups, ListGroups, OffsetCommit, OffsetDelete, OffsetFetch
 from wire.apis.metadata import ApiVersions, DescribeCluster, DescribeTopicPartitions, FindCoordinator, Metadata, UpdateFeatures
 from wire.apis.quorum import DescribeQuorum
 from wire.apis.quotas import AlterClientQuotas, DescribeClientQuotas
 from wire.apis.replication import AlterReplicaLogDirs, DescribeLogDirs
-from wire.apis.sasl import AlterUserScramCredentials, DescribeDelegationToken, DescribeUserScramCredentials
+from wire.apis.sasl import AlterUserScramCredentials, DescribeUserScramCredentials
 from wire.apis.telemetry import GetTelemetrySubscriptions
 from wire.apis.topics import AlterPartitionReassignments, CreatePartitions, CreateTopics, DeleteTopics, ElectLeaders, ListPartitionReassignments
 from wire.apis.transactions import DescribeProducers, DescribeTransactions, InitProducerId, ListTransactions

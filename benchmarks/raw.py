@@ -66,10 +66,10 @@ def fetch(topic, offset, max_bytes):
                  + b"\2" + compact(topic.encode()) + b"\2" + partition + b"\0" + b"\1" + b"\1" + b"\0")
 
 
-def latest_offset(topic):
-    """ListOffsets v5 of the end of partition 0."""
+def latest_offset(topic, committed=False):
+    """ListOffsets v5 of the end of partition 0; `committed`: of what transactions have settled."""
     name = topic.encode()
-    return frame(LIST_OFFSETS, 5, struct.pack(">ibih", -1, 0, 1, len(name)) + name + struct.pack(">iiiq", 1, 0, -1, -1),
+    return frame(LIST_OFFSETS, 5, struct.pack(">ibih", -1, committed, 1, len(name)) + name + struct.pack(">iiiq", 1, 0, -1, -1),
                  flexible=False)
 
 
@@ -241,9 +241,9 @@ class Connection:
                 raise ValueError(f"topic {topic} was not created")
             time.sleep(0.005)
 
-    def end_offset(self, topic):
+    def end_offset(self, topic, committed=False):
         at = 4 + 4 + 4 + 4 + 2 + len(topic) + 4 + 4
-        error, _, offset = struct.unpack_from(">hqq", self.call(latest_offset(topic)), at)
+        error, _, offset = struct.unpack_from(">hqq", self.call(latest_offset(topic, committed)), at)
         if error:
             raise ValueError(f"ListOffsets of {topic} was answered with error {error}")
         return offset

@@ -106,13 +106,13 @@ class Client:
             raise Failed(self.library.rd_kafka_err2str(code).decode())
 
 
-def produce(library, address, topic, size, count):
+def produce(library, address, topic, size, count, **settings):
     """Seconds to produce `count` records of `size` bytes with librdkafka's defaults (acks=all) until all are acknowledged."""
     payload = ctypes.create_string_buffer(os.urandom(size), size)
     messages = (Message * CHUNK)()
     for message in messages:
         message.payload, message.len = ctypes.addressof(payload), size
-    with Client(library, PRODUCER, address, topic) as client:
+    with Client(library, PRODUCER, address, topic, **settings) as client:
         before = client.end_offset()
         started = time.perf_counter()
         for done in range(0, count, CHUNK):
@@ -126,9 +126,9 @@ def produce(library, address, topic, size, count):
     return took
 
 
-def consume(library, address, topic, count):
+def consume(library, address, topic, count, **settings):
     """Seconds from the first fetch until the last `count` records of the topic went through a callback in C."""
-    with Client(library, CONSUMER, address, topic) as client:
+    with Client(library, CONSUMER, address, topic, **settings) as client:
         first = client.end_offset() - count
         if first < 0:
             raise Failed(f"fewer than {count} records to consume")

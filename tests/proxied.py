@@ -33,9 +33,9 @@ def proxied(upstream, **settings):
 class ScriptedBroker:
     """Accepts connections and, of each, hands `serve(connection, receive)` the socket, in a thread; `receive()`: the next request's frame."""
 
-    def __init__(self, serve):
+    def __init__(self, serve, address=("127.0.0.1", 0)):
         self._serve = serve
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.ended = []
         threading.Thread(target=self._accept, daemon=True).start()

@@ -30,6 +30,7 @@ DEPENDENCIES = {
     "crc32c": ("wire",),
     "cramjam": ("wire",),
     "gevent": ("emulator.runtime", "emulator.apps"),
+    "jwt": ("emulator.state",),
     "yaml": ("emulator.apps",),
 }
 

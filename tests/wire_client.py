@@ -3,19 +3,22 @@
 import socket
 import struct
 
+from wire.apis.sasl import SaslAuthenticate, SaslHandshake
 from wire.header import build_request_header, parse_response_header
 
 
 class WireClient:
     """`call(api, version, **fields)` sends a request and gives the response record.
 
-    `send`/`receive` do one half each, for pipelining; a closed connection raises ConnectionError.
+    `send`/`receive` do one half each, for pipelining; a closed connection raises ConnectionError. `tls`: an ssl.SSLContext, None for none.
     """
 
-    def __init__(self, bootstrap, client_id="wire-client", timeout=10):
+    def __init__(self, bootstrap, client_id="wire-client", timeout=10, tls=None):
         host, _, port = bootstrap.rpartition(":")
         self.socket = socket.create_connection((host, int(port)), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.client_id = client_id
         self._correlation_id = 0
 
@@ -50,6 +53,14 @@ class WireClient:
 
     def call(self, api, version, **fields):
         return self.receive(api, version, self.send(api, version, **fields))
+
+    def log_in(self, user, password):
+        """Authenticate by PLAIN; gives itself."""
+        shaken = self.call(SaslHandshake, 1, mechanism="PLAIN")
+        assert not shaken.error_code, f"there are {shaken.mechanisms}"
+        answer = self.call(SaslAuthenticate, 2, auth_bytes=f"\0{user}\0{password}".encode())
+        assert not answer.error_code, answer.error_message
+        return self
 
     def _read(self, count):
         data = bytearray()

@@ -1,17 +1,27 @@
-"""Which operations a client may do on a topic or the cluster, as the bit field of KIP-430."""
+"""Which operations a client may do on a topic, a group or the cluster, as the bit field of KIP-430."""
 
-# AclOperation codes by resource: those that Kafka's AclEntry lists for it.
-_TOPIC = {"read": 3, "write": 4, "create": 5, "delete": 6, "alter": 7, "describe": 8, "describe_configs": 10, "alter_configs": 11}
-_CLUSTER = {
-    "create": 5, "alter": 7, "describe": 8, "cluster_action": 9, "describe_configs": 10, "alter_configs": 11, "idempotent_write": 12,
-}  # fmt: skip
+from emulator.state.authorizer import OPERATIONS
 
 CLUSTER_NAME = "kafka-cluster"  # what the one cluster resource is called
 
 
+def _field(*operations):
+    return sum(1 << OPERATIONS[operation] for operation in operations)
+
+
+# Those that Kafka's AclEntry lists for a resource.
+_TOPIC = _field("read", "write", "create", "delete", "alter", "describe", "describe_configs", "alter_configs")
+_GROUP = _field("read", "delete", "describe", "describe_configs", "alter_configs")
+_CLUSTER = _field("create", "alter", "describe", "cluster_action", "describe_configs", "alter_configs", "idempotent_write")
+
+
 def topic_operations(call, name):
-    return sum(1 << code for operation, code in _TOPIC.items() if call.allowed(operation, "topic", name))
+    return call.operations("topic", name) & _TOPIC
+
+
+def group_operations(call, group_id):
+    return call.operations("group", group_id) & _GROUP
 
 
 def cluster_operations(call):
-    return sum(1 << code for operation, code in _CLUSTER.items() if call.allowed(operation, "cluster", CLUSTER_NAME))
+    return call.operations("cluster", CLUSTER_NAME) & _CLUSTER

@@ -20,6 +20,13 @@ from wire.record import Built
 # ConfigResource.Type
 _KINDS = TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
 
+# What one must be allowed, by kind; the rest is the cluster's.
+_GUARDS = {
+    TOPIC: ("topic", errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed."),
+    GROUP: ("group", errors.GROUP_AUTHORIZATION_FAILED, "Group authorization failed."),
+}
+_CLUSTER = "cluster", errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed."
+
 _KEPT = 64  # descriptions: those of all topics without configs of their own are one
 _DYNAMIC_BROKER_LOGGER_CONFIG = 6  # where a level comes from
 
@@ -43,11 +50,13 @@ def describe_configs(request, call, configs, cluster):
         kind, name = resource.resource_type, resource.resource_name
         result = _Result(resource_type=kind, resource_name=name)
         try:
+            if refusal := _denied("describe_configs", kind, name, call):
+                raise refusal
             keys = resource.configuration_keys
             if kind == BROKER_LOGGER:
-                result.configs = _levels(name, call, configs, keys)
+                result.configs = _levels(name, configs, keys)
             else:
-                depends_on, describe = _description(kind, name, call, configs, cluster, keys)
+                depends_on, describe = _description(kind, name, configs, cluster, keys)
                 if depends_on and not keys:
                     result.configs = _told(depends_on, describe, request, call, configs)
                 else:
@@ -56,6 +65,14 @@ def describe_configs(request, call, configs, cluster):
             result.error_code, result.error_message = error.error, error.message or ""
         results.append(result)
     return DescribeConfigs.reply(results=results)
+
+
+def _denied(operation, kind, name, call):
+    """The KafkaError of a client that may not do `operation` with the configs of a resource, or None."""
+    resource_type, error, message = _GUARDS.get(kind, _CLUSTER)
+    if call.allowed(operation, resource_type, CLUSTER_NAME if resource_type == "cluster" else name):
+        return None
+    return KafkaError(error, message)
 
 
 def _told(depends_on, describe, request, call, configs):
@@ -71,23 +88,17 @@ def _told(depends_on, describe, request, call, configs):
     return found
 
 
-def _description(kind, name, call, configs, cluster, keys):
+def _description(kind, name, configs, cluster, keys):
     """(what its answer depends on beside the broker configs, or None; a function that gives its entries)"""
     if kind == TOPIC:
-        if not call.allowed("describe_configs", "topic", name):
-            raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
         names.check(name)
         if name not in cluster.topics:
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
         return ("topic", *configs.topics.get(name, {}).items()), partial(configs.describe_topic, name)
     if kind == GROUP:
-        if not call.allowed("describe_configs", "group", name):
-            raise KafkaError(errors.GROUP_AUTHORIZATION_FAILED, "Group authorization failed.")
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Group name must not be empty")
         return None, partial(configs.describe_group, name)
-    if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
-        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
     if kind == BROKER:
         if not name:
             return None, configs.describe_default_broker
@@ -99,10 +110,8 @@ def _description(kind, name, call, configs, cluster, keys):
     return None, partial(configs.describe_client_metrics, name)
 
 
-def _levels(name, call, configs, keys):
+def _levels(name, configs, keys):
     """The levels of this broker's loggers, as configs."""
-    if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
-        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
     if not name:
         raise KafkaError(errors.INVALID_REQUEST, "Broker id must not be empty")
     if _broker_id(name, "Broker") != int(configs.node):
@@ -168,7 +177,7 @@ def alter_configs(request, call, configs, cluster):
 def _alter_all(request, Response, operations, call, configs, cluster):
     asked = [(resource.resource_type, resource.resource_name) for resource in request.resources]
     times = Counter(asked)
-    stumbles = Response is IncrementalAlterConfigs.Response.Responses and _stumbles(request, times)
+    stumbles = Response is IncrementalAlterConfigs.Response.Responses and _stumbles(request, times, call)
     responses = []
     for resource, (kind, name) in zip(request.resources, asked):
         response = Response(resource_type=kind, resource_name=name, error_message=None)
@@ -193,9 +202,11 @@ def _operations(resource):
     return [(one.name, getattr(one, "config_operation", SET), one.value) for one in resource.configs]
 
 
-def _stumbles(request, times):
+def _stumbles(request, times, call):
     """Whether an operation that is none gets as far as Kafka's controller, which then alters nothing of the whole request."""
     for resource in request.resources:
+        if _denied("alter_configs", resource.resource_type, resource.resource_name, call):
+            continue
         keys = {TOPIC: TOPIC_KEYS, GROUP: (), CLIENT_METRICS: ()}.get(resource.resource_type)
         if keys is None or times[resource.resource_type, resource.resource_name] > 1:
             continue
@@ -210,16 +221,16 @@ def _stumbles(request, times):
 
 def _alter_levels(name, operations, validate_only, call, configs):
     if not call.allowed("alter_configs", "cluster", CLUSTER_NAME):
-        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
+        raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
     if _broker_id(name, "Node") != int(configs.node):
         raise KafkaError(errors.INVALID_REQUEST, f"Unexpected node id. Expected {configs.node}, but received {int(name)}")
     (loggers.check if validate_only else loggers.alter)(operations)
 
 
 def _alter(kind, name, operations, validate_only, call, configs, cluster):
+    if kind in (TOPIC, GROUP, CLIENT_METRICS) and (refusal := _denied("alter_configs", kind, name, call)):
+        raise refusal
     if kind == TOPIC:
-        if not call.allowed("alter_configs", "topic", name):
-            raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
         check_kinds(operations, TOPIC_KEYS)
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Default topic resources are not allowed.")
@@ -230,21 +241,15 @@ def _alter(kind, name, operations, validate_only, call, configs, cluster):
         if not exists:
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
     elif kind == BROKER:
-        if not call.allowed("alter_configs", "cluster", CLUSTER_NAME):
-            raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
         if name and _broker_id(name, "Node") != int(configs.node):
             raise KafkaError(errors.INVALID_REQUEST, f"Unexpected broker id, expected {configs.node}, but received {name}")
-        alter_broker(configs, bool(name), operations, validate_only)
+        alter_broker(configs, bool(name), operations, validate_only, _denied("alter_configs", kind, name, call))
     elif kind == GROUP:
-        if not call.allowed("alter_configs", "group", name):
-            raise KafkaError(errors.GROUP_AUTHORIZATION_FAILED)
         check_kinds(operations)
         if not name:
             raise KafkaError(errors.INVALID_REQUEST, "Default group resources are not allowed.")
         alter_group(configs, name, operations, validate_only)
     elif kind == CLIENT_METRICS:
-        if not call.allowed("alter_configs", "cluster", CLUSTER_NAME):
-            raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
         check_kinds(operations)
         alter_client_metrics(configs, name, operations, validate_only)
     else:

@@ -19,10 +19,10 @@ _CLASSIC, _CONSUMER = 0, 1  # member_type
 def consumer_group_heartbeat(request, call, groups):
     reply = ConsumerGroupHeartbeat.reply
     if not call.allowed("read", "group", request.group_id):
-        return reply(error_code=errors.GROUP_AUTHORIZATION_FAILED, error_message="Group authorization failed.")
+        return reply(error_code=errors.GROUP_AUTHORIZATION_FAILED)
     names = request.subscribed_topic_names
     if names and not all(call.allowed("describe", "topic", name) for name in names):
-        return reply(error_code=errors.TOPIC_AUTHORIZATION_FAILED, error_message="Topic authorization failed.")
+        return reply(error_code=errors.TOPIC_AUTHORIZATION_FAILED)
     beat = ConsumerHeartbeat(
         request.member_id,
         request.member_epoch,
@@ -38,6 +38,7 @@ def consumer_group_heartbeat(request, call, groups):
         if request.topic_partitions is None
         else [(owned.topic_id, owned.partitions) for owned in request.topic_partitions],
         call.connection,
+        None if call.authorizer is None else lambda name: call.may("describe", "topic", name),
     )
     try:
         answer = groups.consumer.heartbeat(request.group_id, beat, call.version)
@@ -58,9 +59,13 @@ def consumer_group_describe(request, call, groups, cluster):
         request,
         call,
         groups.consumer.get,
-        lambda group: group.subscribed_topics(),
-        lambda Group, group: _described(Group, group, groups, cluster),
+        lambda group: _described(ConsumerGroupDescribe.Response.Groups, group, groups, cluster),
+        lambda answer: (each for member in answer.members for each in (*_names(member.assignment), *_names(member.target_assignment))),
     )
+
+
+def _names(assignment):
+    return [held.topic_name for held in assignment.topic_partitions]
 
 
 def _described(Group, group, groups, cluster):

@@ -34,16 +34,24 @@ def describe_log_dirs(request, call, log_dirs):
 @handles(AlterReplicaLogDirs)
 def alter_replica_log_dirs(request, call, log_dirs):
     Topic = AlterReplicaLogDirs.Response.Results
-    allowed = call.allowed("alter", "cluster", CLUSTER_NAME)
+    if not call.allowed("alter", "cluster", CLUSTER_NAME):
+        return AlterReplicaLogDirs.reply(results=_refused(Topic, request))
     paths = {(topic.name, index): directory.path for directory in request.dirs for topic in directory.topics for index in topic.partitions}
     answers = {}
     for (name, index), path in paths.items():
         answer = Topic.Partitions(partition_index=index)
         try:
-            if not allowed:
-                raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
             log_dirs.move(name, index, path)
         except KafkaError as error:
             answer.error_code = error.error
         answers.setdefault(name, []).append(answer)
     return AlterReplicaLogDirs.reply(results=[Topic(topic_name=name, partitions=found) for name, found in answers.items()])
+
+
+def _refused(Topic, request):
+    error = errors.CLUSTER_AUTHORIZATION_FAILED
+    return [
+        Topic(topic_name=topic.name, partitions=[Topic.Partitions(partition_index=index, error_code=error) for index in topic.partitions])
+        for directory in request.dirs
+        for topic in directory.topics
+    ]

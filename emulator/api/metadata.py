@@ -39,7 +39,7 @@ def metadata(request, call, cluster, quotas):
         topics=topics,
     )
     if request.include_cluster_authorized_operations:
-        may = call.allowed("describe", "cluster", CLUSTER_NAME)
+        may = call.may("describe", "cluster", CLUSTER_NAME)
         response.cluster_authorized_operations = cluster_operations(call) if may else 0
     return response
 
@@ -57,7 +57,7 @@ def _every_topic(request, call, cluster):
     operations = _Topic.DEFAULT.topic_authorized_operations
     topics = Built()
     for topic in cluster.topics.values():
-        if not call.allowed("describe", "topic", topic.name):
+        if not call.may("describe", "topic", topic.name):
             continue
         if request.include_topic_authorized_operations:
             operations = topic_operations(call, topic.name)
@@ -122,7 +122,7 @@ def _missing(name, may_create, call, cluster, quotas):
     if not names.is_valid(name):
         return _Topic(error_code=errors.INVALID_TOPIC_EXCEPTION, name=name, is_internal=internal)
     if may_create and cluster.configs.settings.auto_create_topics_enable:
-        if not (call.allowed("create", "cluster", CLUSTER_NAME) or call.allowed("create", "topic", name)):
+        if not (call.may("create", "cluster", CLUSTER_NAME) or call.allowed("create", "topic", name)):
             return _Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name, is_internal=internal)
         try:
             cluster.auto_create(name, quotas.mutations(call, strict=True).charge)
@@ -195,7 +195,7 @@ def describe_cluster(request, call, cluster):
             brokers.append(Broker(broker_id=broker.id, host=endpoint.host, port=endpoint.port, rack=broker.rack, is_fenced=broker.fenced))
     response = DescribeCluster.reply(cluster_id=cluster.cluster_id, controller_id=cluster.controller_id, brokers=brokers)
     if request.include_cluster_authorized_operations:
-        may = call.allowed("describe", "cluster", CLUSTER_NAME)
+        may = call.may("describe", "cluster", CLUSTER_NAME)
         response.cluster_authorized_operations = cluster_operations(call) if may else 0
     return response
 
@@ -207,17 +207,16 @@ def describe_topic_partitions(request, call, cluster):
     cursor = request.cursor
     asked = {topic.name for topic in request.topics}
     everything = not asked
-    if error := _cursor_error(asked, cursor):
+    if error := _cursor_error(asked, cursor, call):
         return DescribeTopicPartitions.reply(topics=[Topic(error_code=error, name=topic.name) for topic in request.topics])
     first = cursor.topic_name if cursor else ""
     room = max(min(request.response_partition_limit, cluster.configs.settings.max_request_partition_size_limit), 1)
-    topics, unauthorized, following = Built(), Built(), None
+    topics, following = Built(), None
     build, reachable = DescribeTopicPartitions.response.element_builder(call.version, "topics"), _reachable(call, cluster)
-    for name in sorted(name for name in (cluster.topics if everything else asked) if name >= first):
-        if not call.allowed("describe", "topic", name):
-            if not everything:
-                unauthorized.append(build(Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name)))
-            continue
+    wanted = sorted(name for name in (cluster.topics if everything else asked) if name >= first)
+    may = call.may if everything else call.allowed
+    seen = [name for name in wanted if may("describe", "topic", name)]
+    for name in seen:
         if room <= 0:
             following = (name, 0)
             break
@@ -240,18 +239,20 @@ def describe_topic_partitions(request, call, cluster):
         if end < len(topic.partitions):
             following = (name, end)
             break
-    topics += unauthorized
+    if not everything:
+        for name in sorted({*wanted} - {*seen}):
+            topics.append(build(Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name)))
     response = DescribeTopicPartitions.reply(topics=topics)
     if following:
         response.next_cursor = DescribeTopicPartitions.Response.NextCursor(topic_name=following[0], partition_index=following[1])
     return response
 
 
-def _cursor_error(asked, cursor):
+def _cursor_error(asked, cursor, call):
     if cursor is not None and (cursor.partition_index < 0 or asked and cursor.topic_name not in asked):
         return errors.INVALID_REQUEST
-    if "" in asked and cursor is None:
-        return errors.UNKNOWN_SERVER_ERROR  # Kafka cannot even ask whether it is allowed
+    if "" in asked and cursor is None and call.may("describe", "topic", ""):
+        return errors.UNKNOWN_SERVER_ERROR  # Kafka cannot ask then what else is allowed
     return None
 
 

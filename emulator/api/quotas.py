@@ -7,8 +7,6 @@ from wire import errors
 from wire.apis.quotas import AlterClientQuotas, DescribeClientQuotas
 from wire.errors import KafkaError
 
-_REFUSED = KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
-
 _Entry = DescribeClientQuotas.Response.Entries
 _Altered = AlterClientQuotas.Response.Entries
 
@@ -17,7 +15,7 @@ _Altered = AlterClientQuotas.Response.Entries
 def describe_client_quotas(request, call, client_quotas):
     try:
         if not call.allowed("describe_configs", "cluster", CLUSTER_NAME):
-            raise _REFUSED
+            raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
         found = client_quotas.describe([(one.entity_type, one.match_type, one.match) for one in request.components], request.strict)
     except KafkaError as error:
         return DescribeClientQuotas.reply(error_code=error.error, error_message=error.message, entries=None)
@@ -39,7 +37,8 @@ def alter_client_quotas(request, call, client_quotas):
     if call.allowed("alter_configs", "cluster", CLUSTER_NAME):
         results = client_quotas.alter(alterations, request.validate_only)
     else:
-        results = [(entity, _REFUSED) for entity, _ in alterations]
+        refused = KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed.")
+        results = [(entity, refused) for entity, _ in alterations]
     return AlterClientQuotas.reply(entries=[_result(entity, error) for entity, error in results])
 
 

@@ -99,7 +99,11 @@ def alter_partition_reassignments(request, call, cluster):
 def list_partition_reassignments(request, call, cluster):
     reply, Topic = ListPartitionReassignments.reply, ListPartitionReassignments.Response.Topics
     if not call.allowed("describe", "cluster", CLUSTER_NAME):
-        return reply(error_code=errors.CLUSTER_AUTHORIZATION_FAILED, error_message=_DENIED)
+        asked = [
+            Topic(name=topic.name, partitions=[Topic.Partitions(partition_index=index) for index in topic.partition_indexes])
+            for topic in request.topics or ()
+        ]
+        return reply(error_code=errors.CLUSTER_AUTHORIZATION_FAILED, error_message=_DENIED, topics=asked)
     asked = None if request.topics is None else [(topic.name, topic.partition_indexes) for topic in request.topics]
     return reply(
         error_message=None,

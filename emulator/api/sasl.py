@@ -1,17 +1,14 @@
-"""Authentication as far as a plaintext listener has it: SCRAM credentials are kept; handshakes and tokens are refused.
-
-Kafka refuses delegation tokens on PLAINTEXT before it looks whether they are on (KafkaApis.allowTokenRequests).
-"""
+"""Authentication: what is asked before a client is authenticated, and what afterwards; SCRAM credentials."""
 
 from emulator.api.authorized import CLUSTER_NAME
-from emulator.api.registry import handles
+from emulator.api.api_versions import api_versions
+from emulator.api.registry import HANDLERS, Handler, handles
+from emulator.state.sasl.exchange import IllegalState
+from emulator.state.sasl.mechanism import AuthenticationFailed
 from wire import errors
-from wire.apis.sasl import (
-    AlterUserScramCredentials, CreateDelegationToken, DescribeDelegationToken, DescribeUserScramCredentials,
-    ExpireDelegationToken, RenewDelegationToken, SaslAuthenticate, SaslHandshake,
-)  # fmt: skip
+from wire.apis.metadata import ApiVersions
+from wire.apis.sasl import AlterUserScramCredentials, DescribeUserScramCredentials, SaslAuthenticate, SaslHandshake
 
-_USER, _ANONYMOUS = "User", "ANONYMOUS"  # who everybody is on a plaintext listener
 _REFUSED = "Cluster authorization failed."
 
 
@@ -27,40 +24,44 @@ def sasl_authenticate(request, call):
     )
 
 
-@handles(CreateDelegationToken)
-def create_delegation_token(request, call):
-    reply = CreateDelegationToken.reply(
-        error_code=errors.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED,
-        principal_type=_USER,
-        principal_name=_ANONYMOUS,
-        issue_timestamp_ms=-1,
-        expiry_timestamp_ms=-1,
-        max_timestamp_ms=-1,
-    )
-    if call.version >= 3:  # v3+: a token for somebody else (KIP-373)
-        reply.token_requester_principal_type, reply.token_requester_principal_name = _USER, _ANONYMOUS
-        if request.owner_principal_name:
-            if request.owner_principal_type is None:
-                reply.error_code = errors.UNKNOWN_SERVER_ERROR  # a principal without a type
-            else:
-                reply.principal_type, reply.principal_name = request.owner_principal_type, request.owner_principal_name
-    return reply
+# -- before a client is authenticated (SaslServerAuthenticator) ---------------------------------------
 
 
-@handles(RenewDelegationToken)
-def renew_delegation_token(request, call):
-    return RenewDelegationToken.reply(error_code=errors.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED, expiry_timestamp_ms=-1)
+def _versions(request, call, cluster, features, telemetry, served):
+    response = api_versions(request, call, cluster, features, telemetry, served)
+    _in_turn(call, call.exchange.versions, bool(response.error_code))
+    return response
 
 
-@handles(ExpireDelegationToken)
-def expire_delegation_token(request, call):
-    return ExpireDelegationToken.reply(error_code=errors.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED, expiry_timestamp_ms=-1)
+def _handshake(request, call):
+    error = _in_turn(call, call.exchange.handshake, request.mechanism, call.version)
+    if error:
+        call.after_failure()
+    return SaslHandshake.reply(error_code=error, mechanisms=call.exchange.enabled)
 
 
-@handles(DescribeDelegationToken)
-def describe_delegation_token(request, call):
-    return DescribeDelegationToken.reply(error_code=errors.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED)
+def _authenticate(request, call):
+    try:
+        told, lifetime_ms = _in_turn(call, call.exchange.token, bytes(request.auth_bytes), call.now)
+    except AuthenticationFailed as failed:
+        call.after_failure()
+        return SaslAuthenticate.reply(error_code=errors.SASL_AUTHENTICATION_FAILED, error_message=failed.message)
+    return SaslAuthenticate.reply(error_message="", auth_bytes=told, session_lifetime_ms=lifetime_ms)
 
+
+def _in_turn(call, ask, *arguments):
+    try:
+        return ask(*arguments)
+    except IllegalState as illegal:
+        call.close(str(illegal))
+
+
+# What may come before a token, and what brings one.
+OPENING = {
+    ApiVersions.key: Handler(ApiVersions, _versions, None, HANDLERS[ApiVersions.key].advertised),
+    SaslHandshake.key: Handler(SaslHandshake, _handshake, None, None),
+}
+TOKENS = {SaslAuthenticate.key: Handler(SaslAuthenticate, _authenticate, None, None)}
 
 @handles(DescribeUserScramCredentials)
 def describe_user_scram_credentials(request, call, scram):
@@ -68,6 +69,7 @@ def describe_user_scram_credentials(request, call, scram):
     if not call.allowed("describe", "cluster", CLUSTER_NAME):
         return DescribeUserScramCredentials.reply(
             error_code=errors.CLUSTER_AUTHORIZATION_FAILED,
+            error_message=None,
             results=[Result(error_code=errors.CLUSTER_AUTHORIZATION_FAILED, error_message=None) for _ in request.users or ()],
         )
     results = []

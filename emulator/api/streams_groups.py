@@ -21,7 +21,7 @@ Response = StreamsGroupHeartbeat.Response
 def streams_group_heartbeat(request, call, configs, groups, internal_topics):
     reply = StreamsGroupHeartbeat.reply
     if not call.allowed("read", "group", request.group_id):
-        return reply(error_code=errors.GROUP_AUTHORIZATION_FAILED, error_message="Group authorization failed.")
+        return reply(error_code=errors.GROUP_AUTHORIZATION_FAILED)
     try:
         if request.topology is not None:
             _check_topics(request.topology, call)
@@ -133,7 +133,7 @@ def _topology(topology):
 
 def _create(missing, call, internal_topics, wait_ms):
     """Make the internal topics that a topology misses; gives what is to be said about it, or None."""
-    if not call.allowed("create", "cluster", CLUSTER_NAME):
+    if not call.may("create", "cluster", CLUSTER_NAME):
         refused = [name for name in missing if not call.allowed("create", "topic", name)]
         if refused:
             return f"Unauthorized to CREATE on topics {', '.join(refused)}"
@@ -177,15 +177,17 @@ def _endpoints(endpoints):
 @handles(StreamsGroupDescribe, feature="streams.version")
 def streams_group_describe(request, call, groups):
     unseen = "The described group uses topics that the client is not authorized to describe."
-    return describe(StreamsGroupDescribe, request, call, groups.streams.get, _topics_of, _described, unseen)
+    return describe(StreamsGroupDescribe, request, call, groups.streams.get, _described, _topics_of, unseen)
 
 
-def _topics_of(group):
-    topology = group.topology
-    return {*topology.topics, *(name for each in topology.subtopologies.values() for name in each.repartition_sink_topics)}
+def _topics_of(answer):
+    for each in answer.topology.subtopologies if answer.topology else ():
+        yield from (*each.source_topics, *each.repartition_sink_topics)
+        yield from (topic.name for topic in (*each.repartition_source_topics, *each.state_changelog_topics))
 
 
-def _described(Group, group):
+def _described(group):
+    Group = StreamsGroupDescribe.Response.Groups
     Member = Group.Members
     Endpoint = Member.UserEndpoint
 

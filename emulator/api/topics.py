@@ -37,7 +37,7 @@ def create_topics(request, call, cluster, quotas):
 
 def _create(request, call, cluster, quota):
     once, twice = _once(topic.name for topic in request.topics)
-    everywhere = call.allowed("create", "cluster", CLUSTER_NAME)
+    everywhere = call.may("create", "cluster", CLUSTER_NAME)
     allowed = {name for name in once if name != CLUSTER_METADATA and (everywhere or call.allowed("create", "topic", name))}
     wanted = [topic for topic in request.topics if topic.name in allowed]
     made = cluster.create_topics([_new_topic(topic) for topic in wanted], request.validate_only, quota.charge, in_turns=True)
@@ -94,16 +94,14 @@ def delete_topics(request, call, cluster, quotas):
     if not cluster.configs.settings.delete_topic_enable:
         error = KafkaError(errors.TOPIC_DELETION_DISABLED) if call.version >= 3 else KafkaError(errors.INVALID_REQUEST, "Topic deletion is disabled.")
         return DeleteTopics.reply(responses=[_deletion(name, topic_id, error) for name, topic_id in asked])
-    answers, doomed = [], _resolve(asked, cluster)
+    answers, doomed = [], _resolve(asked, call, cluster)
     # Kafka's time is over before it looks the first one up; what has no sense is refused before that.
     if request.timeout_ms <= 0 and not all(error and error.error == errors.INVALID_REQUEST for _, _, error in doomed):
         return DeleteTopics.reply(responses=[_deletion(name, topic_id, KafkaError(errors.REQUEST_TIMED_OUT)) for name, topic_id in asked])
     quota = quotas.mutations(call, strict=call.version >= 5)
     for name, topic_id, error in doomed:
         if error is None:
-            error = _may_delete(name, call)
-            if error is None:
-                error = _delete(topic_id, cluster, quota)
+            error = _delete(topic_id, cluster, quota)
         answers.append(_deletion(name, topic_id, error))
     return DeleteTopics.reply(responses=answers, throttle_time_ms=quota.throttle_time_ms)
 
@@ -118,8 +116,17 @@ def _delete(topic_id, cluster, quota):
     return None
 
 
-def _resolve(asked, cluster):
-    """(name, topic id, KafkaError or None) for each topic asked for, by name or (v6+) by id (ControllerApis)."""
+def _resolve(asked, call, cluster):
+    """(name, topic id, KafkaError or None) for each topic asked for, by name or (v6+) by id (ControllerApis).
+
+    Who may not see a topic does not learn that there is one of that name, nor what an id is called.
+    """
+    everywhere = call.may("delete", "cluster", CLUSTER_NAME)
+
+    def may(operation, name):
+        return everywhere or call.allowed(operation, "topic", name)
+
+    denied = KafkaError(errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed.")
     invalid = lambda text: KafkaError(errors.INVALID_REQUEST, text)  # noqa: E731
     answers = []
     for name, topic_id in asked:
@@ -136,24 +143,24 @@ def _resolve(asked, cluster):
         topic = cluster.topics_by_id.get(topic_id)
         if topic is None:
             answers.append((None, topic_id, KafkaError(errors.UNKNOWN_TOPIC_ID, _UNKNOWN_ID)))
+        elif not may("delete", topic.name):
+            answers.append((topic.name if may("describe", topic.name) else None, topic_id, denied))
         else:
             doomed[topic_id] = topic.name
     for name in names:
         topic = cluster.topics.get(name)
-        if topic is None:
+        if not may("describe", name):
+            answers.append((name, ZERO_UUID, denied))
+        elif topic is None:
             answers.append((name, ZERO_UUID, KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION, _UNKNOWN_NAME)))
+        elif not may("delete", name):
+            answers.append((name, ZERO_UUID, denied))
         elif topic.topic_id in doomed or topic.topic_id in twice:
             doomed.pop(topic.topic_id, None)
             answers.append((name, topic.topic_id, invalid("The provided topic name maps to an ID that was already supplied.")))
         else:
             doomed[topic.topic_id] = name
     return answers + [(name, topic_id, None) for topic_id, name in doomed.items()]
-
-
-def _may_delete(name, call):
-    if call.allowed("delete", "cluster", CLUSTER_NAME) or call.allowed("delete", "topic", name):
-        return None
-    return KafkaError(errors.TOPIC_AUTHORIZATION_FAILED, _NOT_AUTHORIZED)
 
 
 def _deletion(name, topic_id, error):

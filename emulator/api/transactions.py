@@ -5,6 +5,7 @@ Source: KafkaApis of 4.3.1; KIP-98, KIP-360, KIP-890.
 
 from collections import defaultdict
 
+from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.registry import handles
 from emulator.state.cluster import names
 from wire import errors
@@ -34,7 +35,7 @@ def init_producer_id(request, call, transactions):
         if transactional_id is not None:
             if not may_write(call, transactional_id):
                 raise KafkaError(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-        elif not call.allowed("idempotent_write", "cluster", "kafka-cluster"):
+        elif not call.allowed_any("write", "topic") and not call.allowed("idempotent_write", "cluster", CLUSTER_NAME):  # KIP-679
             raise KafkaError(errors.CLUSTER_AUTHORIZATION_FAILED)
         if (producer_id == _NO_PRODUCER_ID) != (epoch == _NO_EPOCH):
             raise KafkaError(errors.INVALID_REQUEST)
@@ -58,7 +59,7 @@ def add_partitions_to_txn(request, call, cluster, transactions):
         Topic = AddPartitionsToTxn.Response.ResultsByTopicV3AndBelow
         return AddPartitionsToTxn.reply(results_by_topic_v3_and_below=_added(one, one.topics, one.topics, Topic, call, cluster, transactions))
     # v4+: batches from other brokers, which have asked their clients for authorization already.
-    if not call.allowed("cluster_action", "cluster", "kafka-cluster"):
+    if not call.allowed("cluster_action", "cluster", CLUSTER_NAME):
         return AddPartitionsToTxn.reply(error_code=errors.CLUSTER_AUTHORIZATION_FAILED)
     Result = AddPartitionsToTxn.Response.ResultsByTransaction
     # Of one named twice the last partitions count; a refusal names the first.
@@ -158,9 +159,9 @@ def end_txn(request, call, transactions):
 @handles(WriteTxnMarkers)
 def write_txn_markers(request, call, markers):
     Marker = WriteTxnMarkers.Response.Markers
-    may = call.allowed("alter", "cluster", "kafka-cluster") or call.allowed("cluster_action", "cluster", "kafka-cluster")
-    results = {}  # producer id -> topic -> index -> error code
-    for marker in request.markers:
+    may = call.may("alter", "cluster", CLUSTER_NAME) or call.allowed("cluster_action", "cluster", CLUSTER_NAME)
+    results = {} if may else _refused(request, errors.CLUSTER_AUTHORIZATION_FAILED)  # producer id -> topic -> index -> error code
+    for marker in request.markers if may else ():
         topics, written = results.setdefault(marker.producer_id, {}), set()
         for topic in marker.topics:
             codes = topics.setdefault(topic.name, {})
@@ -168,12 +169,13 @@ def write_txn_markers(request, call, markers):
                 if (topic.name, index) in written:
                     continue  # Kafka writes one marker then, and never answers
                 written.add((topic.name, index))
-                codes[index] = errors.CLUSTER_AUTHORIZATION_FAILED if not may else markers.write(
+                codes[index] = markers.write(
                     topic.name, index, marker.producer_id, marker.producer_epoch, marker.coordinator_epoch,
                     marker.transaction_result, marker.transaction_version,
                 )  # fmt: skip
     if any(code == errors.UNKNOWN_SERVER_ERROR for topics in results.values() for codes in topics.values() for code in codes.values()):
-        results = _stumbled(request)
+        # Nobody's marker, without a producer or an epoch: Kafka stumbles over it, and over the request with it.
+        results = _refused(request, errors.UNKNOWN_SERVER_ERROR)
     return WriteTxnMarkers.reply(
         markers=[
             Marker(
@@ -190,18 +192,18 @@ def write_txn_markers(request, call, markers):
                 ],
             )
             for producer_id, topics in results.items()
-            if any(topics.values())
+            if any(topics.values()) or not may
         ]
     )
 
 
-def _stumbled(request):
-    """Nobody's marker, without a producer or an epoch: Kafka stumbles over it, and over the request with it."""
+def _refused(request, error):
+    """That error for all that the last marker of each producer is about: {producer id: {topic: {index: error code}}}"""
     results = {}
     for marker in request.markers:
-        topics = results.setdefault(marker.producer_id, {})
+        topics = results[marker.producer_id] = {}
         for topic in marker.topics:
-            topics.setdefault(topic.name, {}).update(dict.fromkeys(topic.partition_indexes, errors.UNKNOWN_SERVER_ERROR))
+            topics.setdefault(topic.name, {}).update(dict.fromkeys(topic.partition_indexes, error))
     return results
 
 
@@ -234,7 +236,7 @@ def _topic_error(name, call, cluster):
     except KafkaError as refusal:
         return refusal.error, refusal.message
     if not call.allowed("read", "topic", name):
-        return errors.TOPIC_AUTHORIZATION_FAILED, None
+        return errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed."
     if name not in cluster.topics:
         return errors.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition."
     return errors.NONE, None
@@ -272,7 +274,7 @@ def _described(transactional_id, call, transactions):
         return State(error_code=refusal.error, transactional_id=transactional_id)
     topics = {}
     for topic, index in found.partitions:
-        if call.allowed("describe", "topic", topic):
+        if call.may("describe", "topic", topic):
             topics.setdefault(topic, []).append(index)
     return State(
         transactional_id=transactional_id,
@@ -299,6 +301,6 @@ def list_transactions(request, call, transactions):
         transaction_states=[
             State(transactional_id=one.transactional_id, producer_id=one.producer_id, transaction_state=one.state)
             for one in found
-            if call.allowed("describe", "transactional_id", one.transactional_id)
+            if call.may("describe", "transactional_id", one.transactional_id)
         ],
     )

@@ -1,5 +1,7 @@
 """HOST:PORT as people write it."""
 
+import re
+
 from emulator.apps.errors import UsageError
 
 EVERY_INTERFACE = ("", "0.0.0.0", "::")
@@ -31,7 +33,7 @@ def format_address(host, port):
 
 
 def is_loopback(host):
-    return host == "localhost" or host == "::1" or host.startswith("127.")
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def bootstrap_of(server):

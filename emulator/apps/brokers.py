@@ -29,20 +29,33 @@ def settings_of(values, count=1, racks=()):
     base = {**QUICK_START, **_internal_topics(count)}
     every = []
     for number in range(count):
-        node = str(int(first) + number)
-        own = {**values, "node.id": node}
-        own.pop("broker.id", None)  # the first one's
-        for key in _LISTENERS:
-            if own.get(key) is not None:
-                own[key] = ",".join(_shifted(text, number) for text in _texts(own[key]))
-        for key in _DIRECTORIES:
-            if own.get(key) is not None:
-                own[key] = ",".join(os.path.join(path.strip(), f"broker-{node}") for path in _texts(own[key]))
+        own = _own(values, int(first) + number, number)
         if racks:
             own["broker.rack"] = racks[number]
         every.append(parse_broker_settings(own, base))
     _check_ports(every)
     return every
+
+
+def settings_of_nodes(values, node_ids):
+    """As `settings_of`, of brokers that have these ids. Raises ConfigError."""
+    if len(node_ids) == 1:
+        return [parse_broker_settings({**values, "node.id": str(node_ids[0])})]
+    base = {**QUICK_START, **_internal_topics(len(node_ids)), "default.replication.factor": str(min(3, len(node_ids)))}
+    return [parse_broker_settings(_own(values, node, number), base) for number, node in enumerate(node_ids)]
+
+
+def _own(values, node, number):
+    """What is said of all brokers, as it is of one of them."""
+    own = {**values, "node.id": str(node)}
+    own.pop("broker.id", None)  # the first one's
+    for key in _LISTENERS:
+        if own.get(key) is not None:
+            own[key] = ",".join(_shifted(text, number) for text in _texts(own[key]))
+    for key in _DIRECTORIES:
+        if own.get(key) is not None:
+            own[key] = ",".join(os.path.join(path.strip(), f"broker-{node}") for path in _texts(own[key]))
+    return own
 
 
 def _internal_topics(count):

@@ -39,6 +39,7 @@ other commands (each has --help):
   record FILE           a proxy that writes what passes; replay FILE answers from that
   zookeeper zoo.cfg     ZooKeeper servers; zookeeper status zoo.cfg shows them
   mirror --from A --to B  copies topics from one cluster to another, and goes on
+  certs DIR             certificates for TLS, as PEM and PKCS#12
   completion bash       a script with which the shell completes all this; also zsh, fish
 
 examples:
@@ -75,9 +76,11 @@ def serve_parser():
     option = parser.add_argument
     option("--config", metavar="FILE", help="YAML with the names of Kafka's server.properties; see config.yaml")
     option("--listen", metavar="HOST:PORT",
-           help="serve here, whatever the file says of listeners; port 0: a free one (default localhost:9092)")
+           help="serve here, wherever the file says that its listener is; port 0: a free one (default localhost:9092)")
     option("--topic", metavar="NAME[:PARTITIONS]", action="append", default=[], dest="topics",
            help="create this topic at the start; may be repeated")
+    option("--add-scram", metavar="MECHANISM=[name=NAME,password=PASSWORD]", action="append", default=[],
+           help="let this user log in by SCRAM, as kafka-storage.sh does; may be repeated; who is there already stays as he is")
     option("--brokers", metavar="N", help="so many brokers, on the port of --listen and those after it (default 1)")
     option("--racks", metavar="A,B,...", help="the rack of each broker")
     option("--data-dir", metavar="DIR", help="keep all in this directory, in Kafka's own files, and go on with what is there (default: in memory)")
@@ -92,15 +95,24 @@ def serve_parser():
            help="text, or json: an object a line, with timestamp, level, logger, message, template and, of a failure, error and traceback (default text)")
     option("--control", metavar="PATH|HOST:PORT", action="append", default=[],
            help="where to open the control socket, which the other commands talk to (default: a place of its own, where they find it), "
-                "or a loopback port for the same API and the web console; may be given as both")
+                "or a port for the same API and the web console; may be given as both")
+    _token_option(parser)
+    option("--metrics", metavar="HOST:PORT", help="a port where there are /metrics and /health alone, for whoever asks")
     option("--version", action="version", version=f"kafka-emulator {__version__}")
     return parser
+
+
+def _token_option(parser):
+    parser.add_argument("--token-file", metavar="FILE",
+                        help="the token of the control port is in this file (default: it is in KAFKA_EMULATOR_CONTROL_TOKEN; "
+                             "a server that has none draws and prints one, unless the port is on loopback)")
 
 
 def client_parser(command, description):
     parser = Parser(prog=f"kafka-emulator {command}", description=description)
     parser.add_argument("--bootstrap", metavar="HOST:PORT", help="the server that listens there, where several run")
     parser.add_argument("--control", metavar="PATH|HOST:PORT", help="the server with this control socket or port")
+    _token_option(parser)
     return parser
 
 
@@ -203,6 +215,7 @@ def _proxy_options(parser):
     option = parser.add_argument
     option("--upstream", metavar="HOST:PORT,...", help="brokers of the cluster behind (upstream.bootstrap.servers)")
     option("--listen", metavar="HOST:PORT", help="where clients come first; broker N is at PORT + 1 + N (default localhost:9092)")
+    option("--overlay", metavar="PATTERN,...", help="topics that are served here and not by the cluster behind, such as orders,test-* (overlay.topics)")
     option("--config", metavar="FILE", help="YAML with listeners, upstream.bootstrap.servers, upstream.security.protocol, rules ...; see docs/proxy.md")
     option("--log-level", choices=LOG_LEVELS, default="info", metavar="LEVEL")
     option("--log-format", choices=LOG_FORMATS, default="text", metavar="FORMAT", help="text, or json: an object a line")
@@ -221,7 +234,7 @@ def run_proxy(arguments):
 def mirror_parser():
     parser = Parser(
         prog="kafka-emulator mirror",
-        description="Copies topics from one cluster to another and goes on as more comes: any mix of Kafka and this. At least once; partitions, keys, "
+        description="Copies topics from one cluster to another and goes on as more comes: any mix of Kafka and this. At least once, or exactly once; partitions, keys, "
                     "headers, times and compression stay, topics, partitions and configs are followed. docs/mirror.md says more.")
     option = parser.add_argument
     option("--from", metavar="HOST:PORT,...", dest="source", help="brokers of the cluster that is read")
@@ -230,6 +243,8 @@ def mirror_parser():
     option("--topics", metavar="PATTERN,...", help="names, or regular expressions of whole names (default: all but Kafka's own)")
     option("--prefix", metavar="TEXT", help="before each topic's name in the other cluster (default: none)")
     option("--groups", metavar="PATTERN,...", help="consumer groups whose offsets follow, translated (default: none)")
+    option("--exactly-once", action="store_true", help="copy within transactions of the other cluster")
+    option("--name", metavar="NAME", help="of those: the newest mirror of a name ends older ones (default: none)")
     option("--once", action="store_true", help="end when all is copied that was there")
     option("--queue", metavar="MB", help="of what was read and is not written yet (default 32)")
     option("--refresh", metavar="SECONDS", help="how often topics, partitions and configs are looked at (default 5)")
@@ -274,9 +289,29 @@ def run_replay(arguments):
     if options.record:
         options.record = options.file
         return command.serve(options)
-    if options.config is not None:
-        raise UsageError("--config: only with --record; a replay needs --listen at most")
+    for name in ("config", "overlay"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name}: only with --record; a replay needs --listen at most")
     return command.replay(options)
+
+
+def certs_parser():
+    parser = Parser(prog="kafka-emulator certs", description="Makes an authority for development and certificates for servers and clients, as PEM and "
+                                                             "PKCS#12, and says what to configure. What is there already stays as it is.")
+    parser.add_argument("directory", metavar="DIR", help="where they are put; it is made if need be")
+    parser.add_argument("--host", metavar="NAME", action="append", default=[], dest="hosts",
+                        help="a name or an address by which clients reach the server; may be repeated (default: localhost, 127.0.0.1 and ::1)")
+    parser.add_argument("--client", metavar="NAME", action="append", default=[], dest="clients", help="a client's certificate, of User:CN=NAME; may be repeated")
+    parser.add_argument("--days", metavar="N", type=int, default=365, help="how long they hold (default 365)")
+    parser.add_argument("--password", metavar="TEXT", default="changeit", help="of the PKCS#12 files (default changeit)")
+    return parser
+
+
+def run_certs(arguments):
+    options = certs_parser().parse_args(arguments)
+    from emulator.apps import certs
+
+    return certs.make(options)
 
 
 def completion_parser():
@@ -298,6 +333,7 @@ def run_completion(arguments):
 
 run_serve.parser, run_proxy.parser, run_zookeeper.parser = serve_parser, proxy_parser, zookeeper_parser
 run_mirror.parser, run_completion.parser = mirror_parser, completion_parser
+run_certs.parser = certs_parser
 run_record.parser, run_replay.parser = record_parser, replay_parser
 
 COMMANDS = {
@@ -323,6 +359,7 @@ COMMANDS = {
     "replay": run_replay,
     "zookeeper": run_zookeeper,
     "mirror": run_mirror,
+    "certs": run_certs,
     "completion": run_completion,
 }
 

@@ -7,7 +7,8 @@ A YAML mapping with Kafka's dotted names as keys. A value is taken as it is writ
 from emulator.apps.errors import UsageError
 
 
-LISTS = ("rules", "faults")  # keys of lists of mappings
+SCRAM_USERS = "scram.users"
+LISTS = ("rules", "faults", SCRAM_USERS)  # keys of lists of mappings
 
 
 class ConfigFile:

@@ -76,6 +76,6 @@ def _print(found, as_json):
 
 def _line(one):
     duration = "-" if one["duration_ms"] is None else f"{one['duration_ms']:.3f} ms"
-    who = f"{one['client_id'] or one['client']} > {one['broker']}"
+    who = f"{one['client_id'] or one['client']} > {'any' if one['broker'] is None else one['broker']}"
     came = one["response"] if one["outcome"] == "answered" else one["outcome"]
     return f"{one['number']:>6}  {one['now']}  {duration:>12}  {who:<24}  {one['api']} v{one['version']}  {one['request']}  ->  {came}".rstrip()

@@ -51,7 +51,17 @@ class AsLog:
 
 
 class _Text(logging.Formatter):
+    """A line each, whatever clients' names hold: what begins a line or moves a terminal's cursor is written as Python writes it."""
+
     def format(self, record):
         if record.name == OURS:
-            return f"{OURS}: {record.levelname.lower()}: {record.getMessage()}"
+            return f"{OURS}: {record.levelname.lower()}: {_on_a_line(record.getMessage())}"
         return super().format(record)
+
+    def formatMessage(self, record):
+        record.message = _on_a_line(record.message)
+        return super().formatMessage(record)
+
+
+def _on_a_line(text):
+    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from emulator.apps.addresses import is_loopback, parse_address
+from emulator.apps.control.doors import KEYS as DOOR_KEYS
+from emulator.apps.control.doors import Doors, take_doors
 from emulator.apps.errors import UsageError
 
 CLOCKS = ("real", "virtual")
@@ -14,8 +15,8 @@ _UNLIMITED = {"log.message.timestamp.after.max.ms": str(2**63 - 1)}
 class Own(NamedTuple):
     """`clock_start`: ms, None for now; `seed`: None for one that is drawn; `memory_max`: bytes, None for half of the machine's;
     `release`: None for what this is; `brokers`: how many, `racks`: of each its rack, or (); `zookeeper`: a Place, or None;
-    `control`: (host, port) of the control API, or None; `rules`: as pipeline.rules has them;
-    `faults`: as pipeline.faults has them, from a file with where they stand.
+    `control`: the Doors of the control API; `rules`: as pipeline.rules has them;
+    `faults`: as pipeline.faults has them, from a file with where they stand; `scram_users`: ScramUsers.
     """
 
     clock: str = "real"
@@ -26,9 +27,10 @@ class Own(NamedTuple):
     brokers: int = 1
     racks: tuple = ()
     zookeeper: tuple | None = None
-    control: tuple | None = None
+    control: Doors = Doors()
     rules: tuple = ()
     faults: tuple = ()
+    scram_users: tuple = ()
 
     def time(self):
         """The clock that stamps and expires, None for wall time."""
@@ -40,12 +42,12 @@ class Own(NamedTuple):
 
 
 _MEMORY = "log.memory.max.bytes"
-KEYS = ("clock", "clock.start", "seed", _MEMORY, "as.version", "brokers", "racks", "control.listen",
+KEYS = ("clock", "clock.start", "seed", _MEMORY, "as.version", "brokers", "racks", *DOOR_KEYS,
         "zookeeper.connect", "zookeeper.session.timeout.ms", "zookeeper.connection.timeout.ms")
 _MOST_BROKERS = 100
 
 
-def take_own(values, clock=None, seed=None, release=None, brokers=None, racks=None, control=None):
+def take_own(values, clock=None, seed=None, release=None, brokers=None, racks=None, control=None, token_file=None, metrics=None):
     """Take our keys out of `values`, {key: text}; the others (texts, None where not said) go before them.
 
     Gives (Own, defaults), the latter of Kafka's keys, that go with it. Raises UsageError that begins with the key.
@@ -79,17 +81,8 @@ def take_own(values, clock=None, seed=None, release=None, brokers=None, racks=No
             raise UsageError(f"as.version {release}: expected one of {', '.join(RELEASES)}")
     brokers, racks = _brokers(brokers or found.get("brokers", "1"), racks or found.get("racks"))
     zookeeper = _zookeeper(found)
-    control = control or found.get("control.listen")
-    control = control and control_address(control, "control.listen")
+    control = take_doors(found, control, token_file, metrics)
     return Own(clock, start, seed, memory, release, brokers, racks, zookeeper, control), _UNLIMITED if clock == "virtual" else {}
-
-
-def control_address(text, what):
-    """(host, port) where the control API may listen. Raises UsageError, in which `what` names it."""
-    host, port = parse_address(text, what)
-    if not is_loopback(host):
-        raise UsageError(f"{what} {text}: only a loopback address such as 127.0.0.1:{port}: who reaches it may do everything, and there is no authentication yet")
-    return host, port
 
 
 def _brokers(brokers, racks):

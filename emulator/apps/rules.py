@@ -15,7 +15,8 @@ def read_rules(file, apis, listeners):
     found = [] if file is None else file.lists.get(KEY, [])
     if not found:
         return []
-    from emulator.pipeline.rules import RuleError, parse_rules
+    from emulator.pipeline.rules import parse_rules
+    from emulator.pipeline.words import WordError
 
     directory = os.path.dirname(os.path.abspath(file.path))
 
@@ -25,23 +26,23 @@ def read_rules(file, apis, listeners):
     for spec, line in found:
         try:
             parse([spec])
-        except RuleError as error:
+        except WordError as error:
             raise UsageError(f"{file.path}, line {line}: {error}") from None
     return parse([spec for spec, _ in found])
 
 
 def _load(name, directory):
-    from emulator.pipeline.rules import RuleError
+    from emulator.pipeline.words import WordError
 
     module, colon, function = name.partition(":")
     if not (colon and module and function):
-        raise RuleError(f"function {name}: expected MODULE:FUNCTION")
+        raise WordError(f"function {name}: expected MODULE:FUNCTION")
     if directory not in sys.path:
         sys.path.insert(0, directory)
     try:
         found = getattr(importlib.import_module(module), function, None)
     except Exception as error:
-        raise RuleError(f"function {name}: {module} cannot be imported: {type(error).__name__}: {error}") from None
+        raise WordError(f"function {name}: {module} cannot be imported: {type(error).__name__}: {error}") from None
     if not callable(found):
-        raise RuleError(f"function {name}: {module} has no function {function}")
+        raise WordError(f"function {name}: {module} has no function {function}")
     return found

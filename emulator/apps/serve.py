@@ -9,6 +9,7 @@ from gevent.event import Event
 
 from emulator.apps import logs
 from emulator.apps.addresses import bootstrap_of, format_address, is_loopback
+from emulator.apps.control.doors import said_of
 from emulator.apps.control.server import open_control
 from emulator.apps.errors import UsageError
 from emulator.apps.own import Own
@@ -18,6 +19,7 @@ from emulator.runtime.log_manager import StorageError
 from emulator.runtime.membership import Unregistered
 from emulator.runtime.server import Server
 from emulator.state.configs import ConfigError
+from emulator.state.configs.listener import ListenerConfigs
 from wire.errors import KafkaError
 
 gevent.config.format_context = "builtins.repr"  # not pprint, which takes 10 ms of a start to import
@@ -62,11 +64,12 @@ def serve(options):
     server = start(settings, topics, own, Recovery(logs.AsLog() if options.log_format == "json" else None))
     doors = []
     try:
-        doors = open_control(server, ending.ask, control_at(options.control)[0], own.control)
+        doors, ports = open_control(server, ending.ask, control_at(options.control)[0], own.control)
+        told, warnings = said_of(own.control, ports)
         warn_of_strangers(server)
-        print(f"bootstrap.servers={bootstrap_of(server)}\nseed={server.seed}", flush=True)
-        if own.control is not None:
-            print(f"control=http://{doors[0].address}/", flush=True)
+        for warning in warnings:
+            logs.warn(warning)
+        print(f"bootstrap.servers={bootstrap_of(server)}\nseed={server.seed}", *told, sep="\n", flush=True)
         spare_the_collector()
         status = ending.wait()
     finally:
@@ -101,6 +104,10 @@ def start(settings, topics, own=Own(), progress=None):
 
         for broker in server.brokers.values():
             broker.add_layer(RuleLayer(own.rules))
+    if own.scram_users:
+        from emulator.apps.scram_users import add_scram_users
+
+        add_scram_users(server, own.scram_users)
     try:
         for name, partitions in topics:
             create_topic(server.cluster, name, partitions)
@@ -127,6 +134,11 @@ def create_topic(cluster, name, partitions):
 
 
 def warn_of_strangers(server):
-    for _, host, port in server.bound:
-        if not is_loopback(host):
-            logs.warn(f"whoever reaches {format_address(host, port)} may read and write all: there is no authentication yet")
+    """Of listeners elsewhere than on this machine where nobody is asked who he is."""
+    for broker in server.brokers.values():
+        protocols = {one.name: one.security_protocol for one in broker.settings.endpoints}
+        for name, host, port in broker.bound:
+            configs = ListenerConfigs(broker.settings, name)
+            asks = protocols[name].startswith("SASL_") or protocols[name] == "SSL" and configs.value("ssl.client.auth") == "required"
+            if not asks and not is_loopback(host):
+                logs.warn(f"whoever reaches {format_address(host, port)} may read and write all: {name} asks nobody who he is (docs/security.md)")

@@ -1,20 +1,20 @@
 """The command line's options and the config file -> the settings of each broker.
 
 Without a file: Kafka's quick-start values on localhost:9092. A file overrides those key by key,
---listen overrides the file's listeners and --data-dir its log.dirs.
+--listen overrides where the file's listener is and --data-dir its log.dirs.
 """
 
 import re
 
-from emulator.apps.addresses import EVERY_INTERFACE, format_address, is_address, parse_address
+from emulator.apps.addresses import EVERY_INTERFACE, is_address
 from emulator.apps.brokers import settings_of
-from emulator.apps.config_file import read_config_file
+from emulator.apps.config_file import SCRAM_USERS, read_config_file
 from emulator.apps.errors import UsageError
-from emulator.apps.own import control_address, take_own
+from emulator.apps.listen import listen_at
+from emulator.apps.own import take_own
 from emulator.state.configs import ConfigError
 
-_DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface; there is no security here yet
-_LISTENER_KEYS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
+_DEFAULT_LISTENERS = "PLAINTEXT://localhost:9092"  # Kafka's own default is every interface, where nobody would be asked who he is
 
 
 def make_settings(options):
@@ -22,19 +22,14 @@ def make_settings(options):
     file = None if options.config is None else read_config_file(options.config)
     values = {} if file is None else dict(file.values)
     if options.listen is not None:
-        host, port = parse_address(options.listen, "--listen")
-        for key in _LISTENER_KEYS:
-            values.pop(key, None)
-        values["listeners"] = f"PLAINTEXT://{format_address(host, port)}"
-        if host in EVERY_INTERFACE:
-            values["advertised.listeners"] = f"PLAINTEXT://localhost:{port}"
+        listen_at(values, options.listen)
     values.setdefault("listeners", _DEFAULT_LISTENERS)
     if options.data_dir is not None:
         values.pop("log.dir", None)
         values["log.dirs"] = options.data_dir
     try:
         own, defaults = take_own(values, options.clock, options.seed, options.as_version, options.brokers, options.racks,
-                                 control_at(options.control)[1])
+                                 control_at(options.control)[1], options.token_file, options.metrics)
         settings = settings_of({**defaults, **values}, own.brokers, own.racks)
         for one in settings:
             _check_advertised(one)
@@ -47,12 +42,25 @@ def make_settings(options):
         listeners = [endpoint.name for endpoint in settings[0].endpoints]
         own = own._replace(rules=tuple(read_rules(file, [handler.api for handler in HANDLERS.values()], listeners)))
         own = own._replace(faults=faults_of(file))
-    return settings, own
+    return settings, own._replace(scram_users=_scram_users(list_of(file, SCRAM_USERS), options.add_scram))
+
+
+def _scram_users(mappings, arguments):
+    if not mappings and not arguments:
+        return ()
+    from emulator.apps.scram_users import parse_users, read_users  # a start is timed
+
+    return read_users(mappings) + parse_users(arguments)
 
 
 def faults_of(file):
     """[(words, where they stand)] of a ConfigFile, or of none."""
-    return () if file is None else tuple((words, f"{file.path}, line {line}") for words, line in file.lists.get("faults", ()))
+    return list_of(file, "faults")
+
+
+def list_of(file, key):
+    """[(words, where they stand)] of one of a ConfigFile's lists, or of none."""
+    return () if file is None else tuple((words, f"{file.path}, line {line}") for words, line in file.lists.get(key, ()))
 
 
 def control_at(places):
@@ -61,8 +69,6 @@ def control_at(places):
     for several in (paths, addresses):
         if len(several) > 1:
             raise UsageError(f"--control {several[1]}: {several[0]} was given already")
-    for address in addresses:
-        control_address(address, "--control")
     return (*paths, None)[0], (*addresses, None)[0]
 
 

@@ -87,6 +87,11 @@ class Dispatcher:
         self._routes[api_key, version] = route
         return route
 
+    def handle(self, api, request, call):
+        """The answer to a request that has been read already, of `call.version`; None where there is none to come."""
+        route = self._routes.get((api.key, call.version)) or self._route(api.key, call.version)
+        return route.handle(request, call)
+
     def answer(self, buffer, position, end, call, out):
         """Answer the request frame buffer[position:end], appending what is to be sent to `out`.
 

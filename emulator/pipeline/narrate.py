@@ -7,6 +7,7 @@ what else they say: orders(0(base_offset=7)). Most of what is at its default is 
 from base64 import urlsafe_b64encode
 
 from emulator.pipeline.requests import ANSWERED, UNDER_WAY, Left
+from emulator.pipeline.secrets import BLANK, is_secret_config
 from wire.errors import Error
 from wire.record import Record
 
@@ -89,6 +90,9 @@ def _words(record, topic_names, label=None):
             continue
         if name.endswith("error_code"):
             yield _error(value)
+            continue
+        if name == "value" and is_secret_config(record):
+            yield f"value={BLANK}"
             continue
         text = _value(name, value, topic_names)
         yield text if isinstance(value, (list, tuple)) and isinstance(value[0], Record) else f"{name}={text}"

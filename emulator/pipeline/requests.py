@@ -1,15 +1,20 @@
 """Who asked what and was answered what: the newest requests of all clients, for whoever wants to see how something came about.
 
 A layer around all others, so that it sees what clients see. It keeps requests and answers as they are, which costs next to
-nothing, without the records in them; `narrate.py` puts them into words once somebody asks.
+nothing, without the records and the secrets in them; `narrate.py` puts them into words once somebody asks.
 """
 
 from collections import deque
 
 from emulator.pipeline import layers
+from emulator.pipeline.secrets import BLANK, FIELDS, is_secret_config
+from wire.apis.configs import AlterConfigs, IncrementalAlterConfigs
 from wire.apis.data import Fetch, Produce
+from wire.apis.delegation_tokens import CreateDelegationToken, DescribeDelegationToken, ExpireDelegationToken, RenewDelegationToken
+from wire.apis.sasl import AlterUserScramCredentials, SaslAuthenticate
 from wire.apis.share_groups import ShareFetch
-from wire.record import Built
+from wire.apis.topics import CreateTopics
+from wire.record import Built, Record
 
 UNDER_WAY, ANSWERED, UNANSWERED, CLOSED = "under way", "answered", "without an answer", "connection closed"
 _MOST_BYTES = 32 * 1024 * 1024  # of requests and answers as they are on the wire
@@ -31,7 +36,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "timestamp", "began", "took", "broker", "api_class", "version", "client_id", "client", "request", "response_record", "outcome",
+        "timestamp", "began", "took", "broker", "api_class", "version", "client_id", "client", "principal", "request", "response_record", "outcome",
         "request_size", "response_size", "weight",
     )  # fmt: skip
 
@@ -102,12 +107,13 @@ class History:
 
 
 class Requests:
-    """A layer of one broker, which writes into a History. `nanos()` is a running clock."""
+    """A layer which writes into a History. `nanos()` is a running clock; `broker_of(call)`: who was asked, where it is not always `broker_id`."""
 
     order = layers.REQUESTS
 
-    def __init__(self, broker_id, history, nanos):
+    def __init__(self, broker_id, history, nanos, broker_of=None):
         self._broker_id = broker_id
+        self._broker_of = broker_of
         self._history = history
         self._nanos = nanos
 
@@ -116,7 +122,7 @@ class Requests:
 
     def wrap(self, route):
         handle, parse, build, api, version = route.handle, route.parse, route.build, route.api, route.version
-        history, nanos, broker_id = self._history, self._nanos, self._broker_id
+        history, nanos, broker_id, broker_of = self._history, self._nanos, self._broker_id, self._broker_of
         strip_request, strip_response = _REQUESTS.get(api.key), _RESPONSES.get(api.key)
         # Between parsing and the handler, and between the handler and building, nobody else has a turn.
         size, last = 0, None
@@ -131,8 +137,9 @@ class Requests:
             nonlocal last
             exchange = Exchange()
             exchange.timestamp, exchange.began, exchange.took = call.now, nanos(), None
-            exchange.broker, exchange.api_class, exchange.version = broker_id, api, version
+            exchange.broker, exchange.api_class, exchange.version = broker_id if broker_of is None else broker_of(call), api, version
             exchange.client_id, exchange.client = call.client_id, (call.client_host, call.client_port)
+            exchange.principal = call.principal
             exchange.request, exchange.response_record, exchange.outcome = request, None, UNDER_WAY
             exchange.request_size, exchange.response_size, exchange.weight = size, 0, 0
             history.add(exchange)
@@ -177,11 +184,34 @@ def _strip_fetch(response):
     for topic in response.responses:
         for answer in topic.partitions:
             if answer.records:
-                size = sum(map(len, answer.records))
+                size = sum(map(len, answer.records)) if isinstance(answer.records, (list, tuple)) else len(answer.records)  # pieces, or as they came
                 gone += size
                 answer.records = Left(size)
     return gone
 
 
-_REQUESTS = {Produce.key: _strip_produce}
-_RESPONSES = {Fetch.key: _strip_fetch, ShareFetch.key: _strip_fetch}
+def _strip_secrets(record):
+    gone = 0
+    for name in record.fields_in_order:
+        value = getattr(record, name)
+        if not value:
+            continue
+        if name in FIELDS:
+            gone += len(value)
+            setattr(record, name, Left(len(value)))
+        elif name == "value" and is_secret_config(record):
+            record.value = BLANK
+        elif isinstance(value, (list, tuple)) and isinstance(value[0], Record):
+            gone += sum(map(_strip_secrets, value))
+    return gone
+
+
+_WITH_SECRETS = {
+    api.key: _strip_secrets
+    for api in (
+        SaslAuthenticate, AlterUserScramCredentials, CreateDelegationToken, RenewDelegationToken, ExpireDelegationToken,
+        DescribeDelegationToken, AlterConfigs, IncrementalAlterConfigs, CreateTopics,
+    )
+}  # fmt: skip
+_REQUESTS = {Produce.key: _strip_produce, **_WITH_SECRETS}
+_RESPONSES = {Fetch.key: _strip_fetch, ShareFetch.key: _strip_fetch, **_WITH_SECRETS}

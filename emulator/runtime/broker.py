@@ -9,17 +9,23 @@ from gevent.event import Event
 from emulator.api.api_versions import Served
 from emulator.pipeline.dispatch import Dispatcher
 from emulator.pipeline.throttle import Throttle
+from emulator.runtime.admission import Admission
+from emulator.runtime.channels import ChannelBuilder
 from emulator.runtime.connection import Connection
+from emulator.runtime.denials import Denials
 from emulator.runtime.lifetime import Lifetime
 from emulator.runtime.frames import FreshFrames, ReusedFrames
 from emulator.runtime.listener import Listener, bind
 from emulator.runtime.membership import Unregistered
 from emulator.runtime.services import make_broker_services
 from emulator.runtime.turns import give_turn
+from emulator.state.authorizer import authorizer_of
+from emulator.state.quotas.connections import TooManyConnections
 
 log = logging.getLogger(__name__)
 
 
+_IDLE_LATE_MS = 1000  # that a silent connection may live too long
 RUNNING, FROZEN, STOPPED, KILLED = "running", "frozen", "stopped", "killed"
 
 
@@ -31,33 +37,41 @@ class BrokerServer:
     """A broker that `settings` describe, on the clocks `time` and `patience`.
 
     `bound` lists (listener name, host, port) as really bound; `state` is RUNNING ..., `is_split` whether clients are kept out.
+    `listens`: False where clients come another way, as through a proxy.
     """
 
-    def __init__(self, settings, time, patience):
+    def __init__(self, settings, time, patience, listens=True):
         self.settings = settings
         self.id = settings.node_id
+        self._listens = listens
         self.time = time
         self.patience = patience
         self.bound = []
         self.connections = set()
-        self.services = self.dispatcher = self.frames = None
+        self.services = self.dispatcher = self.frames = self.authorizer = None
+        self.denials = Denials(patience)
         self.state = STOPPED
         self.is_split = False
         self._shared = self._logs = self._handlers = self._lasting = None
         self._lifetime = None
+        self._builders = {endpoint.name: ChannelBuilder(endpoint) for endpoint in settings.endpoints}
         self._listeners = []
         self._turned_away = set()
-        self._quotas = self._throttle = None
+        self._quotas = self._throttle = self._admission = None
         self._layers = []
         self._thawed = None  # while it is frozen: an Event
 
     def bind(self):
         """Take the addresses. Raises OSError (with `.strerror`) when one is not to be had."""
         for endpoint in self.settings.endpoints:
+            if not self._listens:
+                self.bound.append((endpoint.name, endpoint.host, endpoint.port))
+                continue
+            builder = self._builders[endpoint.name]
             sockets = bind(endpoint.host, endpoint.port)
             port = sockets[0].getsockname()[1]
             self.bound.append((endpoint.name, endpoint.host, port))
-            self._listeners += [Listener(sock, self._accepted_by(endpoint.name)) for sock in sockets]
+            self._listeners += [Listener(sock, self._accepted_by(builder)) for sock in sockets]
 
     def join(self, shared, logs, handlers, lasting):
         """Make what answers, of what all brokers share and what is this one's own. See Dispatcher."""
@@ -70,9 +84,15 @@ class BrokerServer:
         services = make_broker_services(self._shared, self.settings, self._logs, self._lifetime)
         services["served"] = Served(self._handlers)
         self.services = services
+        self.authorizer = authorizer_of(self.settings, services["acls"])
         self.dispatcher = Dispatcher(self._handlers, services, self._lasting)
+        for builder in self._builders.values():
+            builder.configure(services, self._lifetime)
         for layer in self._layers:
-            self.dispatcher.add(layer)
+            for dispatcher in self._dispatchers():
+                dispatcher.add(layer)
+        self._admission = Admission([*self._builders], services, self._lifetime, self.patience)
+        self._admission.on_excess.append(self._close_excess)
         self._quotas = services["quotas"]
         self._throttle = Throttle(self._quotas, self.patience, perf_counter_ns)
         self._quotas.on_change.append(self._quotas_changed)
@@ -236,20 +256,36 @@ class BrokerServer:
 
     # -- connections -------------------------------------------------------------------------------
 
-    def _accepted_by(self, listener_name):
+    def _accepted_by(self, builder):
         def accepted(sock, peer):
-            throttle_ms = self._quotas.connect(peer[0])
+            self._admission.wait(builder.listener)
+            try:
+                throttle_ms = self._admission.quotas.enter(builder.listener, peer[0])
+            except TooManyConnections as refusal:
+                log.info("%s", refusal)
+                sock.close()
+                return
             if throttle_ms:  # it learns so by being closed, in a while (KIP-612)
                 self._turned_away.add(sock)
                 self.patience.after(throttle_ms, lambda: self._turn_away(sock))
                 return
-            connection = Connection(self, sock, listener_name, peer)
+            connection = Connection(self, sock, builder, peer)
             if self._thawed is not None:
                 connection.freeze(self._thawed)
             self.connections.add(connection)
             connection.greenlet = spawn(connection.serve)
+            if self._admission.quotas.excess:
+                self._close_excess()
 
         return accepted
+
+    def _close_excess(self):
+        """Of listeners that are not protected those go that have been silent for the longest (Processor.closeExcessConnections)."""
+        quotas = self._admission.quotas
+        found = [one for one in self.connections if not quotas.is_protected(one.call.listener)]
+        for connection in sorted(found, key=lambda one: one.last_active)[: quotas.excess]:
+            log.info("closing connection of %s:%s: there are more than max.connections", connection.call.client_host, connection.call.client_port)
+            connection.greenlet.kill(block=False)
 
     def _turn_away(self, sock):
         self._turned_away.discard(sock)
@@ -266,17 +302,24 @@ class BrokerServer:
         """`layer` is around the requests of this broker from now on, also once it has been started again; see Dispatcher.add."""
         if layer not in self._layers:
             self._layers.append(layer)
-        if self.dispatcher is not None:
-            self.dispatcher.add(layer)
+        for dispatcher in self._dispatchers():
+            dispatcher.add(layer)
 
     def remove_layer(self, layer):
         if layer in self._layers:
             self._layers.remove(layer)
-        if self.dispatcher is not None:
-            self.dispatcher.remove(layer)
+        for dispatcher in self._dispatchers():
+            dispatcher.remove(layer)
+
+    def _dispatchers(self):
+        if self.dispatcher is None:
+            return []
+        return [self.dispatcher, *(one for builder in self._builders.values() for one in builder.dispatchers)]
 
     def forget(self, connection):
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self._admission.leave(connection.call.listener, connection.call.client_host)
 
     def _watch_idle(self, lifetime):
         """Close connections that have been silent for connections.max.idle.ms."""
@@ -292,7 +335,8 @@ class BrokerServer:
                 connection.greenlet.kill(block=False)
             elif due < soonest:
                 soonest = due
-        lifetime.clock(self.patience).at(max(soonest, now + 1), lambda: self._watch_idle(lifetime))
+        at_least = min(longest // 100, _IDLE_LATE_MS) + 1  # thousands that fall due one after the other are looked at together
+        lifetime.clock(self.patience).at(max(soonest, now + at_least), lambda: self._watch_idle(lifetime))
 
     # -- the end -----------------------------------------------------------------------------------
 

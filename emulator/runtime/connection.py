@@ -17,10 +17,13 @@ from emulator.pipeline.dispatch import Refused
 from emulator.runtime.frames import FIRST
 from emulator.runtime.frozen import FrozenSocket
 from emulator.runtime.turns import give_turn
+from emulator.state.authorizer import EVERYTHING
+from emulator.state.principals import ANONYMOUS
 
 log = logging.getLogger(__name__)
 
 _READ_SIZE = 64 * 1024
+_BELIEVED = 8 * 1024  # bytes: whoever sends so many of a frame most likely has the others, too
 _JOIN_BELOW = 64 * 1024  # smaller answers are joined into one send; larger ones leave as pieces
 _FLUSH_ABOVE = 1024 * 1024  # answers of one read are gathered up to this size
 _TURN_MS = 5  # a client that always has more to say must let others speak
@@ -101,11 +104,15 @@ class Call:
     __slots__ = (
         "connection", "listener", "client_host", "client_port", "version", "correlation_id",
         "raw_client_id", "client_id", "time", "patience", "waited", "muted_until", "throttle_ms",
-        "software", "refused",
+        "software", "refused", "principal", "authorizer", "exchange", "failure_delay_ms",
     )  # fmt: skip
 
-    def __init__(self, connection, listener, peer, time, patience):
+    def __init__(self, connection, listener, peer, time, patience, authorizer=None):
         self.connection = connection
+        self.principal = ANONYMOUS
+        self.authorizer = authorizer
+        self.exchange = None  # a state.sasl Exchange until the client is authenticated
+        self.failure_delay_ms = 0
         self.listener = listener
         self.client_host, self.client_port = peer[0], peer[1]
         self.version = self.correlation_id = 0
@@ -119,7 +126,15 @@ class Call:
         self.refused = None  # refused(topic, topic_id, partition): the error code of what a fetch is not to have, or None
         self.throttle_ms = None  # throttle_ms(response): set where an answer may be too large to be given
 
-    user = "ANONYMOUS"  # the name of its principal, on every plaintext listener
+    @property
+    def user(self):
+        """The name of its principal, by which quotas go."""
+        return self.principal.name
+
+    @property
+    def security_protocol(self):
+        """Of the listener, one of Kafka's four."""
+        return self.connection.builder.security_protocol
 
     @property
     def out(self):
@@ -139,8 +154,26 @@ class Call:
             raise Refused("The client id is not UTF-8") from None
 
     def allowed(self, operation, resource_type, name):
-        """Whether the client may do `operation`; without an authorizer everybody may."""
-        return True
+        """Whether the client may do `operation`, which it has asked to do there; without an authorizer everybody may."""
+        if self.may(operation, resource_type, name):
+            return True
+        self.connection.server.denials.tell(self, operation, resource_type, name)
+        return False
+
+    def may(self, operation, resource_type, name):
+        """The same where it has not asked for that in particular: it misses what it may not see, and that is no denial."""
+        authorizer = self.authorizer
+        return authorizer is None or authorizer.allows(self.principal, self.client_host, operation, resource_type, name)
+
+    def allowed_any(self, operation, resource_type):
+        """Whether the client may do `operation` on any resource of that type at all."""
+        authorizer = self.authorizer
+        return authorizer is None or authorizer.allows_any(self.principal, self.client_host, operation, resource_type)
+
+    def operations(self, resource_type, name):
+        """All that the client may do there, as a bit field (KIP-430)."""
+        authorizer = self.authorizer
+        return EVERYTHING if authorizer is None else authorizer.operations(self.principal, self.client_host, resource_type, name)
 
     def pending(self):
         return Pending(self)
@@ -151,6 +184,11 @@ class Call:
         The function must not touch what this thread may change meanwhile.
         """
         return get_hub().threadpool.apply(function, arguments)
+
+    def after_failure(self):
+        """Who could not be authenticated learns so in a while: guessing is slow (KIP-306)."""
+        if self.failure_delay_ms > 0:
+            self.pending().wait(self.patience.now() + self.failure_delay_ms)
 
     def breathe(self):
         """Let other clients be served in the middle of a large request."""
@@ -172,12 +210,34 @@ class Call:
         self.connection.swallow()
 
 
+def notice_end(sock, watcher, gone):
+    """There is something to read at `sock`, says `watcher`: `gone()` if that is its end; a request waits its turn."""
+    try:
+        if sock.recv(1, socket.MSG_PEEK):
+            watcher.stop()
+            return
+    except BlockingIOError:
+        return
+    except OSError:
+        pass
+    watcher.stop()
+    gone()
+
+
 class Connection:
-    def __init__(self, server, sock, listener, peer):
+    """`builder`: the ChannelBuilder of its listener.
+
+    `answer` takes each frame, see Dispatcher.answer: before its client is authenticated, that is who asks it to be. `largest`: of a frame, in bytes.
+    """
+
+    def __init__(self, server, sock, builder, peer):
         self.server = server
         self.socket = sock
+        self.builder = builder
+        self.answer = server.dispatcher.answer
+        self.largest = server.settings.socket_request_max_bytes
         self.last_active = server.patience.now()
-        self.call = Call(self, listener, peer, server.time, server.patience)
+        self.call = Call(self, builder.listener, peer, server.time, server.patience, server.authorizer)
         self.out = []
         loop = get_hub().loop
         self._readable = loop.io(sock.fileno(), 1)
@@ -203,8 +263,10 @@ class Connection:
             self.close()
 
     def _serve(self):
-        answer, call, out = self.server.dispatcher.answer, self.call, self.out
-        largest = self.server.settings.socket_request_max_bytes
+        call, out = self.call, self.out
+        if self.builder.asks:
+            self.builder.begin(self)
+        self._pending = getattr(self.socket, "pending", None)  # over TLS there may be more than the event loop knows of
         rest = b""
         while True:
             data = self._receive(bool(rest))
@@ -213,17 +275,17 @@ class Connection:
             position, filled = 0, len(data)
             while filled - position >= 4:
                 size = int.from_bytes(data[position : position + 4], "big", signed=True)
-                if not 0 <= size <= largest:
-                    raise Refused(f"Invalid receive (size = {size}, largest {largest})")
+                if not 0 <= size <= self.largest:
+                    raise Refused(f"Invalid receive (size = {size}, largest {self.largest})")
                 start, end = position + 4, position + 4 + size
                 if end > filled:
                     if size > _READ_SIZE:
                         frame = self._receive_large(data[start:], size)
-                        answer(memoryview(frame), 0, size, call, out)
+                        self.answer(memoryview(frame), 0, size, call, out)
                         self.server.frames.give(frame)
                         position = filled
                     break
-                answer(data, start, end, call, out)
+                self.answer(data, start, end, call, out)
                 position = end
                 if len(out) > 1024:
                     self.flush()
@@ -242,7 +304,7 @@ class Connection:
     def _receive(self, expecting):
         """The next bytes of the client; `expecting`: more of a frame is probably there already."""
         hub = get_hub()
-        if not expecting:
+        if not expecting and (self._pending is None or not self._pending()):
             # The client most likely waits for our answer and has sent nothing yet: asking the
             # event loop first saves a failing system call, and lets other connections run.
             hub.wait(self._readable)
@@ -264,19 +326,24 @@ class Connection:
             self.last_active = self.server.patience.now()
             return data
 
+    _pending = None
     _turn_began = None  # since when (ms) requests of this client have been answered without a pause
+
+    def wait(self):
+        """Until the client says something, or has left."""
+        get_hub().wait(self._readable)
 
     def _receive_large(self, beginning, size):
         """A buffer that holds a whole frame, and perhaps more after it; the log may keep it."""
         hub, frames = get_hub(), self.server.frames
         filled = len(beginning)
-        frame = frames.take(min(size, max(FIRST, 2 * filled)))
+        frame = frames.take(self._room(filled, size))
         frame[:filled] = beginning
         room = min(len(frame), size)
         reads = 0
         while filled < size:
             if filled == room:
-                frame, shorter = frames.take(min(size, 2 * filled)), frame
+                frame, shorter = frames.take(self._room(filled, size)), frame
                 frame[:filled] = shorter[:filled]
                 room = min(len(frame), size)
             if reads >= _READS_BEFORE_TURN:
@@ -295,6 +362,11 @@ class Connection:
             filled += count
             self.last_active = self.server.patience.now()
         return frame
+
+    def _room(self, filled, size):
+        """Bytes to have for a frame of which so much is there: a length alone, or a stranger, is given little more than has come."""
+        least = FIRST if filled >= _BELIEVED and self.call.exchange is None else 2 * _BELIEVED
+        return min(size, max(least, 2 * filled))
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -348,22 +420,10 @@ class Connection:
 
     def watch_for_end(self, gone):
         """Call `gone()` from the event loop should the client hang up meanwhile."""
-        self._readable.start(self._peek, gone)
+        self._readable.start(notice_end, self.socket, self._readable, gone)
 
     def unwatch(self):
         self._readable.stop()
-
-    def _peek(self, gone):
-        try:
-            if self.socket.recv(1, socket.MSG_PEEK):
-                self._readable.stop()  # the next request: it waits its turn
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self._readable.stop()
-        gone()
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -387,7 +447,10 @@ class Connection:
 
     def freeze(self, thawed):
         """Neither read nor write before `thawed`, an Event; None: from now on again."""
-        self.socket = getattr(self.socket, "socket", self.socket) if thawed is None else FrozenSocket(self.socket, thawed)
+        if thawed is not None:
+            self.socket = FrozenSocket(self.socket, thawed)
+        elif isinstance(self.socket, FrozenSocket):
+            self.socket = self.socket.socket
 
     def close(self):
         """Close the socket; safe to call twice, and from outside the serving greenlet."""

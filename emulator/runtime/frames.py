@@ -5,7 +5,7 @@ It grows with what arrives: a hostile length alone allocates little.
 
 import mmap
 
-FIRST = 1024 * 1024  # bytes, before more of a frame has really arrived
+FIRST = 1024 * 1024  # bytes, for who is believed that he has as many; see Connection._room
 _FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
 _KEPT = 8 * 1024 * 1024  # bytes in all
 

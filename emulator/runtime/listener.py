@@ -6,10 +6,14 @@ import socket
 
 from gevent import get_hub, sleep, spawn
 
+from emulator.runtime.machine import most_descriptors
+
 log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
 _ACCEPTS_BEFORE_YIELD = 64
+_AFTER_FAILURE_S = 0.1
+_RESERVE = 64  # descriptors that connections leave to logs and to the control socket
 
 
 def bind(host, port):
@@ -81,7 +85,7 @@ class Listener:
         self._greenlet = spawn(self._accept)
 
     def _accept(self):
-        accepts = 0
+        accepts, is_failing, highest = 0, False, most_descriptors() - _RESERVE
         while True:
             try:
                 sock, peer = self.socket.accept()
@@ -92,13 +96,23 @@ class Listener:
             except OSError as error:
                 # Out of descriptors, or a client that left before we looked: neither ends us.
                 if error.errno != errno.ECONNABORTED:
-                    log.warning("accept failed: %s", error)
-                    sleep(0.1)
+                    if not is_failing:
+                        log.warning("accept failed, and is tried again: %s", error)
+                    is_failing = True
+                    sleep(_AFTER_FAILURE_S)
                 continue
+            if (is_crowded := sock.fileno() >= highest) or is_failing:
+                if is_crowded and not is_failing:
+                    log.warning("closing new connections at once: the process has as many descriptors as it may (ulimit -n)")
+                is_failing = is_crowded
             accepts += 1
             if accepts >= _ACCEPTS_BEFORE_YIELD:
                 sleep(0)
                 accepts = 0
+            if is_crowded:
+                sock.close()
+                sleep(0)
+                continue
             try:
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -106,6 +120,9 @@ class Listener:
             except OSError as error:
                 log.info("connection from %s lost at once: %s", peer[0], error)
                 sock.close()
+            except BaseException:  # it waited for its turn, and the broker is gone
+                sock.close()
+                raise
 
     def hold(self):
         """Whoever comes waits until the next `start`."""

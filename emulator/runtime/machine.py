@@ -1,7 +1,9 @@
 """What the machine, or the container that it looks like from here, has."""
 
 import os
+import resource
 
+_PLENTY = 1 << 16  # of descriptors, where there is no limit
 _UNLIMITED = 1 << 60  # cgroups of version 1 say "no limit" by a number as large as this
 
 
@@ -31,3 +33,18 @@ def _read(path):
             return file.read()
     except OSError:
         return ""
+
+
+def most_descriptors():
+    """How many descriptors this process may have, once that has been raised as far as it goes (as a JVM does)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return _PLENTY
+    if hard == resource.RLIM_INFINITY or hard > soft:
+        try:
+            raised = hard if hard != resource.RLIM_INFINITY else max(soft, _PLENTY)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            return raised
+        except (OSError, ValueError):
+            pass
+    return soft

@@ -29,15 +29,16 @@ class Server:
     `brokers`: {id: BrokerServer}; `services`: the first one's; `faults`: what is to go wrong. `progress`: see LogManager.
     `memory_max`: bytes that records may take without a data directory, half of what there is when None.
     `release`: of Kafka, that this is to pass for ("3.7"). `zookeeper`: the Place of an ensemble to register in, None for none.
+    `listens`: see BrokerServer.
     """
 
-    def __init__(self, *settings, seed=None, time=None, progress=None, memory_max=None, release=None, zookeeper=None):
+    def __init__(self, *settings, seed=None, time=None, progress=None, memory_max=None, release=None, zookeeper=None, listens=True):
         self.settings = settings
         self.seed = secrets.randbits(32) if seed is None else seed
         self.time = wall_clock() if time is None else time
         self.patience = monotonic_clock()  # of the process
         self._serving = monotonic_clock()  # the patience of the cluster, which goes with it
-        self.brokers = {one.node_id: BrokerServer(one, self.time, self._serving) for one in settings}
+        self.brokers = {one.node_id: BrokerServer(one, self.time, self._serving, listens) for one in settings}
         self.logs = None
         self.memory = None
         self.history = None  # of requests, see `record_requests`
@@ -159,6 +160,10 @@ class Server:
             if history is not None:
                 layer = self._recording[broker.id] = Requests(broker.id, history, perf_counter_ns)
                 broker.add_layer(layer)
+
+    def topic_names(self):
+        """{topic id: name}"""
+        return {topic_id: topic.name for topic_id, topic in self.cluster.topics_by_id.items()}
 
     # -- snapshots ---------------------------------------------------------------------------------
 

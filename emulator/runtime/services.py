@@ -2,7 +2,7 @@
 
 from copy import copy
 
-from gevent import get_hub
+from gevent import get_hub, spawn
 
 from emulator.runtime.clock import SystemClock
 from emulator.runtime.coordinators import Coordinators
@@ -15,6 +15,7 @@ from emulator.runtime.turns import Turns
 from emulator.state.acls import Acls
 from emulator.state.cluster import Broker, Cluster, Endpoint, leadership, names
 from emulator.state.configs import Configs
+from emulator.state.delegation_tokens import DelegationTokens
 from emulator.state.features import SUPPORTED, Features
 from emulator.state.fetch_sessions import FetchSessions
 from emulator.state.groups.coordinator import GroupCoordinator
@@ -65,6 +66,7 @@ def make_cluster_services(settings, endpoints, time, patience, random, logs, sup
         "metadata": metadata,
         "acls": Acls(metadata, random),
         "scram": ScramCredentials(metadata),
+        "delegation_tokens": DelegationTokens(first, metadata, time, random),
         "features": features,
         "quorum": Quorum(metadata, features, cluster, [one.node_id for one in settings], time, random),
         "telemetry": Telemetry(configs, time, patience, random, report_telemetry),
@@ -246,4 +248,4 @@ def _make_cleaner(broker, configs, cluster, time, in_thread):
 
 
 def _in_thread(work, done):
-    get_hub().threadpool.spawn(work).rawlink(lambda result: done(result.get()))
+    spawn(lambda: done(get_hub().threadpool.apply(work)))

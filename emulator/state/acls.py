@@ -1,17 +1,17 @@
 """Access control lists: kept and found again by Kafka's rules (KIP-290).
 
-Whether a principal may do something is not decided here yet: the broker's configs say so to who turns them on.
+Whether a principal may do something is decided in authorizer.py.
 Source: AclControlManager, StandardAuthorizer, ResourcePatternFilter and AccessControlEntryFilter of 4.3.1.
 """
 
 from collections import namedtuple
 
+from emulator.state.acl_index import LITERAL, PREFIXED, WILDCARD, AclIndex
 from wire.errors import INVALID_REQUEST, POLICY_VIOLATION, KafkaError
 
 UNKNOWN, ANY = 0, 1  # of each of the four enumerations
-MATCH, LITERAL, PREFIXED = 2, 3, 4  # PatternType
+MATCH = 2  # PatternType, beside LITERAL and PREFIXED
 RESOURCE_TYPES, PATTERN_TYPES, OPERATIONS, PERMISSIONS = range(8), range(5), range(16), range(4)
-WILDCARD = "*"
 
 _MAX_CHANGES = 10_000  # of one request (QuorumController.MAX_RECORDS_PER_USER_OP)
 
@@ -41,13 +41,14 @@ def _names(wanted, acl):
 
 
 class Acls:
-    """The ACLs of the cluster, in the metadata table `acls`: id -> fields."""
+    """The ACLs of the cluster, in the metadata table `acls`: id -> fields. `index`: an AclIndex of them."""
 
     def __init__(self, metadata, random):
         self._metadata = metadata
         self._table = metadata.table("acls")
         self._random = random
         self._ids = {Acl(*fields): acl_id for acl_id, fields in self._table.items()}
+        self.index = AclIndex(self._ids)
 
     def __len__(self):
         return len(self._ids)
@@ -70,10 +71,13 @@ class Acls:
                 new[acl] = None
         if len(new) > _MAX_CHANGES:
             raise KafkaError(POLICY_VIOLATION, "Unable to perform excessively large batch operation.")
+        new = {acl: self._random.randbytes(16).hex() for acl in new}
         with self._metadata:
-            for acl in new:
-                acl_id = self._ids[acl] = self._random.randbytes(16).hex()
+            for acl, acl_id in new.items():
                 self._table.put(acl_id, list(acl))
+        self._ids.update(new)
+        for acl in new:
+            self.index.add(acl)
         return results
 
     def delete(self, filters):
@@ -91,7 +95,10 @@ class Acls:
             results.append(found)
         with self._metadata:
             for acl in doomed:
-                self._table.remove(self._ids.pop(acl))
+                self._table.remove(self._ids[acl])
+        for acl in doomed:
+            del self._ids[acl]
+            self.index.remove(acl)
         return results
 
 

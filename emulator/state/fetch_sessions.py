@@ -19,7 +19,10 @@ def next_epoch(epoch):
 
 
 class CachedPartition:
-    """What a session knows of one partition: the request's fields and what was last answered."""
+    """What a session knows of one partition: the request's fields and what was last answered.
+
+    `topic` is its name; of an id it is empty until that has first been found, and stays when it is found no more.
+    """
 
     __slots__ = (
         "topic", "topic_id", "partition", "fetch_offset", "partition_max_bytes", "current_leader_epoch",

@@ -31,6 +31,11 @@ def credential(mechanism, salt, salted_password, iterations):
     return Credential(salt, hashlib.new(name, keyed(b"Client Key")).digest(), keyed(b"Server Key"), iterations)
 
 
+def salted(mechanism, password, salt, iterations):
+    """A password as its owner salts it, of which Credentials are made; takes some milliseconds."""
+    return hashlib.pbkdf2_hmac(_HASHES[mechanism], password.encode(), salt, iterations)
+
+
 class ScramCredentials:
     """The credentials by (user, mechanism number), in the metadata table `scram_credentials`."""
 

@@ -1,14 +1,12 @@
 """Configs of brokers: all of Kafka 4.3.1's are described, those without effect too, and change as in Kafka."""
 
-import os
-
 import pytest
 
 from emulator.state.configs.broker import all_names, key_of
 from emulator.state.configs.definition import TYPE_IDS
 from emulator.state.java import hash_order, string_hash
+from tests.api.conftest import cluster
 from tests.api.test_configs import APPEND, BROKER, DELETE, SET, SUBTRACT, alter, describe, replace
-from tests.in_thread import serving
 from tests.wire_client import WireClient
 
 OF_BROKER, OF_CLUSTER, STATIC, DEFAULT = 2, 3, 4, 5
@@ -22,13 +20,10 @@ def broker(request):
 
 
 @pytest.fixture(scope="module")
-def own(bootstrap):
+def own():
     """A broker whose configs nobody else looks at."""
-    if os.environ.get("KAFKA_BOOTSTRAP"):
-        yield bootstrap
-    else:
-        with serving() as server:
-            yield server.bootstrap
+    with cluster("KAFKA_BOOTSTRAP") as address:
+        yield address
 
 
 @pytest.fixture
@@ -156,6 +151,12 @@ PREFIX = "These security configs can be dynamically updated only per-listener us
     ("group.consumer.assignors", "range", FIXED.format("group.consumer.assignors")),
     ("remote.log.storage.system.enable", "true", FIXED.format("remote.log.storage.system.enable")),
     ("ssl.keystore.password", "secret", PREFIX.format("ssl.keystore.password")),
+    ("listener.name.plaintext.max.connections", "x", "Invalid value x for configuration max.connections: Not a number of type INT"),
+    ("listener.name.plaintext.ssl.engine.factory.class", "no.such.Class",
+     "Invalid value no.such.Class for configuration ssl.engine.factory.class: Class no.such.Class could not be found."),
+    ("listener.name.plaintext.ssl.allow.dn.changes", "x",
+     "Invalid value org.apache.kafka.common.config.ConfigException: Invalid value x for configuration ssl.allow.dn.changes:"
+     " Expected value to be either true or false for configuration Invalid dynamic configuration"),
     ("background.threads", "0", "Invalid value 0 for configuration background.threads: Value must be at least 1"),
     ("background.threads", "x", "Invalid value x for configuration background.threads: Not a number of type INT"),
     ("background.threads", "100", THREADS.format("background.threads=100", "not be greater than double the current value 10")),

@@ -1,5 +1,6 @@
 """Produce and Fetch as a client sees them, over a socket."""
 
+import itertools
 import time
 import uuid
 
@@ -225,6 +226,30 @@ def test_an_incremental_session_tells_only_what_is_new(client, fresh):
     assert client.call(Fetch, 12, session_id=session + 1, session_epoch=1, max_bytes=1000).error_code == errors.FETCH_SESSION_ID_NOT_FOUND
     client.call(Fetch, 12, session_id=session, session_epoch=-1, max_bytes=1000)
     assert go_on(5).error_code == errors.FETCH_SESSION_ID_NOT_FOUND
+
+
+def test_a_session_remembers_what_a_topic_id_was_called(client, fresh):
+    """So the topic's end, and another of its name, look otherwise there than to who asks by an id that has never been."""
+    name = fresh("again")
+    topic_id = create(client, name)
+
+    def fetched(session_id, epoch):
+        asked = fetch_request("", 0, session_id=session_id, session_epoch=epoch)
+        asked["topics"][0].topic_id = topic_id
+        if epoch:
+            asked["topics"] = []
+        answer = client.call(Fetch, 18, **asked)
+        return answer.session_id, [partition.error_code for topic in answer.responses for partition in topic.partitions]
+
+    session_id, found = fetched(0, 0)
+    assert session_id and found == [errors.NONE]
+    assert fetched(session_id, 1)[1] == []
+    assert client.call(DeleteTopics, 6, topics=[DeleteTopics.Request.Topics(name=name)], timeout_ms=5000).responses[0].error_code == errors.NONE
+    epochs = itertools.count(2)
+    until(lambda: fetched(session_id, next(epochs))[1] == [errors.UNKNOWN_TOPIC_OR_PARTITION])
+    assert fetched(0, 0)[1] == [errors.UNKNOWN_TOPIC_ID]
+    assert create(client, name) != topic_id
+    until(lambda: fetched(session_id, next(epochs))[1] == [errors.INCONSISTENT_TOPIC_ID])
 
 
 def test_a_session_that_forgets_all_ends_with_an_answer_to_what_was_asked_last(client, topic):

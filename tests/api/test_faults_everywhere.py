@@ -8,7 +8,7 @@ import pytest
 
 from emulator import Emulator
 from emulator.api import HANDLERS
-from emulator.pipeline.faults.shapes import KINDS, TOP, shape_of
+from emulator.pipeline.answers.shapes import KINDS, TOP, shape_of
 from tests.wire_client import WireClient
 from wire import errors
 from wire.apis.acls import CreateAcls

@@ -3,7 +3,6 @@
 KAFKA_BOOTSTRAP_SMALL=HOST:PORT names another such cluster (SMALL says how it is configured).
 """
 
-import os
 import uuid
 
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from tests.api import test_consumer_groups as consumer
 from tests.api import test_share_groups as share
 from tests.api import test_streams_groups as streams
+from tests.api.conftest import cluster
 from tests.api.test_data import create, until
-from tests.in_thread import serving
 from tests.wire_client import WireClient
 from wire import errors
 
@@ -24,14 +23,8 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def bootstrap():
-    elsewhere = os.environ.get("KAFKA_BOOTSTRAP_SMALL")
-    if elsewhere:
-        yield elsewhere
-        return
-    if os.environ.get("KAFKA_BOOTSTRAP"):
-        pytest.skip("KAFKA_BOOTSTRAP_SMALL names no cluster with small limits")
-    with serving(**{name.replace(".", "_"): value for name, value in SMALL.items()}) as server:
-        yield server.bootstrap
+    with cluster("KAFKA_BOOTSTRAP_SMALL", **{name.replace(".", "_"): value for name, value in SMALL.items()}) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
-"""SCRAM credentials, and what a plaintext listener refuses: handshakes, delegation tokens."""
+"""SCRAM credentials, and what a plaintext listener refuses: handshakes."""
 
 import pytest
 
 from tests.api.conftest import becomes
 from wire import errors
-from wire.apis.sasl import (
-    AlterUserScramCredentials, CreateDelegationToken, DescribeDelegationToken, DescribeUserScramCredentials,
-    ExpireDelegationToken, RenewDelegationToken, SaslAuthenticate, SaslHandshake,
-)  # fmt: skip
+from wire.apis.sasl import AlterUserScramCredentials, DescribeUserScramCredentials, SaslAuthenticate, SaslHandshake
 
 SHA_256, SHA_512 = 1, 2
 TWICE = (errors.DUPLICATE_RESOURCE, "A user credential cannot be altered twice in the same request")
@@ -110,32 +107,3 @@ def test_everybody_is_authenticated_already(client, version):
     assert answer == SaslAuthenticate.reply(
         error_code=errors.ILLEGAL_SASL_STATE, error_message="SaslAuthenticate request received after successful authentication", auth_bytes=b""
     )
-
-
-@pytest.mark.parametrize("version", [1, 2, 3])
-def test_no_token_is_made_without_authentication(client, version):
-    answer = client.call(CreateDelegationToken, version, renewers=[], max_lifetime_ms=-1)
-    assert (answer.error_code, answer.principal_type, answer.principal_name) == (errors.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED, "User", "ANONYMOUS")
-    assert (answer.issue_timestamp_ms, answer.expiry_timestamp_ms, answer.max_timestamp_ms, answer.token_id, answer.hmac) == (-1, -1, -1, "", b"")
-    assert answer.token_requester_principal_name == ("ANONYMOUS" if version >= 3 else "")
-
-
-def test_no_token_is_made_for_somebody_else(client):
-    answer = client.call(CreateDelegationToken, 3, owner_principal_type="User", owner_principal_name="bob", renewers=[], max_lifetime_ms=-1)
-    assert (answer.error_code, answer.principal_name, answer.token_requester_principal_name) == (
-        errors.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED, "bob", "ANONYMOUS",
-    )  # fmt: skip
-    answer = client.call(CreateDelegationToken, 3, owner_principal_type=None, owner_principal_name="bob", renewers=[], max_lifetime_ms=-1)
-    assert (answer.error_code, answer.principal_name) == (errors.UNKNOWN_SERVER_ERROR, "ANONYMOUS")
-
-
-def test_tokens_are_neither_renewed_nor_expired_nor_told(client):
-    refused = errors.DELEGATION_TOKEN_REQUEST_NOT_ALLOWED
-    answer = client.call(RenewDelegationToken, 2, hmac=b"x", renew_period_ms=1)
-    assert (answer.error_code, answer.expiry_timestamp_ms) == (refused, -1)
-    answer = client.call(ExpireDelegationToken, 2, hmac=b"x", expiry_time_period_ms=1)
-    assert (answer.error_code, answer.expiry_timestamp_ms) == (refused, -1)
-    for version in (1, 2, 3):
-        for owners in (None, []):
-            answer = client.call(DescribeDelegationToken, version, owners=owners)
-            assert (answer.error_code, answer.tokens) == (refused, [])

@@ -159,7 +159,7 @@ def test_every_interface_is_warned_of(serve):
     assert server.bootstrap == f"localhost:{server.port}"
     server.send_signal(signal.SIGTERM)
     _, _, err = server.end()
-    assert "warning" in err and f"0.0.0.0:{server.port}" in err and "no authentication" in err
+    assert "warning" in err and f"0.0.0.0:{server.port}" in err and "asks nobody who he is" in err
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

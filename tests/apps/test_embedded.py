@@ -76,7 +76,7 @@ def test_nothing_is_left_of_a_hundred():
     for _ in range(100):
         with Emulator(topics=["t"]) as kafka, WireClient(kafka.bootstrap) as client:
             client.call(ApiVersions, 0)
-    assert held() == before
+    assert all(now <= then for now, then in zip(held(), before)), f"{held()} after {before}"  # what earlier tests held may go meanwhile
 
 
 def test_several_at_once():

@@ -70,6 +70,20 @@ def test_a_greenlet_that_fails_is_one_object():
     assert told["error"] == "ZeroDivisionError" and "1 / 0" not in told["message"] and "<lambda>" in told["traceback"]
 
 
+@pytest.mark.parametrize("logger", ["a.b", "kafka-emulator"])
+def test_no_name_of_a_client_begins_a_line(logger):
+    line = _Text("%(name)s: %(message)s").format(record(logger, msg="group %s", args=("g\n\x1b[2J\u2028INFO a.b: hé",)))
+    assert line.endswith(r"group g\n\x1b[2J\u2028INFO a.b: hé") and len(line.splitlines()) == 1
+
+
+def test_a_traceback_stays_lines():
+    try:
+        raise ValueError("x")
+    except ValueError:
+        line = _Text("%(message)s").format(record(level=logging.ERROR, exc_info=sys.exc_info()))
+    assert line.splitlines()[:2] == [r"took 1 of 'x\ny'", "Traceback (most recent call last):"]
+
+
 def test_warnings_of_the_program_itself():
     told = record("kafka-emulator", logging.WARNING, "%s", ("mind the gap",))
     assert _Text("%(name)s %(message)s").format(told) == "kafka-emulator: warning: mind the gap"

@@ -17,6 +17,7 @@ from wire.apis.configs import DescribeConfigs
 from wire.apis.data import Fetch, ListOffsets, Produce
 from wire.apis.groups import DeleteGroups, DescribeGroups, JoinGroup, OffsetCommit, OffsetFetch
 from wire.apis.metadata import ApiVersions, DescribeTopicPartitions, FindCoordinator, Metadata
+from wire.apis.streams_groups import StreamsGroupHeartbeat
 from wire.apis.topics import CreateTopics, DeleteTopics
 from wire.apis.transactions import InitProducerId
 from wire.internal.consumer_protocol import ConsumerSubscription
@@ -112,6 +113,8 @@ def test_a_prefix_makes_a_cluster_of_ones_own(ruled, direct):
     resource = DescribeConfigs.Request.Resources(resource_type=2, resource_name="mine", configuration_keys=["retention.ms"])
     [described] = client.call(DescribeConfigs, 4, resources=[resource]).results
     assert (described.resource_name, described.error_code, described.configs[0].name) == ("mine", errors.NONE, "retention.ms")
+    again = CreateTopics.Request.Topics(name="mine", num_partitions=1, replication_factor=1)
+    assert client.call(CreateTopics, 7, topics=[again], timeout_ms=5000).topics[0].error_message == "Topic 'mine' already exists."
     delete(client, "mine", "before")
     assert topics(client) == [] and "others" in topics(direct)
     delete(direct, "others")
@@ -136,6 +139,20 @@ def test_a_group_subscribes_to_what_it_means(ruled, direct, request):
     assert described.group_state == "CompletingRebalance"
     asked = OffsetFetch.Request.Topics(name="read", partition_indexes=[0])
     assert client.call(OffsetFetch, 5, group_id=group, topics=[asked]).topics[0].name == "read"
+    delete(client, "read")
+
+
+def test_who_asks_for_all_offsets_of_a_group_is_told_its_own_names(ruled, direct, request):
+    client, group = ruled({"rule": "prefix", "prefix": "team."}), f"all-{request.node.name}"
+    create(client, "read")
+    client.call(FindCoordinator, 3, key=group)
+    Topics = OffsetCommit.Request.Topics
+    for asker, name in ((client, "read"), (direct, "team.read")):
+        partition = Topics.Partitions(partition_index=0, committed_offset=7)
+        client.call(OffsetCommit, 9, group_id=group, topics=[Topics(name="read", partitions=[partition])])
+        for _ in "again":
+            [told] = asker.call(OffsetFetch, 9, groups=[OffsetFetch.Request.Groups(group_id=group, topics=None)]).groups
+            assert [(topic.name, topic.partitions[0].committed_offset) for topic in told.topics] == [(name, 7)]
     delete(client, "read")
 
 
@@ -282,6 +299,7 @@ def test_a_cluster_is_only_read(ruled, direct):
     assert "made-by-asking" not in topics(direct)
     assert client.call(InitProducerId, 4, transactional_id="t").error_code == errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     assert client.call(DeleteGroups, 2, groups_names=["g"]).results[0].error_code == errors.CLUSTER_AUTHORIZATION_FAILED
+    assert client.call(StreamsGroupHeartbeat, 0, group_id="g", member_id="m").error_code == errors.TOPIC_AUTHORIZATION_FAILED  # it makes some
     assert "more" not in topics(direct)
     delete(direct, "read-only")
 

@@ -68,13 +68,14 @@ def test_an_ensemble_is_told_of_with_a_quorum_and_without(tmp_path):
             assert told["quorum"] == {"needed": 2, "voters": [1, 2, 3], "in_sync": 2, "leader": 2}
             assert [one["role"] for one in told["servers"]] == ["follower", "leader", "down"]
             follower, leader, gone = told["servers"]
-            assert leader["in_sync"] == [1, 2] and follower["leader"] == 2 and follower["epoch"] == 1 and leader["sessions"] == 1
-            assert leader["zxid"].startswith("0x1000000") and 0 <= follower["last_tick_ms"] < 1000 and gone["reason"] == "Connection refused"
+            assert leader["in_sync"] == [1, 2] and follower["leader"] == 2 and leader["sessions"] == 1
+            epoch = follower["epoch"]  # 1, or more where the machine is so busy that followers seem lost
+            assert epoch >= 1 and leader["zxid"].startswith(f"0x{epoch:x}00000") and 0 <= follower["last_tick_ms"] < 1000 and gone["reason"] == "Connection refused"
             code, text = shown(path)
             assert code == 0 and "2 do; none of them may fail" in text and "1,2" in text
         until(lambda: [one["role"] for one in status.look_at_all(addresses)] == ["looking", "down", "down"])
         [found, *_] = status.look_at_all(addresses)
-        assert found["epoch"] == 1 and found["last_tick_ms"] is None and "the leader is gone" in found["reason"]
+        assert found["epoch"] >= epoch and found["last_tick_ms"] is None and "the leader is gone" in found["reason"]
 
 
 def test_without_an_ensemble_there_is_nothing_to_tell():

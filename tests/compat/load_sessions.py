@@ -54,7 +54,7 @@ def transactions_looked_at(sh):
     sh.run(f"{tool} list --transactional-id-pattern {hanging}", until="Empty", only=True)
     sh.run(f"{tool} forceTerminateTransaction --transactionalId {sh.name('none')}")
     log = f"kafka-console-consumer.sh --topic __transaction_state --partition {coordinating_partition(hanging)} --offset earliest"
-    sh.run(f"{log} --timeout-ms 2000 --formatter {TOOLS}.consumer.TransactionLogMessageFormatter", only=True)
+    sh.run(f"{log} --timeout-ms 2000 --formatter {TOOLS}.consumer.TransactionLogMessageFormatter", only="hanging-xxxxxxxx")
 
 
 @session

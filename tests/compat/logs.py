@@ -7,6 +7,7 @@ import re
 
 KAFKA_CAUSES_TOO = re.compile("|".join([
     r"group_id is None: disabling auto-commit",
+    r"in the clear",  # of a password that is sent so
     r"Topic automatic-\w+ not found in cluster metadata",
     r"No partition metadata for topic",
     r"Failed to produce messages to .*(InvalidRecordError|MessageSizeTooLargeError)",  # which the test is about

@@ -16,11 +16,36 @@ HERE = Path(__file__).resolve().parent
 BIN = HERE / "bin"
 
 
+def log_ins(users, address):
+    """Settings of a server whose clients log in by PLAIN as one of `users`, {name: password}: the first may do everything, the others what ACLs
+    allow. Clients of a real Kafka's other listener, which are its own broker and controller, may do everything, too."""
+    if not users:
+        return {}
+    (first, password), *_ = users.items()
+    known = " ".join(f'user_{name}="{word}"' for name, word in users.items())
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    return {
+        "listeners": f"USERS://{address}",
+        "listener_security_protocol_map": "USERS:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "sasl_enabled_mechanisms": "PLAIN",
+        "inter_broker_listener_name": "USERS",
+        "sasl_mechanism_inter_broker_protocol": "PLAIN",
+        "listener_name_users_plain_sasl_jaas_config": f'{module} username="{first}" password="{password}" {known};',
+        "authorizer_class_name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super_users": f"User:{first};User:ANONYMOUS",
+    }  # fmt: skip
+
+
 @contextlib.contextmanager
-def emulator(directory, python=sys.executable, **settings):
-    """Serve the emulator from a new process, as `settings` (Kafka's names, dots as underscores) say; yields "host:port"."""
-    command = [python, "-m", "emulator.apps.cli", "serve",
-               "--listen", "127.0.0.1:0", "--control", str(directory / "control.sock"), "--log-level", "info"]
+def emulator(directory, python=sys.executable, users=None, **settings):
+    """Serve the emulator from a new process, as `settings` (Kafka's names, dots as underscores) say; yields "host:port".
+
+    `users`: see `log_ins`.
+    """
+    settings = {**log_ins(users, "127.0.0.1:0"), **settings}
+    command = [python, "-m", "emulator.apps.cli", "serve", "--control", str(directory / "control.sock"), "--log-level", "info"]
+    if "listeners" not in settings:
+        command += ["--listen", "127.0.0.1:0"]
     if settings:
         config = directory / "config.yaml"
         config.write_text("".join(f"{name.replace('_', '.')}: '{value}'\n" for name, value in settings.items()))
@@ -42,11 +67,14 @@ def emulator(directory, python=sys.executable, **settings):
 
 
 @contextlib.contextmanager
-def real_kafka(directory, **settings):
+def real_kafka(directory, users=None, **settings):
     """Start Apache Kafka as kafka.properties and `settings` (Kafka's names, dots as underscores) say; yields "host:port".
 
-    Its data are in directory/data, formatted the first time. LISTENER and QUORUM in a setting are its two addresses.
+    Its data are in directory/data, formatted the first time. LISTENER and QUORUM in a setting are its two addresses. `users`: see `log_ins`.
     """
+    if users:
+        own = {"listeners": "USERS://LISTENER,CONTROLLER://QUORUM", "advertised_listeners": "USERS://LISTENER"}
+        settings = {**log_ins(users, "LISTENER"), **own, **settings}
     listener, quorum = (f"127.0.0.1:{port}" for port in free_ports(2))
     properties = directory / "kafka.properties"
     text = (HERE / "kafka.properties").read_text() + "".join(f"{name.replace('_', '.')}={value}\n" for name, value in settings.items())

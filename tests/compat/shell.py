@@ -27,6 +27,8 @@ MASKS = [
     (r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[TIME]"),  # in log lines
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", lambda m: "u" * 36),
     (r"(?<= )[\w-]{22}(?= (?:streams +\d+ +)?u{36})", "m" * 22),  # members of streams groups
+    (r"Request Request\(.*? needs [A-Z_]+ permission\.", "Cluster authorization failed."),  # Kafka writes down an object of its own
+    (r"(?<=--command-config )/[^\s']+(?=')", "/dev/stdin"),
     (r"(TopicId: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(Cluster ID: )[\w-]{22}", r"\1" + "i" * 22),
     (r"(ClusterId: +)[\w-]{22}", r"\1" + "i" * 22),

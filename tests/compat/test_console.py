@@ -373,3 +373,33 @@ def test_a_page_from_elsewhere_can_do_nothing(chrome, kafka):
     refused = [url for url, status in chrome.answers.items() if kafka.control in url and status == 200]
     assert not [url for url in refused if not url.endswith("/")], refused
     assert kafka.control not in chrome.text()
+
+
+def test_a_token_is_asked_for_and_kept_by_the_page_alone(chrome, tmp_path):
+    token = "correct-horse-battery-staple"
+    file = tmp_path / "token"
+    file.write_text(token)
+    with Emulator(config={"control.listen": "127.0.0.1:0", "control.token.file": str(file)}, topics=["hidden"]) as guarded:
+        chrome.open("about:blank")
+        chrome.open(f"http://{guarded.control}/#/topics")
+        chrome.sees("Token", "main")
+        assert "hidden" not in chrome.text()
+        for said in ("not-the-right-one-at-all", token):
+            chrome.until("document.querySelector('main input[type=password]') !== null")
+            chrome.run("document.querySelector('main input[type=password]').value = ''")
+            chrome.focus("main input[type=password]")
+            chrome.type(said)
+            chrome.key("Enter")
+            if said != token:
+                chrome.sees("That is not its token.")
+        chrome.sees("hidden", "main")
+        chrome.run("location.hash = '#/events'")
+        chrome.sees("from now on", "main")
+        guarded.create_topic("eventful")
+        chrome.sees("topic created", "main")
+        assert chrome.run("JSON.stringify([document.cookie, localStorage.length, sessionStorage.length, location.href])") == json.dumps(
+            ["", chrome.run("localStorage.length"), 0, f"http://{guarded.control}/#/events"], separators=(",", ":"))
+        assert chrome.run("Object.values(localStorage).join()").find(token) == -1
+        chrome.open("about:blank")
+        chrome.open(f"http://{guarded.control}/#/topics")
+        chrome.sees("Token", "main")

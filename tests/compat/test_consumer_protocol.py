@@ -11,6 +11,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # noqa: E402
 
 
+@pytest.fixture(scope="module")
+def bootstrap(bootstrap, own_server, tmp_path_factory):
+    """A server that asks members to beat twice a second: each learns what is its own by its next heartbeat."""
+    if own_server is None:
+        yield bootstrap
+        return
+    beats = {f"group_consumer_{which}heartbeat_interval_ms": 500 for which in ("", "min_")}
+    with own_server(tmp_path_factory.mktemp("beating"), **beats) as address:
+        yield address
+
+
 @pytest.fixture
 def admin(bootstrap):
     return AdminClient({"bootstrap.servers": bootstrap})

@@ -3,10 +3,9 @@
 import random
 
 import pytest
-import servers
 from differential.answers import brief
 from differential.duel import Duel
-from differential.families import FAMILIES, LEFT_OUT, SETTINGS
+from differential.families import FAMILIES, LEFT_OUT, fighters
 from emulator.api import HANDLERS
 
 ROUNDS = 3000
@@ -19,9 +18,8 @@ def test_the_same_answers(family, tmp_path_factory):
     print(f"seed {seed}")
     apis = {handler.api.name: handler.api for handler in HANDLERS.values()}
     real, ours = (tmp_path_factory.mktemp(name) for name in ("kafka", "emulator"))
-    settings = SETTINGS.get(family, {})
-    with servers.real_kafka(real, **settings) as theirs, servers.emulator(ours, **settings) as here:
-        duel = Duel(theirs, here, [apis[name] for name in FAMILIES[family]], seed)
+    with fighters(family, real, ours) as (theirs, here, users):
+        duel = Duel(theirs, here, [apis[name] for name in FAMILIES[family]], seed, users=users)
         duel.prepare()
         duel.play(ROUNDS)
         duel.close()

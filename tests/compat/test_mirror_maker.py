@@ -2,11 +2,13 @@
 
 import shutil
 import subprocess
-import time
+from functools import partial
 
 import pytest
+from helpers import eventually
 from servers import HERE
 
+from benchmarks.mirror import EXACTLY_ONCE, ONE_WAY
 from emulator import Emulator
 from tests.wire_client import WireClient
 from wire.apis.groups import OffsetCommit, OffsetFetch
@@ -14,31 +16,13 @@ from wire.apis.metadata import FindCoordinator
 
 JARS = HERE / ".cache" / "mirror"
 pytestmark = [pytest.mark.soak, pytest.mark.skipif(not JARS.is_dir() or not shutil.which("java"), reason="no MirrorMaker 2: tests/compat/setup brings it")]
-PROPERTIES = """
-clusters = a, b
-a.bootstrap.servers = {a}
-b.bootstrap.servers = {b}
-a->b.enabled = true
-a->b.topics = t
-b->a.enabled = false
-replication.factor = 1
-checkpoints.topic.replication.factor = 1
-heartbeats.topic.replication.factor = 1
-offset-syncs.topic.replication.factor = 1
-offset.storage.replication.factor = 1
-status.storage.replication.factor = 1
-config.storage.replication.factor = 1
+AT_ONCE = """
 refresh.topics.interval.seconds = 1
 refresh.groups.interval.seconds = 1
 sync.topic.configs.interval.seconds = 1
 emit.checkpoints.interval.seconds = 1
 sync.group.offsets.enabled = true
 sync.group.offsets.interval.seconds = 1
-"""
-EXACTLY_ONCE = """
-b.exactly.once.source.support = enabled
-dedicated.mode.enable.internal.rest = true
-listeners = http://127.0.0.1:0
 """
 
 
@@ -47,7 +31,7 @@ def mirror_maker(tmp_path, request):
     processes = []
 
     def start(a, b):
-        (tmp_path / "mm2.properties").write_text(PROPERTIES.format(a=a.bootstrap, b=b.bootstrap) + request.param)
+        (tmp_path / "mm2.properties").write_text(ONE_WAY.format(source=a.bootstrap, target=b.bootstrap, topic="t") + AT_ONCE + request.param)
         with open(tmp_path / "log", "wb") as log:
             processes.append(subprocess.Popen(
                 ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*:{HERE}/.cache/jars/*",
@@ -59,12 +43,7 @@ def mirror_maker(tmp_path, request):
     print((tmp_path / "log").read_text()[-4000:])
 
 
-def until(condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.2)
-    return found
+until = partial(eventually, timeout=90)  # a JVM's start is not quick, nor are Connect's
 
 
 def records(kafka, topic, partition):

@@ -59,5 +59,7 @@ def test_copies_answer_alike(family):
 @pytest.mark.soak
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", range(4))
-def test_copies_answer_alike_for_long(family, seed):
+def test_copies_answer_alike_for_long(family, seed, monkeypatch):
+    # Expressions wait ten seconds of real time before they are looked at again, for which a copy begins anew.
+    monkeypatch.setattr("emulator.state.groups.consumer.group.REGEX_REFRESH_MIN_INTERVAL_MS", -1)
     duel_of_copies(family, seed, rounds=400)

@@ -5,9 +5,10 @@ from random import Random
 
 import pytest
 
-from emulator.pipeline.faults import FaultError, Faults
+from emulator.pipeline.faults import Faults
+from emulator.pipeline.words import WordError
 from emulator.pipeline.faults.levels import level_of
-from emulator.pipeline.faults.shapes import shape_of
+from emulator.pipeline.answers.shapes import shape_of
 from emulator.state.clock import VirtualClock
 from wire import errors
 from wire.apis import BY_KEY
@@ -81,7 +82,7 @@ def faults():
     ({"drop": True, "since": "2h", "until": "1h"}, "until: it would be over before it has begun"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_with_what_would_be_right(faults, spec, said):
-    with pytest.raises(FaultError) as refused:
+    with pytest.raises(WordError) as refused:
         faults.add(spec)
     assert said in str(refused.value) and "\n" not in str(refused.value)
     assert not len(faults)
@@ -104,9 +105,9 @@ def test_faults_have_names(faults):
     faults.remove("fault-1")
     assert faults.add({"name": "mine", "drop": True}).name == "mine"
     assert faults.add({"drop": True}).name == "fault-4"
-    with pytest.raises(FaultError, match="there is a fault of this name already"):
+    with pytest.raises(WordError, match="there is a fault of this name already"):
         faults.add({"name": "mine", "drop": True})
-    with pytest.raises(FaultError, match="no fault mein: did you mean mine?"):
+    with pytest.raises(WordError, match="no fault mein: did you mean mine?"):
         faults.remove("mein")
     assert faults.clear() == 3 and not len(faults)
 
@@ -114,7 +115,7 @@ def test_faults_have_names(faults):
 def test_there_is_an_end_to_how_many(faults):
     for _ in range(1000):
         faults.add({"drop": True})
-    with pytest.raises(FaultError, match="there are 1000 faults already"):
+    with pytest.raises(WordError, match="there are 1000 faults already"):
         faults.add({"drop": True})
 
 
@@ -156,5 +157,5 @@ def test_patterns_take_no_longer_the_more_stars_they_have(faults):
 def test_there_is_an_end_to_faults(faults):
     for _ in range(1000):
         faults.add({"drop": True})
-    with pytest.raises(FaultError, match="there are 1000 faults already"):
+    with pytest.raises(WordError, match="there are 1000 faults already"):
         faults.add({"drop": True})

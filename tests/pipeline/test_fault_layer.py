@@ -6,6 +6,7 @@ import pytest
 
 from emulator.pipeline.faults import FaultLayer, Faults
 from emulator.state.clock import VirtualClock
+from emulator.state.principals import ANONYMOUS
 from wire import errors
 from wire.apis.data import Fetch, Produce
 from wire.apis.groups import Heartbeat
@@ -31,7 +32,7 @@ class Unknown:
 
 
 class Call:
-    client_id, user, client_host, correlation_id, muted_until = "app", "ANONYMOUS", "127.0.0.1", 1, 0
+    client_id, principal, client_host, correlation_id, muted_until = "app", ANONYMOUS, "127.0.0.1", 1, 0
     broker = 1
 
     def __init__(self):

@@ -10,9 +10,12 @@ from emulator.pipeline.narrate import errors_of, timeline, words
 from emulator.pipeline.requests import CLOSED, UNANSWERED, History, Left
 from tests.api.test_data import fetch_request, produce_request
 from tests.wire_client import WireClient
+from wire.apis.configs import IncrementalAlterConfigs
 from wire.apis.data import Fetch, Produce
+from wire.apis.delegation_tokens import CreateDelegationToken, DescribeDelegationToken
 from wire.apis.groups import Heartbeat, JoinGroup
 from wire.apis.metadata import ApiVersions, FindCoordinator, Metadata
+from wire.apis.sasl import AlterUserScramCredentials
 from wire.apis.transactions import AddPartitionsToTxn
 from wire.records import Record, build_batch
 
@@ -136,3 +139,25 @@ def test_a_broker_that_comes_back_is_heard_too():
         asking.start()
         asking.join()
         assert [asked.broker for asked in kafka.requests()] == [2, 1]
+
+
+def test_secrets_are_not_kept():
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    config = {
+        "listeners": "INSIDE://127.0.0.1:0", "listener.security.protocol.map": "INSIDE:SASL_PLAINTEXT", "sasl.enabled.mechanisms": "PLAIN",
+        "plain.sasl.jaas.config": f'{module} user_alice="of-alice";', "delegation.token.secret.key": "of-tokens",
+    }  # fmt: skip
+    with Emulator(config=config) as kafka, WireClient(kafka.bootstrap) as client:
+        client.log_in("alice", "of-alice")
+        secret = IncrementalAlterConfigs.Request.Resources.Configs(name="listener.name.inside.plain.sasl.jaas.config", config_operation=0, value=f'{module} user_bob="of-bob";')
+        client.call(IncrementalAlterConfigs, 1, resources=[IncrementalAlterConfigs.Request.Resources(resource_type=4, resource_name="1", configs=[secret])])
+        made = AlterUserScramCredentials.Request.Upsertions(name="carol", mechanism=1, iterations=4096, salt=b"carols-salt", salted_password=b"salted-of-carol")
+        client.call(AlterUserScramCredentials, 0, deletions=[], upsertions=[made])
+        token = client.call(CreateDelegationToken, 3, renewers=[], max_lifetime_ms=-1)
+        client.call(DescribeDelegationToken, 3, owners=None)
+        asked = kafka.requests()
+        kept = " ".join(f"{one} {one.request!r} {one.response!r}" for one in asked)
+    assert {"SaslHandshake", "SaslAuthenticate", "IncrementalAlterConfigs", "CreateDelegationToken", "DescribeDelegationToken"} < {one.api for one in asked}
+    assert not token.error_code and len(token.hmac) == 64
+    for secret in ("of-alice", "of-bob", "carols-salt", "salted-of-carol", repr(bytes(token.hmac))):
+        assert secret not in kept

@@ -2,10 +2,11 @@
 
 import pytest
 
-from emulator.pipeline.rules import RuleError, parse_rules
+from emulator.pipeline.rules import parse_rules
+from emulator.pipeline.words import WordError
 from emulator.pipeline.rules.naming import Prefix
 from emulator.pipeline.rules.places import _ARRAYS, _FIELDS, _OF_TOPICS, _OF_TOPICS_IN, _REGEXES, _RESOURCES, places_of, renamed
-from emulator.pipeline.rules.refusing import refuse
+from emulator.pipeline.answers.refusing import refuse
 from wire import errors
 from wire.apis import BY_KEY
 from wire.apis.configs import DescribeConfigs
@@ -109,9 +110,9 @@ def test_a_regex_comes_back_as_it_was():
 ])  # fmt: skip
 def test_mistakes_are_named(spec, why):
     def load(name):
-        raise RuleError("of the loader")
+        raise WordError("of the loader")
 
-    with pytest.raises(RuleError) as error:
+    with pytest.raises(WordError) as error:
         parse_rules([spec], BY_KEY.values(), lambda: 0, load, ["PLAINTEXT"])
     assert why in str(error.value)
 

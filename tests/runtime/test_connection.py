@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.api.conftest import TOKENS
 from tests.in_thread import serving
 from tests.wire_client import WireClient
 from wire import errors
@@ -48,6 +49,34 @@ def until(condition, seconds=10):
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.005)
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """taken(server) -> the sizes of the buffers that it takes from now on."""
+
+    def taken(server):
+        frames, sizes = server.brokers[1].frames, []
+        take = frames.take
+        monkeypatch.setattr(frames, "take", lambda size: sizes.append(size) or take(size))
+        return sizes
+
+    return taken
+
+
+def test_a_length_alone_is_given_little_memory(server, taken):
+    sizes = taken(server)
+    with raw(server, struct.pack(">i", 50_000_000) + b"x" * 100):
+        until(lambda: sizes)
+        assert sizes == [16 * 1024]
+
+
+def test_a_stranger_is_given_as_much_again_as_has_come(taken):
+    with serving(**TOKENS) as server:
+        sizes = taken(server)
+        with raw(server, struct.pack(">i", 524_288) + b"x" * 150_000):
+            until(lambda: sizes and sizes[-1] > 150_000)
+        assert max(sizes) <= 2 * 150_000
 
 
 def test_pipelined_requests_are_answered_in_order(client):

@@ -8,11 +8,13 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 import pytest
 
 from emulator.runtime.disk import Descriptors, DiskFiles
 from emulator.runtime.disk.offload import Offload
+from emulator.runtime.thread import LoopThread
 from emulator.state.clock import VirtualClock
 from emulator.state.configs import Configs
 from emulator.state.configs.broker import parse_broker_settings
@@ -151,7 +153,56 @@ def test_a_real_sync_answers_all_that_wait(server, tmp_path):
     patient = {"timeout": 60}  # seconds: a disk that is busy takes its time
     with WireClient(server.bootstrap, **patient) as one, WireClient(server.bootstrap, **patient) as two:
         ids = [(client, send(client, "c", b"x", timeout_ms=60_000)) for _ in range(4) for client in (one, two)]
-        assert sorted(sent(*each).base_offset for each in ids) == list(range(8))
+        answers = [sent(*each) for each in ids]
+    assert [one.error_code for one in answers] == [errors.NONE] * 8
+    assert sorted(one.base_offset for one in answers) == list(range(8))
+
+
+def test_who_asks_for_a_sync_while_every_thread_is_busy_does_not_wait():
+    """A disk's answer asks for the next sync from a callback of the loop, where nothing may wait."""
+    from gevent import get_hub
+
+    go_on, asked, done, offload = threading.Event(), threading.Event(), SimpleQueue(), Offload()
+
+    def ask():
+        for _ in range(10):
+            offload(lambda: go_on.wait(20), done.put)
+        asked.set()
+
+    thread = LoopThread("disk")
+    thread.start()
+    try:
+        thread.call(lambda: get_hub().loop.run_callback(ask))
+        assert asked.wait(20) and done.empty()
+        go_on.set()
+        assert [done.get(timeout=20) for _ in range(10)] == [None] * 10
+    finally:
+        go_on.set()
+        thread.stop()
+
+
+def test_the_threads_end_with_who_asks_them():
+    thread, done = LoopThread("disk"), SimpleQueue()
+    thread.start()
+    try:
+        before = threads()
+
+        def ask():
+            offload = Offload()
+            for _ in range(10):
+                offload(threads, done.put)
+
+        thread.call(ask)
+        assert [done.get(timeout=20) for _ in range(10)] == [None] * 10
+        deadline = time.monotonic() + 20
+        while threads() > before:
+            assert time.monotonic() < deadline
+    finally:
+        thread.stop()
+
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
 
 
 def test_a_failed_sync_closes_one_partition_and_no_other(server, tmp_path, caplog):

@@ -2,10 +2,11 @@
 
 from copy import copy
 
+from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.data.leading import ASK_ANOTHER, RACK_AWARE, check_leader_epoch, name_leader, node_endpoints
 from emulator.api.registry import handles
 from emulator.state.fetch_sessions import FINAL_EPOCH, INITIAL_EPOCH, INVALID_SESSION_ID, CachedPartition
-from emulator.state.log.log import EMPTY
+from emulator.state.log.segments import EMPTY
 from wire import errors
 from wire.apis.data import Fetch
 from wire.errors import KafkaError
@@ -17,7 +18,7 @@ _Epoch = _Partition.DivergingEpoch
 _CONSUMER, _DEBUG_CONSUMER = -1, -2
 _READ_UNCOMMITTED, _READ_COMMITTED = 0, 1
 # Errors found before a log is read: Kafka answers them with an empty list of aborted transactions, others with none.
-_BEFORE_READING = (errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID, errors.UNKNOWN_SERVER_ERROR)
+_BEFORE_READING = (errors.UNKNOWN_TOPIC_OR_PARTITION, errors.UNKNOWN_TOPIC_ID, errors.UNKNOWN_SERVER_ERROR, errors.TOPIC_AUTHORIZATION_FAILED)
 _ZSTD_SINCE = 10  # older clients cannot read zstd (KIP-110)
 _FOLLOWERS_SINCE = 11  # older clients ask leaders only (KIP-392)
 
@@ -26,7 +27,7 @@ _FOLLOWERS_SINCE = 11  # older clients ask leaders only (KIP-392)
 def fetch(request, call, cluster, settings, fetch_sessions, broker, replication):
     with_ids = call.version >= 13
     try:
-        session, partitions = _context(request, with_ids, call, fetch_sessions)
+        session, partitions = open_context(request, with_ids, call, fetch_sessions)
     except KafkaError as error:
         return Fetch.reply(error_code=error.error)
     reader = _Reader(request, call, cluster, settings, partitions, broker, replication)
@@ -49,8 +50,8 @@ def fetch(request, call, cluster, settings, fetch_sessions, broker, replication)
                     cached.changed(answer)
     else:
         session_id = session.id
-        answers = _changes(session, answers)
-    return Fetch.reply(session_id=session_id, responses=_by_topic(answers), node_endpoints=reader.endpoints())
+        answers = changes_of(session, answers)
+    return Fetch.reply(session_id=session_id, responses=by_topic(answers), node_endpoints=reader.endpoints())
 
 
 def _refuse_all(request, with_ids):
@@ -64,7 +65,7 @@ def _refuse_all(request, with_ids):
     ])  # fmt: skip
 
 
-def _context(request, with_ids, call, sessions):
+def open_context(request, with_ids, call, sessions):
     """(session or None, {key: CachedPartition}) of what is to be read, in order."""
     session_id, epoch = request.session_id, request.session_epoch
     now = call.patience.now()
@@ -99,7 +100,7 @@ def _asked(request, with_ids):
     return asked
 
 
-def _changes(session, answers):
+def changes_of(session, answers):
     """Of an incremental request's answers, those that tell something new; who got records goes last next time."""
     changed, partitions = [], session.partitions
     for cached, answer in answers:
@@ -116,10 +117,10 @@ def _would_answer(session, answers):
     """The answer as it would be given, for its size; the session does not remember it."""
     if session is not None:
         answers = [(cached, answer) for cached, answer in answers if copy(cached).changed(answer)]
-    return Fetch.reply(responses=_by_topic(answers))
+    return Fetch.reply(responses=by_topic(answers))
 
 
-def _by_topic(answers):
+def by_topic(answers):
     topics, last = [], None
     for cached, answer in answers:
         if last is None or last.topic != cached.topic or last.topic_id != cached.topic_id:
@@ -161,18 +162,27 @@ class _Reader:
         return True
 
     def _partition(self, cached):
-        cluster = self.cluster
-        if self.call.version >= 13:
-            topic = cluster.topics_by_id.get(cached.topic_id)
-            if topic is None:
-                raise KafkaError(errors.UNKNOWN_TOPIC_ID)
-        else:
-            topic = cluster.topics.get(cached.topic)
-            if topic is None:
-                raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
-        if not 0 <= cached.partition < len(topic.partitions):
+        topic = self._topic(cached)
+        if topic is None or not 0 <= cached.partition < len(topic.partitions):
             raise KafkaError(errors.UNKNOWN_TOPIC_OR_PARTITION)
         return topic.partitions[cached.partition]
+
+    def _topic(self, cached):
+        """The Topic that this client means and may read, or None; what an id means is no secret, whether there is a name is one."""
+        call, cluster = self.call, self.cluster
+        if (is_replica := self.replica_id >= 0) and not call.allowed("cluster_action", "cluster", CLUSTER_NAME):
+            raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
+        if call.version < 13:
+            topic = cluster.topics.get(cached.topic)
+        elif (topic := cluster.topics_by_id.get(cached.topic_id)) is not None:
+            cached.topic = topic.name
+        elif not cached.topic:
+            raise KafkaError(errors.UNKNOWN_TOPIC_ID)
+        if call.authorizer is not None and not is_replica and not call.allowed("read", "topic", cached.topic):
+            raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
+        if topic is None and call.version >= 13 and (another := cluster.topics.get(cached.topic)) and 0 <= cached.partition < len(another.partitions):
+            raise KafkaError(errors.INCONSISTENT_TOPIC_ID)  # the session remembers what the id was called
+        return topic
 
     def _find(self, cached):
         """The Partition, if this client may read it as it asks to."""

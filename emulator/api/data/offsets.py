@@ -1,5 +1,6 @@
 """ListOffsets, OffsetForLeaderEpoch, DeleteRecords: where a log begins, ends, and what lies when."""
 
+from emulator.api.authorized import CLUSTER_NAME
 from emulator.api.data.leading import check_leader_epoch, check_leads
 from emulator.api.registry import handles
 from wire import errors
@@ -27,7 +28,8 @@ def _partition(topic, index):
 def list_offsets(request, call, cluster, broker, replication):
     Topic = ListOffsets.Response.Topics
     Partition = Topic.Partitions
-    topics, twice = _by_topic(request.topics)
+    allowed, denied = _allowed("describe", request.topics, call) if call.authorizer is not None else (request.topics, ())
+    topics, twice = _by_topic(allowed)
     is_consumer, is_debug = request.replica_id == _CONSUMER, request.replica_id == _DEBUG_CONSUMER
     committed = request.isolation_level == _READ_COMMITTED
     intelligible = request.isolation_level in (_READ_UNCOMMITTED, _READ_COMMITTED)
@@ -66,8 +68,8 @@ def list_offsets(request, call, cluster, broker, replication):
             return index, error.error, -1, -1, -1
         return index, errors.NONE, offset, stamp, epoch if version >= 4 else -1  # KIP-320
 
-    if not intelligible:
-        topics = [(topic, topic.partitions) for topic in request.topics]
+    if not intelligible and allowed:
+        topics, denied = [(topic, topic.partitions) for topic in request.topics], ()
     found, form, build = Built(), (ListOffsets, version), ListOffsets.response.element_builder(version, "topics")
     of_end = (ListOffsets, version, committed, broker_id) if is_consumer and intelligible and not twice else None
     for asked, partitions in topics:
@@ -93,7 +95,18 @@ def list_offsets(request, call, cluster, broker, replication):
             if leading_of(partition) is None:  # else there is more to look at
                 topic.tell(of_end, (partition.index, partition.log, positions[0][2], told[1]))
         found.append(told[1])
+    for asked in denied:
+        answers = [Partition(partition_index=one.partition_index, error_code=errors.TOPIC_AUTHORIZATION_FAILED) for one in asked.partitions]
+        found.append(build(Topic(name=asked.name, partitions=answers)))
     return ListOffsets.reply(topics=found)
+
+
+def _allowed(operation, topics, call):
+    """(the topics of a request on which its client may do `operation`, the others)"""
+    allowed, denied = [], []
+    for topic in topics:
+        (allowed if call.allowed(operation, "topic", topic.name) else denied).append(topic)
+    return allowed, denied
 
 
 def _by_topic(topics):
@@ -155,8 +168,12 @@ def offset_for_leader_epoch(request, call, cluster, broker):
     Topic = OffsetForLeaderEpoch.Response.Topics
     Partition = Topic.Partitions
 
+    everywhere = call.may("cluster_action", "cluster", CLUSTER_NAME)  # as other brokers may; clients have asked since KIP-320
+
     def answer(topic, asked):
         try:
+            if not everywhere and not call.allowed("describe", "topic", topic.topic):
+                raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
             partition = _partition(cluster.topics.get(topic.topic), asked.partition)
             check_leads(partition, broker, asked.current_leader_epoch)
         except KafkaError as error:
@@ -177,6 +194,8 @@ def delete_records(request, call, cluster, broker, replication):
 
     def answer(name, index, offset):
         try:
+            if not call.allowed("delete", "topic", name):
+                raise KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)
             partition = _partition(cluster.topics.get(name), index)
             if partition.topic.internal:
                 raise KafkaError(errors.INVALID_TOPIC_EXCEPTION)

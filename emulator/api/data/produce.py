@@ -1,7 +1,7 @@
 """Produce: one batch per partition into its log."""
 
 from emulator.api.data.leading import name_leader, node_endpoints
-from emulator.api.data.transactional import Unsettled, has_transactional, settle
+from emulator.api.data.transactional import Unsettled, check_may_write, has_transactional, settle
 from emulator.api.registry import handles
 from wire import errors
 from wire.apis.data import Produce
@@ -26,13 +26,17 @@ _WITHOUT_LOG_START = frozenset({
 @handles(Produce, advertised=(0, Produce.versions.max))
 def produce(request, call, cluster, configs, transaction_peers, broker):
     acks, now, version = request.acks, call.now, call.version
-    topics, held, failed, unbroken = [], [], [], 0
+    topics, held, failed, unbroken, denied = [], [], [], 0, ()
     try:
         transactional = has_transactional(request)
+        if transactional:
+            check_may_write(request, call)
         request.topic_data, spoilt = _once(request.topic_data, version)
+        if call.authorizer is not None:
+            request.topic_data, denied = _may_write(request.topic_data, call, cluster)
         unsettled = settle(request, call, cluster, configs, transaction_peers) if transactional else None
     except KafkaError as refusal:
-        return _refuse_all(request, refusal, call)
+        return _refuse_all(request, refusal, call, denied)
     for asked in request.topic_data:
         if version >= 13:
             topic = cluster.topics_by_id.get(asked.topic_id)
@@ -90,8 +94,9 @@ def produce(request, call, cluster, configs, transaction_peers, broker):
                 failed.append((topic, answers[-1]))
         if answers:
             topics.append(_Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=answers))
+    topics += denied
     if acks == 0:
-        if failed:
+        if failed or denied:
             _end(call)
         return None
     if held:
@@ -161,6 +166,24 @@ def _end(call):
     call.close("a produce request with acks=0 was refused")
 
 
+def _may_write(topic_data, call, cluster):
+    """(the request's topics that its client may write to, the answers to the others); ids of no topic are no secret."""
+    allowed, denied = [], []
+    for asked in topic_data:
+        topic = cluster.topics_by_id.get(asked.topic_id) if call.version >= 13 else asked
+        if topic is None or call.allowed("write", "topic", topic.name):
+            allowed.append(asked)
+        elif asked.partition_data:
+            denied.append(_refused_topic(asked, KafkaError(errors.TOPIC_AUTHORIZATION_FAILED)))
+    return allowed, denied
+
+
+def _refused_topic(asked, refusal):
+    return _Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=[
+        _Partition(index=data.index, error_code=refusal.error, error_message=refusal.message, base_offset=-1) for data in asked.partition_data
+    ])  # fmt: skip
+
+
 def _once(topic_data, version):
     """(the request's topics, each once; {id of one of their partitions' data: KafkaError that it is answered by all the same}).
 
@@ -218,16 +241,11 @@ def _refused(acks, topic, partition, unsettled, call, broker):
     return None
 
 
-def _refuse_all(request, refusal, call):
+def _refuse_all(request, refusal, call, denied):
     if request.acks == 0:
         _end(call)
-    return Produce.reply(responses=[
-        _Topic(name=asked.name, topic_id=asked.topic_id, partition_responses=[
-            _Partition(index=data.index, error_code=refusal.error, error_message=refusal.message, base_offset=-1) for data in asked.partition_data
-        ])
-        for asked in _once(request.topic_data, call.version)[0]
-        if asked.partition_data
-    ])  # fmt: skip
+    asked = _once(request.topic_data, call.version)[0]
+    return Produce.reply(responses=[*(_refused_topic(one, refusal) for one in asked if one.partition_data), *denied])
 
 
 def _refusal(index, error, topic):

@@ -31,14 +31,19 @@ def has_transactional(request):
     return found
 
 
+def check_may_write(request, call):
+    """Raises Unsettled: the client may not write in the name of its transactional id, or has none."""
+    transactional_id = request.transactional_id
+    if transactional_id is None or not call.allowed("write", "transactional_id", transactional_id):
+        raise Unsettled(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+
+
 def settle(request, call, cluster, configs, transactions):
     """{(topic, index): Unsettled} of the partitions whose batches may not be stored.
 
-    Raises Unsettled when none may: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_PRODUCER_ID_MAPPING.
+    Raises Unsettled when none may: INVALID_PRODUCER_ID_MAPPING.
     """
     transactional_id, version = request.transactional_id, call.version
-    if transactional_id is None or not call.allowed("write", "transactional_id", transactional_id):
-        raise Unsettled(errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     verifies = configs.settings.transaction_partition_verification_enable
     batches = list(_transactional(request, cluster, version))
     producers = {(header.producer_id, header.producer_epoch) for _, _, _, header in batches}

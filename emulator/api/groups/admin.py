@@ -1,18 +1,11 @@
 """DescribeGroups, ListGroups, DeleteGroups: groups as administrators see them."""
 
+from emulator.api.authorized import CLUSTER_NAME, group_operations
 from emulator.api.registry import handles
 from emulator.state.groups.classic.group import DEAD, STABLE
 from wire import errors
 from wire.apis.groups import DeleteGroups, DescribeGroups, ListGroups
 from wire.errors import KafkaError
-
-# AclOperation codes of what can be done with a group, as bits of authorized_operations (KIP-430).
-_OPERATIONS = {"read": 3, "delete": 6, "describe": 8, "describe_configs": 10, "alter_configs": 11}
-
-
-def authorized_operations(call, group_id):
-    return sum(1 << code for operation, code in _OPERATIONS.items() if call.allowed(operation, "group", group_id))
-
 
 @handles(DescribeGroups)
 def describe_groups(request, call, groups):
@@ -20,7 +13,7 @@ def describe_groups(request, call, groups):
     if request.include_authorized_operations:
         for answer in answers:
             if answer.error_code == errors.NONE:
-                answer.authorized_operations = authorized_operations(call, answer.group_id)
+                answer.authorized_operations = group_operations(call, answer.group_id)
     return DescribeGroups.reply(groups=answers)
 
 
@@ -59,6 +52,7 @@ def _described(group_id, call, groups):
 @handles(ListGroups)
 def list_groups(request, call, groups):
     Group = ListGroups.Response.Groups
+    all_seen = call.may("describe", "cluster", CLUSTER_NAME)
     try:
         found = groups.list(request.states_filter, request.types_filter)
     except KafkaError as refusal:
@@ -72,7 +66,7 @@ def list_groups(request, call, groups):
                 group_type=group.type,
             )
             for group in found
-            if call.allowed("describe", "group", group.group_id)
+            if all_seen or call.may("describe", "group", group.group_id)
         ]
     )
 

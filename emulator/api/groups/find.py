@@ -11,6 +11,10 @@ from wire import errors
 from wire.apis.metadata import FindCoordinator
 from wire.errors import KafkaError
 
+_DENIED = {
+    errors.GROUP_AUTHORIZATION_FAILED: "Group authorization failed.",
+    errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Transactional Id authorization failed.",
+}
 _GROUP, _TRANSACTION, _SHARE = 0, 1, 2
 
 
@@ -30,6 +34,8 @@ def _find(key_type, key, call, cluster, groups, transactions, persister):
     try:
         endpoint, node_id = _coordinator(key_type, key, call, cluster, groups, transactions, persister)
     except KafkaError as refusal:
+        if call.version < 4 and refusal.error in _DENIED:
+            refusal.message = _DENIED[refusal.error]
         return {"error_code": refusal.error, "error_message": refusal.message or "", "node_id": -1, "host": "", "port": -1}
     message = "NONE" if call.version < 4 else ""  # what Kafka happens to send
     return {"error_message": message, "node_id": node_id, "host": endpoint.host, "port": endpoint.port}
@@ -49,7 +55,7 @@ def _coordinator(key_type, key, call, cluster, groups, transactions, persister):
         raise KafkaError(errors.INVALID_REQUEST, f"There is no coordinator type {key_type}")
     operation, what = ("cluster_action", CLUSTER_NAME) if key_type == _SHARE else ("describe", key)
     if not call.allowed(operation, kind, what):
-        raise KafkaError(refusal)
+        raise KafkaError(refusal, "Cluster authorization failed." if key_type == _SHARE else None)
     if key_type == _SHARE and (key := parse_coordinator_key(key)) is None:
         raise KafkaError(errors.INVALID_REQUEST)
     try:

@@ -22,7 +22,7 @@ class _Answer:
     """Partitions by topic in the order in which they are answered: what is refused at the door comes first."""
 
     def __init__(self, Topic, by_id=False):
-        self._Topic = Topic
+        self.Topic = Topic
         self._key = "topic_id" if by_id else "name"
         self._topics = {}
 
@@ -30,19 +30,19 @@ class _Answer:
         key = getattr(asked, self._key)
         topic = self._topics.get(key)
         if topic is None:
-            topic = self._topics[key] = self._Topic(**{self._key: key}, partitions=[])
+            topic = self._topics[key] = self.Topic(**{self._key: key}, partitions=[])
         return topic
 
     def add(self, asked, index, error):
-        self.topic(asked).partitions.append(self._Topic.Partitions(partition_index=index, error_code=error))
+        self.topic(asked).partitions.append(self.Topic.Partitions(partition_index=index, error_code=error))
 
     def merged(self, accepted, codes):
         """All topics, now that the accepted partitions have these codes: where nothing was refused at the door each is
         answered as it was asked, so that one may be there twice."""
         if not self._topics:
             return [
-                self._Topic(**{self._key: getattr(asked, self._key)}, partitions=[
-                    self._Topic.Partitions(partition_index=partition.partition_index, error_code=code)
+                self.Topic(**{self._key: getattr(asked, self._key)}, partitions=[
+                    self.Topic.Partitions(partition_index=partition.partition_index, error_code=code)
                     for partition, code in zip(partitions, found)
                 ])
                 for (asked, _, partitions), found in zip(accepted, codes)
@@ -61,10 +61,12 @@ def offset_commit(request, call, cluster, groups):
     version, group_id = call.version, request.group_id
     answer = _Answer(OffsetCommit.Response.Topics, by_id=version >= 10)
     accepted = []
-    may_commit = call.allowed("read", "group", group_id)
+    if not call.allowed("read", "group", group_id):
+        key = "topic_id" if version >= 10 else "name"
+        return OffsetCommit.reply(topics=_refused(OffsetCommit.Response.Topics, request.topics, errors.GROUP_AUTHORIZATION_FAILED, key))
     for asked in request.topics:
         topic = _by_name(cluster, asked, version)
-        error = _commit_error(may_commit, asked, topic, call)
+        error = _commit_error(asked, topic, call)
         if error != errors.NONE:
             answer.topic(asked)  # though no partition of it be named
         partitions = []
@@ -82,9 +84,17 @@ def offset_commit(request, call, cluster, groups):
     return OffsetCommit.reply(topics=answer.merged(accepted, codes))
 
 
-def _commit_error(may_commit, asked, topic, call):
-    if not may_commit:
-        return errors.GROUP_AUTHORIZATION_FAILED
+def _refused(Topic, topics, error, key="name"):
+    """The answer to a request of which nothing is done, in its own words; `key`: what it calls topics by."""
+    return [
+        Topic(**{key: getattr(asked, key)}, partitions=[
+            Topic.Partitions(partition_index=one.partition_index, error_code=error) for one in asked.partitions
+        ])
+        for asked in topics
+    ]  # fmt: skip
+
+
+def _commit_error(asked, topic, call):
     if topic is None and call.version >= 10:
         return errors.UNKNOWN_TOPIC_ID
     if not call.allowed("read", "topic", asked.name if topic is None else topic.name):
@@ -126,21 +136,20 @@ def _commit(request, accepted, version, groups):
 def txn_offset_commit(request, call, cluster, configs, groups, transaction_peers):
     answer = _Answer(TxnOffsetCommit.Response.Topics)
     accepted = []
-    refused = errors.NONE
     if not call.allowed("write", "transactional_id", request.transactional_id):
-        refused = errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-    elif not call.allowed("read", "group", request.group_id):
-        refused = errors.GROUP_AUTHORIZATION_FAILED
+        return TxnOffsetCommit.reply(topics=_refused(answer.Topic, request.topics, errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+    if not call.allowed("read", "group", request.group_id):
+        return TxnOffsetCommit.reply(topics=_refused(answer.Topic, request.topics, errors.GROUP_AUTHORIZATION_FAILED))
     for asked in request.topics:
         topic = cluster.topics.get(asked.name)
-        error = refused
-        if not error and not call.allowed("read", "topic", asked.name):
+        error = errors.UNKNOWN_TOPIC_OR_PARTITION if topic is None else errors.NONE
+        if not call.allowed("read", "topic", asked.name):
             error = errors.TOPIC_AUTHORIZATION_FAILED
-        if error or topic is None:
+        if error:
             answer.topic(asked)
         partitions = []
         for partition in asked.partitions:
-            if error or topic is None or not _has_partition(topic, partition.partition_index):
+            if error or not _has_partition(topic, partition.partition_index):
                 answer.add(asked, partition.partition_index, error or errors.UNKNOWN_TOPIC_OR_PARTITION)
             else:
                 partitions.append(partition)
@@ -254,9 +263,9 @@ def _fetch(group_id, member_id, member_epoch, asked_topics, require_stable, Topi
 
 def _of_topics(committed, call, cluster):
     """(name, TopicOffsets, id or None before v10) of each topic that the client may see."""
-    version, allowed, topics = call.version, call.allowed, cluster.topics
+    version, may, topics = call.version, call.may, cluster.topics
     for name, offsets in committed.items():
-        if allowed("describe", "topic", name):
+        if may("describe", "topic", name):
             if version < 10:
                 yield name, offsets, None
             elif name in topics:

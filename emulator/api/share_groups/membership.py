@@ -51,8 +51,8 @@ def share_group_describe(request, call, groups, cluster):
         request,
         call,
         groups.share.get,
-        lambda group: group.subscribed_topics(),
-        lambda Group, group: _described(Group, group, cluster),
+        lambda group: _described(ShareGroupDescribe.Response.Groups, group, cluster),
+        lambda answer: (held.topic_name for member in answer.members for held in member.assignment.topic_partitions),
         texts={errors.NOT_COORDINATOR: NOT_COORDINATOR_TEXT},
     )
 

@@ -38,7 +38,7 @@ def _all_topics(group_id, call, groups, cluster):
     return [
         _described(group_id, topic, partitions, groups)
         for topic_id, partitions in groups.share.partitions(group_id).items()
-        if (topic := cluster.topics_by_id.get(topic_id)) is not None and call.allowed("describe", "topic", topic.name)
+        if (topic := cluster.topics_by_id.get(topic_id)) is not None and call.may("describe", "topic", topic.name)
     ]
 
 
@@ -58,7 +58,8 @@ def _topics(asked, call, groups, cluster):
 
 
 def _nothing(Topic, index, error=errors.NONE):
-    return Topic.Partitions(partition_index=index, start_offset=-1 if error == errors.NONE else 0, error_code=error)
+    message = "Topic authorization failed." if error else None
+    return Topic.Partitions(partition_index=index, start_offset=-1, error_code=error, error_message=message)
 
 
 def _described(group_id, topic, partitions, groups):
@@ -79,7 +80,7 @@ def _described(group_id, topic, partitions, groups):
 def alter_share_group_offsets(request, call, groups, cluster):
     group_id = request.group_id
     if not call.allowed("read", "group", group_id):
-        return AlterShareGroupOffsets.reply(error_code=errors.GROUP_AUTHORIZATION_FAILED)
+        return AlterShareGroupOffsets.reply(error_code=errors.GROUP_AUTHORIZATION_FAILED, error_message="Group authorization failed.")
     Topic = AlterShareGroupOffsets.Response.Responses
     answers, offsets = [], {}
     for asked in request.topics:
@@ -116,19 +117,21 @@ def alter_share_group_offsets(request, call, groups, cluster):
 def delete_share_group_offsets(request, call, groups, cluster):
     group_id = request.group_id
     if not call.allowed("delete", "group", group_id):
-        return DeleteShareGroupOffsets.reply(error_code=errors.GROUP_AUTHORIZATION_FAILED)
+        return DeleteShareGroupOffsets.reply(error_code=errors.GROUP_AUTHORIZATION_FAILED, error_message="Group authorization failed.")
     try:
         groups.share.check_delete_offsets(group_id)
     except KafkaError as refusal:
         return DeleteShareGroupOffsets.reply(error_code=refusal.error, error_message=refusal.message)
     Topic = DeleteShareGroupOffsets.Response.Responses
-    known = groups.share.partitions(group_id)
+    known, has_begun = groups.share.partitions(group_id), groups.share.has_begun(group_id)
     refused, deleted = [], []
     for asked in request.topics:
         name = asked.topic_name
         topic = cluster.topics.get(name)
         if not call.allowed("read", "topic", name):
             error, message = errors.TOPIC_AUTHORIZATION_FAILED, "Topic authorization failed."
+        elif not has_begun:  # Kafka has nothing to say then
+            continue
         elif topic is None:
             error, message = errors.UNKNOWN_TOPIC_OR_PARTITION, _NO_TOPIC
         elif topic.topic_id not in known:

@@ -17,14 +17,21 @@ _STATUS = {NotThere: "404 Not Found", Conflict: "409 Conflict"}
 
 
 class ControlApi:
-    """A WSGI application over one server."""
+    """A WSGI application over one server; `describes`: it has a document of itself."""
 
-    def __init__(self, server, routes):
+    def __init__(self, server, routes, describes=True):
         self._server = server
-        self.table = Table((
-            *routes,
-            Route("GET", "/openapi.json", self._openapi, "this API, as OpenAPI describes it", answer=anything("an OpenAPI document")),
-        ))  # fmt: skip
+        document_of_it = Route("GET", "/openapi.json", self._openapi, "this API, as OpenAPI describes it", answer=anything("an OpenAPI document"))
+        self.table = Table((*routes, document_of_it) if describes else routes)
+
+    def is_public(self, environ):
+        """Whether what is asked for holds nothing of the server, so that a browser without the token may have it."""
+        try:
+            methods, _ = self.table.find(environ["control.path"])
+        except UsageError:
+            return False
+        route = (methods or {}).get(environ["REQUEST_METHOD"])
+        return route is not None and route.is_public
 
     def __call__(self, environ, start_response):
         status, headers, answer = self._answer(environ)

@@ -1,6 +1,6 @@
 """The client's end of the control API: find the one server that is meant, ask it one thing.
 
-A `place` is the path of a control socket or the HOST:PORT of a control port.
+A `place` is the path of a control socket or the HOST:PORT of a control port; a Port knows the token, too.
 """
 
 import http.client
@@ -14,6 +14,17 @@ from emulator.apps.errors import UsageError
 _TIMEOUT_S = 10
 _STREAM_TIMEOUT_S = 60  # it says at least every 15 s that it is there
 _JSON = {"Content-Type": "application/json"}
+
+
+class Port(str):
+    """HOST:PORT of a control port that takes a `token`, None where it may take none."""
+
+    token = None
+
+    def __new__(cls, place, token):
+        port = super().__new__(cls, place)
+        port.token = token
+        return port
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -31,6 +42,11 @@ def _connection(place, timeout):
     if not is_address(place):
         return _UnixConnection(place, timeout)
     return http.client.HTTPConnection(*parse_address(place, "--control"), timeout=timeout)
+
+
+def _authorization(place):
+    token = getattr(place, "token", None)
+    return {} if token is None else {"Authorization": token.header}
 
 
 def is_alive(place):
@@ -53,7 +69,8 @@ def ask(place, method, resource, asked=None, timeout=_TIMEOUT_S):
     """
     connection = _connection(place, timeout)
     try:
-        connection.request(method, resource, None if asked is None else json.dumps(asked).encode(), _JSON if method == "POST" else {})
+        headers = {**_authorization(place), **(_JSON if method == "POST" else {})}
+        connection.request(method, resource, None if asked is None else json.dumps(asked).encode(), headers)
         response = connection.getresponse()
         answer = json.loads(response.read())
     except (http.client.HTTPException, ValueError) as error:
@@ -71,7 +88,7 @@ def lines(place, resource):
     """The lines of an answer that goes on; raises as `ask` does."""
     connection = _connection(place, _STREAM_TIMEOUT_S)
     try:
-        connection.request("GET", resource)
+        connection.request("GET", resource, headers=_authorization(place))
         response = connection.getresponse()
         if response.status != 200:
             raise UsageError(str(json.loads(response.read()).get("error", response.reason)))
@@ -87,7 +104,9 @@ def lines(place, resource):
 def choose(options):
     """The place of the server that is meant: by --control, by --bootstrap, else the only one there is."""
     if options.control is not None:
-        return options.control
+        return _with_token(options.control, options.token_file)
+    if options.token_file is not None:
+        raise UsageError("--token-file: it goes with a --control HOST:PORT")
     bootstrap = options.bootstrap
     wanted = None if bootstrap is None else _ways_to_say(bootstrap)
     found = []
@@ -105,6 +124,14 @@ def choose(options):
         servers = ", ".join(address for _, address in found)
         raise UsageError(f"{len(found)} servers run: {servers}; choose by --bootstrap or --control")
     return found[0][0]
+
+
+def _with_token(place, token_file):
+    if not is_address(place):
+        return place  # who may open a socket needs none
+    from emulator.apps.control.token import token_of
+
+    return Port(place, token_of(token_file))
 
 
 def _ways_to_say(bootstrap):

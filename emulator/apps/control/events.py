@@ -162,7 +162,7 @@ class _Listener:
         self._news.set()
 
     def next(self):
-        if not self._queue:
+        if not self._queue and not self._lost:
             self._news.clear()
             alive = self._patience.after(_KEEP_ALIVE_MS, self._news.set)
             try:

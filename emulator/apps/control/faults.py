@@ -3,7 +3,8 @@
 from emulator.apps.control.schema import anything, flag, many, number, or_null, text, thing
 from emulator.apps.control.table import Conflict, NotThere, Route
 from emulator.apps.errors import UsageError
-from emulator.pipeline.faults import WORDS, FaultError
+from emulator.pipeline.faults import WORDS
+from emulator.pipeline.words import WordError
 from emulator.runtime.watch import wait_until
 
 _NAME = text("of the fault")
@@ -21,7 +22,7 @@ def show(server, asked):
 def add(server, asked):
     try:
         return server.faults.add(asked).describe()
-    except FaultError as error:
+    except WordError as error:
         raise UsageError(str(error)) from None
 
 
@@ -51,7 +52,7 @@ def clear(server, asked):
 def _find(server, asked):
     try:
         return server.faults.get(asked["name"])
-    except FaultError as error:
+    except WordError as error:
         raise NotThere(str(error)) from None
 
 

@@ -5,9 +5,12 @@ from emulator.apps.control.schema import thing, text
 
 _ERROR = thing("what was wrong", error=text("why, in one line"))
 _REFUSALS = {
-    "400": "what was asked makes no sense", "403": "a page from elsewhere asks", "404": "no such thing", "405": "another method is taken",
+    "400": "what was asked makes no sense", "401": "a port that has a token, and was not told it", "403": "a page from elsewhere asks", "404": "no such thing", "405": "another method is taken",
     "409": "not as things are now", "413": "a body that is too large", "415": "a body that is not said to be JSON", "503": "too many clients",
 }  # fmt: skip
+
+
+_TOKEN = "token"
 
 
 def document(routes):
@@ -20,7 +23,11 @@ def document(routes):
         "info": {"title": "kafka-emulator control API", "version": __version__,
                  "description": "Looks into a server that runs, and has things happen in it."},
         "paths": paths,
-        "components": {"schemas": {"Error": _ERROR}},
+        "components": {
+            "schemas": {"Error": _ERROR},
+            "securitySchemes": {_TOKEN: {"type": "http", "scheme": "bearer", "description": "the token of a port; one on a loopback address may have none"}},
+        },
+        "security": [{_TOKEN: []}, {}],
     }  # fmt: skip
 
 
@@ -40,6 +47,8 @@ def _operation(route):
                for status, about in _REFUSALS.items()},
         },
     }  # fmt: skip
+    if route.is_public:
+        operation["security"] = []
     if not route.in_query:
         body = thing(**route.beside)
         operation["requestBody"] = {"required": bool(body["required"]), "content": {"application/json": {"schema": body}}}

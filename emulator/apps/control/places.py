@@ -63,16 +63,20 @@ def is_private(folder):
 
 
 def listen(path):
-    """A listening socket at `path`, mode 0600 from its first moment; takes the place of a dead one.
+    """A listening socket at `path`, mode 0600 from its first moment; takes the place of a dead one of this user's.
 
     It appears only once it listens: whoever finds it refused knows that its server is gone. Raises
-    PlaceError when the path is too long or taken, OSError when its folder will not have it.
+    PlaceError when the path is too long or taken, or others could put theirs in its place, OSError when its folder will not have it.
     """
     if len(os.fsencode(path)) > LONGEST_PATH - len(".new"):
         raise PlaceError(f"too long for a Unix socket: {LONGEST_PATH - len('.new')} bytes at most")
+    _check_folder(os.path.dirname(path) or ".")
     if os.path.lexists(path):
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        status = os.lstat(path)
+        if not stat.S_ISSOCK(status.st_mode):
             raise PlaceError("there is something that is no socket")
+        if status.st_uid != os.geteuid():
+            raise PlaceError("the socket there is another user's")
         if is_alive(path):
             raise PlaceError("in use by another server")
     new = path + ".new"
@@ -92,6 +96,15 @@ def listen(path):
         remove(new)
         raise
     return listener
+
+
+def _check_folder(folder):
+    """Whoever may write into a folder may put a socket of theirs where ours was; not so in one like /tmp, by its sticky bit."""
+    status = os.stat(folder)
+    if status.st_uid not in (os.geteuid(), 0):
+        raise PlaceError("its folder is another user's")
+    if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+        raise PlaceError("others may write into its folder")
 
 
 def is_alive(path):

@@ -19,8 +19,10 @@ curl -H 'Content-Type: application/json' -d '{"name": "orders", "partitions": 6}
 - Answers are JSON. What a POST needs comes as a JSON object with `Content-Type: application/json`; names that are not known
   are refused. An error is `{"error": "why, in one line"}` under its status: 400 for what makes no sense, 404 for what is not there, 409
   for what cannot be as things are.
-- The port is on a loopback address: whoever reaches it may do everything, and there is no authentication yet. Pages of other
-  sites are refused (by Host, Origin and Sec-Fetch-Site).
+- Whoever reaches the port may do everything there. On a loopback address that is everybody on the machine, unless it has a token; on any
+  other address it always has one, and each request says it: `Authorization: Bearer TOKEN` (the scheme `token` of the OpenAPI document;
+  401 otherwise). Only the console's own files are there without. [Where it comes from](security.md#control-port).
+- Pages of other sites are refused (by Host, Origin and Sec-Fetch-Site).
 - A request has at most 8 MiB and comes within 10 s; there are at most 64 clients at a time.
 - `GET /openapi.json` describes all of it for programs (OpenAPI 3.1). The same for readers follows; this page is written by `tools/control`.
 """
@@ -29,7 +31,9 @@ curl -H 'Content-Type: application/json' -d '{"name": "orders", "partitions": 6}
 _METRICS_HEAD = """\
 # Metrics
 
-With a control port (`--control 127.0.0.1:8080`) Prometheus finds metrics at `/metrics` there:
+With a control port (`--control 127.0.0.1:8080`) Prometheus finds metrics at `/metrics` there; a port with a token is told it
+(`authorization: {credentials_file: ...}`). `--metrics HOST:PORT` (`metrics.listen`) is a port where there are `/metrics` and `/health` alone,
+for whoever asks:
 
 ```
 scrape_configs:
@@ -40,7 +44,7 @@ scrape_configs:
 
 What begins with `kafka_` alone has the names and labels of [kafka_exporter](https://github.com/danielqsj/kafka_exporter), what begins with
 `process_` those of Prometheus's own clients: dashboards and alerts that are made for them work, and can be tested here.
-Requests are counted from when the port is open (or, without one, from when `/metrics` is first asked for over the control socket);
+Requests are counted from when such a port is open (or, without one, from when `/metrics` is first asked for over the control socket);
 before that nothing on a request's way knows of them. A topic that is deleted, a group that is gone have no samples any more.
 
 | metric | kind | labels | what it is |

@@ -10,9 +10,10 @@ _MOST = 100_000
 _REQUEST = thing(
     number=number("1 is the first that came"),
     now=text("of the server's clock when it came, ISO 8601"),
-    broker=number("who got it"),
+    broker=or_null(number("who got it; null where clients of a proxy come first")),
     client_id=or_null(text("as the client names itself")),
     client=text("HOST:PORT of the client"),
+    principal=text("who it has proved to be: TYPE:NAME, User:ANONYMOUS where nobody asks"),
     api=text("such as Fetch"),
     version=number("of the API"),
     duration_ms=or_null(amount("until the answer left, null as long as there is none")),
@@ -26,7 +27,7 @@ _KEPT = number("so many of the newest are kept; 0: none, which costs nothing")
 
 def show(server, asked):
     history = server.history
-    names = {topic_id: topic.name for topic_id, topic in server.cluster.topics_by_id.items()}
+    names = server.topic_names() if history else {}
     found = [
         (number, one)
         for number, one in (() if history is None else history.numbered())
@@ -48,6 +49,7 @@ def _shown(number, exchange, names):
         "broker": exchange.broker,
         "client_id": exchange.client_id,
         "client": f"{host}:{port}",
+        "principal": str(exchange.principal),
         "api": exchange.api,
         "version": exchange.version,
         "duration_ms": exchange.duration_ms,

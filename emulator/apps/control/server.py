@@ -7,8 +7,9 @@ from functools import cache
 
 from gevent import get_hub, spawn
 
-from emulator.apps.addresses import format_address
+from emulator.apps.addresses import EVERY_INTERFACE, format_address
 from emulator.apps.control import places
+from emulator.apps.control.doors import LISTEN, METRICS, Doors
 from emulator.apps.errors import UsageError
 from emulator.apps.logs import warn
 
@@ -57,53 +58,80 @@ class ControlSocket(_Door):
 
 
 class ControlPort(_Door):
-    """At a loopback address, where no page of elsewhere is heard. Raises OSError when it is not to be had."""
+    """At `address`, (host, port), where no page of elsewhere is heard, and nobody without the `token` if there is one.
 
-    def __init__(self, application, address, patience):
-        host, port = address
-        host = "127.0.0.1" if host == "localhost" else host
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=64)
-        listener.setblocking(False)
-        self.address = format_address(host, listener.getsockname()[1])
-        super().__init__(listener, lambda: _guarded(application()), patience)
-
-
-def _guarded(application):
-    from emulator.apps.control.guard import Guard
-
-    return Guard(application)
-
-
-def open_control(server, stop, path, address, routes=None):
-    """The doors of a server's control API: at an (host, port) if there is one, then the Unix socket, at `path` or a place of its own.
-
-    `stop()` asks for the server's end; `routes(started, stop)`: what it answers, where that is not what a cluster's server does. Where nobody asked for a certain place, it can do without the latter. Raises UsageError.
+    `hosts`: further names that clients may call it. Raises OSError when the address is not to be had.
     """
-    application, doors = application_of(server, stop, routes), []
-    if address is not None:
-        doors.append(open_port(server, application, address))
+
+    def __init__(self, application, address, patience, token=None, hosts=(), path="/"):
+        host, port = address
+        bound = "127.0.0.1" if host == "localhost" else host
+        listener = socket.create_server((bound, port), family=socket.AF_INET6 if ":" in bound else socket.AF_INET, backlog=64)
+        listener.setblocking(False)
+        self.address = format_address("localhost" if host in EVERY_INTERFACE else bound, listener.getsockname()[1])
+        self.url = f"http://{self.address}{path}"
+
+        def guarded():
+            from emulator.apps.control.guard import Guard
+
+            return Guard(application(), () if host in EVERY_INTERFACE else (host.lower(),), hosts, token)
+
+        super().__init__(listener, guarded, patience)
+
+
+def open_control(server, stop, path, doors=Doors(), routes=None):
+    """(what is to be closed at the end, the ports as open_ports has them) of a server's control API: those that `doors` name, and the
+    Unix socket, at `path` or a place of its own.
+
+    `stop()` asks for the server's end; `routes(started, stop)`: what it answers, where that is not what a cluster's server does. Where
+    nobody asked for a certain place, it can do without the socket. Raises UsageError.
+    """
+    application = application_of(server, stop, routes)
+    ports = open_ports(server, application, doors)
+    opened = list(ports.values())
     try:
-        doors.append(ControlSocket(application, server.bound[0][2], server.patience, path))
+        opened.append(ControlSocket(application, server.bound[0][2], server.patience, path))
     except (OSError, places.PlaceError) as error:
         reason = getattr(error, "strerror", None) or error
         if path is not None:
-            for door in doors:
-                door.close()
+            for port in opened:
+                port.close()
             raise UsageError(f"--control {path}: {reason}") from None
         warn(f"no control socket: {reason}")
-    return doors
+    return opened, ports
 
 
-def open_port(server, application, address):
-    """The ControlPort at (host, port). Raises UsageError."""
+def open_ports(server, application, doors):
+    """{"control": ControlPort, "metrics": ControlPort}, of what `doors` name. Raises UsageError."""
+    ports = {}
     try:
-        port = ControlPort(application, address, server.patience)
+        if doors.listen is not None:
+            key, address = LISTEN, doors.listen
+            ports["control"] = ControlPort(application, address, server.patience, doors.token, doors.hosts)
+        if doors.metrics is not None:
+            key, address = METRICS, doors.metrics
+            ports["metrics"] = ControlPort(_metrics_of(server), address, server.patience, hosts=doors.hosts, path="/metrics")
     except OSError as error:
-        raise UsageError(f"control.listen {format_address(*address)}: {error.strerror or error}") from None
-    from emulator.apps.control.measures import begin_measuring  # who has no port pays nothing for it
+        for port in ports.values():
+            port.close()
+        raise UsageError(f"{key} {format_address(*address)}: {error.strerror or error}") from None
+    if ports and hasattr(server, "brokers"):  # a proxy has none of its own, and tells no metrics
+        from emulator.apps.control.measures import begin_measuring  # who has no port pays nothing for it
 
-    begin_measuring(server)
-    return port
+        begin_measuring(server)
+    return ports
+
+
+def _metrics_of(server):
+    """What makes an application that only tells how the server does."""
+    @cache
+    def make():
+        from emulator.apps.control import metrics, status
+        from emulator.apps.control.api import ControlApi
+
+        return ControlApi(server, (status.HEALTH, *metrics.ROUTES), describes=False)
+
+    return make
 
 
 def application_of(server, stop, routes=None):

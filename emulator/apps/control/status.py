@@ -23,31 +23,39 @@ _STATUS = thing(
 )
 
 
+# A port for metrics alone has it, too.
+HEALTH = Route("GET", "/health", lambda server, asked: {"serving": True}, "answers as long as the server does", answer=thing(serving=flag("true")))
+
+
 def routes(started, stop):
     """Of a server that runs since `started` (time.monotonic()); `stop()` asks for its end."""
 
     def show(server, asked):
         return {
-            "version": __version__,
-            "pid": os.getpid(),
+            **process(started),
             "bootstrap": bootstrap_of(server),
             "bound": [format_address(host, port) for _, host, port in server.bound],
             "seed": server.seed,
-            "uptime_ms": int((time.monotonic() - started) * 1000),
             "brokers": len(server.brokers),
             "topics": len(server.cluster.topics),
             "connections": len(server.connections),
             **_memory(server.memory),
         }
 
+    return HEALTH, Route("GET", "/status", show, "what it is and how it does", answer=_STATUS), end_route(stop, "the server")
+
+
+def process(started):
+    """What every server says of its process."""
+    return {"version": __version__, "pid": os.getpid(), "uptime_ms": int((time.monotonic() - started) * 1000)}
+
+
+def end_route(stop, what="it"):
     def end(server, asked):
         stop()
         return {"stopping": True}
 
-    return (
-        Route("GET", "/status", show, "what it is and how it does", answer=_STATUS),
-        Route("POST", "/stop", end, "ends the server once the answer is out", answer=thing(stopping=flag("true"))),
-    )
+    return Route("POST", "/stop", end, f"ends {what} once the answer is out", answer=thing(stopping=flag("true")))
 
 
 def _memory(memory):

@@ -38,7 +38,8 @@ class Route(NamedTuple):
     among them. It raises UsageError.
 
     `fields`: {name: schema}; what is not in the path stands in the query of a GET or DELETE, and else in a
-    JSON object. `answer`: the schema of what is answered, None for what is of another `kind` than JSON.
+    JSON object. `answer`: the schema of what is answered, None for what is of another `kind` than JSON. `is_public`: it is the same for
+    every server, and asked for without the token of a port.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Route(NamedTuple):
     fields: Mapping = {}
     answer: Mapping | None = None
     kind: str = "application/json"
+    is_public: bool = False
 
     @property
     def parameters(self):

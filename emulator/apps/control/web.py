@@ -28,6 +28,6 @@ def _file(name):
 
 
 ROUTES = (
-    Route("GET", "/", lambda server, asked: _file("index.html"), "the web console", kind="text/html"),
-    Route("GET", "/console/{file}", lambda server, asked: _file(asked["file"]), "a file of the web console", {"file": text("its name")}, kind="text/plain"),
+    Route("GET", "/", lambda server, asked: _file("index.html"), "the web console", kind="text/html", is_public=True),
+    Route("GET", "/console/{file}", lambda server, asked: _file(asked["file"]), "a file of the web console", {"file": text("its name")}, kind="text/plain", is_public=True),
 )

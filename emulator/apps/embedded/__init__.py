@@ -22,6 +22,7 @@ from weakref import WeakSet
 from emulator.apps.addresses import bootstrap_of
 from emulator.apps.brokers import settings_of
 from emulator.apps.embedded.broker import Broker
+from emulator.apps.config_file import SCRAM_USERS
 from emulator.apps.embedded.data import Data
 from emulator.apps.embedded.faults import Failing, Fault
 from emulator.apps.embedded.groups import Group, Member
@@ -32,6 +33,7 @@ from emulator.apps.embedded.time import Cleaner, Clock, Retention
 from emulator.apps.embedded.writing import Writer
 from emulator.apps.errors import UsageError
 from emulator.apps.own import KEYS, take_own
+from emulator.apps.scram_users import add_scram_users, read_users
 from emulator.apps.settings import parse_topics
 from emulator.pipeline.narrate import timeline
 from emulator.pipeline.requests import Exchange, History
@@ -82,7 +84,7 @@ class Emulator(Data, Failing):
     ) -> None:
         values = {"listeners": "PLAINTEXT://127.0.0.1:0"}
         values.update((name, _text(value) if name in KEYS else value) for name, value in (config or {}).items())
-        faults = values.pop("faults", ())
+        faults, users = values.pop("faults", ()), values.pop(SCRAM_USERS, ())
         if data_dir is not None:
             values["log.dirs"] = os.fspath(data_dir)
         if clock_start is not None:
@@ -92,7 +94,8 @@ class Emulator(Data, Failing):
                 values, clock, None if seed is None else str(seed), as_version,
                 None if brokers is None else str(brokers), None if racks is None else ",".join(racks),
             )  # fmt: skip
-            self._own = self._own._replace(faults=tuple(faults))
+            users = read_users([({word: str(value) for word, value in one.items()}, "config") for one in users])
+            self._own = self._own._replace(faults=tuple(faults), scram_users=users)
             self._settings: list[Settings] = settings_of({**defaults, **values}, self._own.brokers, self._own.racks)
             self._topics = parse_topics([topics] if isinstance(topics, str) else list(topics), "topic")
         except (ConfigError, UsageError) as error:
@@ -106,7 +109,7 @@ class Emulator(Data, Failing):
         self._begins_with: Snapshot | None = None
         self._thread: LoopThread | None = None
         self._server: Server | None = None
-        self._control: Any = None
+        self._ports: dict[str, Any] = {}
         self._writer = Writer()
         self._attach()
 
@@ -130,10 +133,10 @@ class Emulator(Data, Failing):
         thread.start()
         try:
             self._server = thread.call(self._serve)
-            if self._own.control is not None:
+            if self._own.control.listen is not None or self._own.control.metrics is not None:
                 from emulator.apps.embedded.control import open_control
 
-                self._control = thread.call(open_control, self._server, self._own.control)
+                self._ports = thread.call(open_control, self._server, self._own.control)
         except BaseException:
             if self._server is not None:
                 thread.call(self._server.stop)
@@ -164,6 +167,7 @@ class Emulator(Data, Failing):
         if kept is not None:
             self._writer = kept.writer.copy()
             return server
+        add_scram_users(server, self._own.scram_users)
         for name, partitions in self._topics:
             try:
                 server.cluster.ensure_topic(name, partitions)
@@ -187,11 +191,11 @@ class Emulator(Data, Failing):
             self._exchanges()  # there to be looked at, still
             self._thread = None
             try:
-                if self._control is not None:
-                    thread.call(self._control.close)
+                for port in self._ports.values():
+                    thread.call(port.close)
                 thread.call(self._server.stop)
             finally:
-                self._server = self._control = None
+                self._server, self._ports = None, {}
                 thread.stop()
 
     def requests(self, api: str | None = None, *, client_id: str | None = None) -> list[Request]:
@@ -251,8 +255,8 @@ class Emulator(Data, Failing):
         other = copy(self)
         other._begins_with = self.snapshot() if snapshot is None else snapshot
         other._settings = on_free_ports(self._settings)
-        other._own = self._own._replace(seed=self.seed, clock_start=other._begins_with.cluster.now, control=self._own.control and (self._own.control[0], 0))
-        other._thread = other._server = other._control = None
+        other._own = self._own._replace(seed=self.seed, clock_start=other._begins_with.cluster.now, control=self._own.control.elsewhere())
+        other._thread, other._server, other._ports = None, None, {}
         other._attach()
         return other.start()
 
@@ -273,9 +277,23 @@ class Emulator(Data, Failing):
     @property
     def control(self) -> str:
         """HOST:PORT of the control API and the web console, where config has control.listen."""
-        if self._control is None:
-            raise RuntimeError("there is no control port: config has no control.listen")
-        return self._control.address
+        return self._address("control")
+
+    @property
+    def control_token(self) -> str | None:
+        """What that port is to be told (`Authorization: Bearer`), None where it needs no token."""
+        token = self._own.control.token
+        return None if token is None else token.text
+
+    @property
+    def metrics(self) -> str:
+        """HOST:PORT of /metrics and /health alone, where config has metrics.listen."""
+        return self._address("metrics")
+
+    def _address(self, name: str) -> str:
+        if name not in self._ports:
+            raise RuntimeError(f"there is no such port: config has no {name}.listen")
+        return self._ports[name].address
 
     @property
     def seed(self) -> int:

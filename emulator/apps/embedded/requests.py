@@ -41,6 +41,11 @@ class Request:
         return self._exchange.client
 
     @property
+    def principal(self) -> str:
+        """Who the client has proved to be, such as User:alice."""
+        return str(self._exchange.principal)
+
+    @property
     def broker(self) -> int:
         return self._exchange.broker
 

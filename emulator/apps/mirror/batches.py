@@ -10,10 +10,13 @@ from wire import errors
 from wire.records import (
     ABORT, COMPRESSION_MASK, LOG_APPEND_TIME, BadBatch, Record, build_batch, crc32c, iter_batch, iter_batches, parse_control, payload_of, read_header,
 )
-from wire.records.batch import ATTRIBUTES_AT, CRC_AT, HEADER
+from wire.records.batch import ATTRIBUTES_AT, CRC_AT, HEADER, HEADER_SIZE, LOG_OVERHEAD, TRANSACTIONAL_FLAG
+from wire.records.build import varint
+from wire.records.walk import read_varint, read_varlong
 
 _LARGEST = 256 * 1024 * 1024  # bytes of a batch, decompressed
 _NO_EPOCH = -1
+_SMALL = 4096  # bytes of a batch that is not worth a request of its own
 
 
 class Piece(NamedTuple):
@@ -67,20 +70,64 @@ def _is_plain(header, position):
 
 def _built(header, view, position, next_offset):
     kept = [
-        Record(None, one.timestamp, one.key, one.value, one.headers)  # the broker's time, where that counts
+        Record(None, *_kept(one))  # the broker's time, where that counts
         for one in iter_batch(header, payload_of(header, view, _LARGEST))
         if one.offset >= position
     ]
     if not kept:
         return Piece(None, 0, next_offset)
-    return Piece(bytearray(build_batch(kept, compression=header.compression)), len(kept), next_offset)
+    offset = max(header.base_offset, position)
+    is_run = len(kept) == next_offset - offset
+    return Piece(bytearray(build_batch(kept, compression=header.compression)), len(kept), next_offset, offset if is_run else None)
 
 
-def stamp(batch, producer_id, producer_epoch, base_sequence):
-    """Make a batch (bytearray) one of this idempotent producer's."""
+def is_small(batch):
+    """Whether it may be merged with others: a request costs more than its records."""
+    return len(batch) <= _SMALL and not batch[ATTRIBUTES_AT + 1] & COMPRESSION_MASK
+
+
+def merged(batches):
+    """One batch of the records of several that are not compressed. Of a record only its distance to the first changes, in offset and time."""
+    pieces, count, first, last = [], 0, None, None
+    for batch in batches:
+        header = read_header(batch)
+        if first is None:
+            first, last = header.base_timestamp, header.max_timestamp
+        last = max(last, header.max_timestamp)
+        ahead, position = header.base_timestamp - first, HEADER_SIZE
+        for _ in range(header.record_count):
+            size, position = read_varint(batch, position)
+            end = position + size
+            delta, at = read_varlong(batch, position + 1)
+            _, at = read_varint(batch, at)
+            front = b"".join((batch[position : position + 1], varint(delta + ahead), varint(count)))
+            pieces += varint(len(front) + end - at), front, batch[at:end]
+            position = end
+            count += 1
+    data = bytearray(HEADER_SIZE)
+    data += b"".join(pieces)
+    HEADER.pack_into(data, 0, 0, len(data) - LOG_OVERHEAD, _NO_EPOCH, 2, 0, 0, count - 1, first, last, -1, -1, -1, count)
+    return data
+
+
+def halves(batch):
+    """[(batch, records)]: the two halves of a batch of several records."""
     header = read_header(batch)
+    records = [Record(None, *_kept(one)) for one in iter_batch(header, payload_of(header, memoryview(batch), _LARGEST))]
+    middle = len(records) // 2
+    return [(bytearray(build_batch(part, compression=header.compression)), len(part)) for part in (records[:middle], records[middle:])]
+
+
+def _kept(record):
+    return record.timestamp, record.key, record.value, record.headers
+
+
+def stamp(batch, producer_id, producer_epoch, base_sequence, is_transactional=False):
+    """Make a batch (bytearray) one of this producer's."""
+    header = read_header(batch)
+    attributes = header.attributes & COMPRESSION_MASK | (TRANSACTIONAL_FLAG if is_transactional else 0)
     HEADER.pack_into(
-        batch, 0, 0, header.batch_length, _NO_EPOCH, 2, 0, header.attributes & COMPRESSION_MASK, header.last_offset_delta, header.base_timestamp,
+        batch, 0, 0, header.batch_length, _NO_EPOCH, 2, 0, attributes, header.last_offset_delta, header.base_timestamp,
         header.max_timestamp, producer_id, producer_epoch, base_sequence, header.record_count,
     )  # fmt: skip
     with memoryview(batch) as view:

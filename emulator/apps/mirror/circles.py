@@ -10,11 +10,10 @@ _SETTLE_S = 0.5
 
 
 class Circles:
-    """`came_from`: {topic there: ids of clusters}; `noted`: topics that this mirror has noted as its own; `left_out`: {topic: why}."""
+    """`keep(marks)`: have them kept; `came_from`: {topic there: ids of clusters}; `noted`: topics that this mirror has noted as its own; `left_out`: {topic: why}."""
 
-    def __init__(self, source, target, now):
-        self._source, self._target, self._now = source, target, now
-        self.came_from = {}
+    def __init__(self, source, target, came_from, keep, now):
+        self._source, self._target, self.came_from, self._keep, self._now = source, target, came_from, keep, now
         self.noted = set()
         self.left_out = {}
         self._claimed = set()
@@ -66,7 +65,7 @@ class Circles:
         self._know(origins, {one.topic: one.there for one in fresh})
         new = [one for one in fresh if one.topic not in self.noted | self._claimed and not self._is_taken(origins, one.topic)]
         if new:
-            marks.commit(self._target, self._group, [(one.there, one.index, one.done, None) for one in new], self.came_from)
+            self._keep([marks.Mark(one.there, one.index, one.done, None) for one in new])
             self._claimed.update(one.topic for one in new)
             origins = marks.origins(self._source)
         yields = self._source.cluster_id > self._here

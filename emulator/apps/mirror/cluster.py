@@ -19,10 +19,11 @@ _GROUP = 0  # the type of key of FindCoordinator
 
 
 class Topic(NamedTuple):
-    """`leaders`: {partition: broker id, -1 for none}."""
+    """`leaders`: {partition: broker id, -1 for none}; `id`: hexadecimal, "" where the broker tells none."""
 
     is_internal: bool
     leaders: dict
+    id: str = ""
 
 
 class Refusal(Exception):
@@ -56,7 +57,8 @@ class Cluster:
         self._controller = answer.controller_id
         self._brokers = {one.node_id: (one.host, one.port) for one in answer.brokers}
         self.topics = {
-            one.name: Topic(one.is_internal, {each.partition_index: each.leader_id for each in one.partitions})
+            one.name: Topic(one.is_internal, {each.partition_index: each.leader_id for each in one.partitions},
+                            one.topic_id.hex().strip("0") and one.topic_id.hex())
             for one in answer.topics if one.error_code == errors.NONE
         }  # fmt: skip
         present = {*self._brokers.values(), *self._bootstrap}
@@ -82,10 +84,17 @@ class Cluster:
         return controller.ask(api, _CHANGES_S, **fields)
 
     def ask_coordinator(self, group, api, **fields):
-        found = self._any().ask(FindCoordinator, key=group, key_type=_GROUP)
+        return self.at(self.coordinator(group, _GROUP)).ask(api, **fields)
+
+    def coordinator(self, key, key_type):
+        """(host, port). Raises Refusal, Lost."""
+        found = self._any().ask(FindCoordinator, key=key, key_type=key_type)
         if found.error_code:
-            raise Refusal(f"{self.what}: the coordinator of {group}", found.error_code, found.error_message)
-        return self._connect((found.host, found.port)).ask(api, **fields)
+            raise Refusal(f"{self.what}: the coordinator of {key}", found.error_code, found.error_message)
+        return found.host, found.port
+
+    def at(self, address):
+        return self._connect(address)
 
     def every_broker(self):
         return [self.broker(broker_id) for broker_id in sorted(self._brokers)]

@@ -24,19 +24,22 @@ def run(options):
     settings = MirrorSettings(options)
     patience = monotonic_clock()
     source, target = (Cluster(what, side.bootstrap, _dialer(side, patience)) for what, side in zip(("--from", "--to"), settings.sides.values()))
-    mirror = Mirror(source, target, settings.names, settings.queue_bytes, settings.refresh_s, settings.takes_group)
+    mirror = Mirror(source, target, settings.names, settings.queue_bytes, settings.refresh_s, settings.takes_group, settings.exactly_once)
     ending = Ending()
     mirror.start()
     shown = {name: _shown(side) for name, side in settings.sides.items()}
     print(f"from={shown['from']} ({source.cluster_id})\nto={shown['to']} ({target.cluster_id})", flush=True)
     progress = Progress(sys.stderr, time.monotonic)
     waiting = gevent.spawn(ending.wait)
-    while not waiting.ready() and not (options.once and mirror.is_done):
+    while not waiting.ready() and not mirror.why and not (options.once and (mirror.is_done or mirror.denied)):
         progress(mirror)
         waiting.join(_LOOK_S)
     mirror.end()
     progress(mirror, is_last=True)
-    failed = mirror.refused or any(one.failed for one in mirror.partitions.values())
+    why = mirror.why or options.once and mirror.denied
+    if why:
+        print(f"kafka-emulator: error: {why}", file=sys.stderr)
+    failed = why or mirror.refused or any(one.failed for one in mirror.partitions.values())
     return 1 if failed else waiting.value if waiting.ready() else 0
 
 

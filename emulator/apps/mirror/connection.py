@@ -1,5 +1,6 @@
 """A connection to a broker, as a client of Kafka's protocol: requests are answered in their order."""
 
+import time
 from collections import deque
 from struct import Struct
 
@@ -11,6 +12,7 @@ from emulator.runtime.upstream.exchange import READ, send, wait
 from wire.apis.data import Fetch, Produce
 from wire.apis.groups import OffsetCommit, OffsetFetch
 from wire.apis.metadata import ApiVersions, FindCoordinator, Metadata
+from wire.apis.transactions import AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, InitProducerId, TxnOffsetCommit
 from wire.header import build_request_header, parse_response_header
 from wire.types import Malformed
 
@@ -18,8 +20,11 @@ _INT = Struct(">i")
 _LARGEST = 256 * 1024 * 1024  # bytes of an answer
 _PATIENCE_S, _SENDING_S = 5.0, 30.0  # for one, and to be rid of a request
 _CLIENT_ID = "kafka-emulator-mirror"
-# The last versions that name topics, not their ids, and one group or key.
-_LATEST = {Fetch: 12, Produce: 12, Metadata: 12, OffsetCommit: 9, OffsetFetch: 7, FindCoordinator: 3}
+# The last versions that name topics, not their ids (but for Fetch), and one group or key; and those of transactions before KIP-890's second part.
+_LATEST = {
+    Fetch: 13, Produce: 11, Metadata: 12, OffsetCommit: 9, OffsetFetch: 7, FindCoordinator: 3,
+    InitProducerId: 5, AddPartitionsToTxn: 3, AddOffsetsToTxn: 4, TxnOffsetCommit: 4, EndTxn: 4,
+}  # fmt: skip
 
 
 class Lost(Exception):
@@ -40,6 +45,7 @@ class Connection:
         self._waiting = deque()  # (correlation id, api, version, AsyncResult)
         self._number = 0
         self._versions = {}
+        self._muted_until = 0.0  # the broker reads nothing until then: a quota is used up
         self._writing = BoundedSemaphore(1)
         self._reader = gevent.spawn(self._read)
 
@@ -48,22 +54,22 @@ class Connection:
         answer = self._ask(ApiVersions, 0, ApiVersions.Request())
         self._versions = {one.api_key: (one.min_version, one.max_version) for one in answer.api_keys}
 
-    def version(self, api):
+    def version(self, api, at_most=None):
         """The latest that both speak. Raises Unsupported."""
         least, most = self._versions.get(api.key, (0, -1))
-        found = min(most, api.versions.max, _LATEST.get(api, most))
+        found = min(most, api.versions.max, _LATEST.get(api, most) if at_most is None else at_most)
         if found < max(least, api.versions.min):
             raise Unsupported(f"{self.place} speaks no version of {api.name} that is known here, only {least} to {most}")
         return found
 
-    def ask(self, api, patience_s=_PATIENCE_S, **fields):
-        """The answer. Raises Lost, Unsupported."""
-        return self._ask(api, self.version(api), api.Request(**fields), patience_s)
+    def ask(self, api, patience_s=_PATIENCE_S, at_most=None, **fields):
+        """The answer, in a version of `at_most`. Raises Lost, Unsupported."""
+        return self._ask(api, self.version(api, at_most), api.Request(**fields), patience_s)
 
     def _ask(self, api, version, request, patience_s=_PATIENCE_S):
         result = self.begin(api, version, request)
         try:
-            return result.get(timeout=patience_s)
+            return result.get(timeout=patience_s + max(self._muted_until - time.monotonic(), 0))
         except gevent.Timeout:
             self.close(f"no answer to {api.name} within {patience_s:g} s")
             raise Lost(f"{self.place}: no answer to {api.name} within {patience_s:g} s") from None
@@ -101,6 +107,8 @@ class Connection:
                     raise Malformed("answer", 0, f"to request {answered} instead of {number}")
                 answer, _ = api.parse_response(version)(frame, position)
                 self._waiting.popleft()
+                if throttled_ms := getattr(answer, "throttle_time_ms", 0):
+                    self._muted_until = time.monotonic() + throttled_ms / 1000
                 result.set(answer)
         except (OSError, EOFError) as error:
             why = str(error) or "the broker closed the connection"

@@ -20,6 +20,7 @@ _COMMITTED, _CONSUMER = 1, -1
 _EARLIEST, _LATEST = -2, -1
 _PAUSE_S, _PATIENCE_S = 0.1, 30.0
 _LOST_S = 1.0
+_BY_NAME = 12  # the last version of Fetch that names topics, for a source that has no ids
 
 
 class Fetcher:
@@ -39,24 +40,27 @@ class Fetcher:
 
     def _fetch(self):
         """Whether anything was asked."""
-        wanted = {(one.topic, one.index): one for one in self._mirror.led_at_source(self._broker_id)
+        wanted = {(one.topic, one.index): (one, one.position) for one in self._mirror.led_at_source(self._broker_id)
                   if not one.failed and one.waiting_bytes < _MOST_WAITING and one.not_before <= self._mirror.now()}
         if not wanted:
             return False
         connection = self._mirror.source.broker(self._broker_id, waits=True)
-        request, topics = Fetch.Request.Topics, {}
-        for one in wanted.values():
-            topics.setdefault(one.topic, []).append(
-                request.Partitions(partition=one.index, fetch_offset=one.position, partition_max_bytes=_MOST_OF_PARTITION))
+        request, topics, ids = Fetch.Request.Topics, {}, {}
+        for one, position in wanted.values():
+            ids[_uuid(one.topic_id)] = one.topic
+            topics.setdefault((one.topic, one.topic_id), []).append(
+                request.Partitions(partition=one.index, fetch_offset=position, partition_max_bytes=_MOST_OF_PARTITION))
         answer = connection.ask(
-            Fetch, _PATIENCE_S, replica_id=_CONSUMER, max_wait_ms=_WAIT_MS, min_bytes=1, max_bytes=_MOST_BYTES, isolation_level=_COMMITTED,
-            topics=[request(topic=name, partitions=partitions) for name, partitions in topics.items()],
+            Fetch, _PATIENCE_S, _BY_NAME if _uuid("") in ids else None, replica_id=_CONSUMER, max_wait_ms=_WAIT_MS, min_bytes=1, max_bytes=_MOST_BYTES, isolation_level=_COMMITTED,
+            topics=[request(topic=name, topic_id=_uuid(topic_id), partitions=partitions) for (name, topic_id), partitions in topics.items()],
         )  # fmt: skip
         if answer.error_code:
             raise Lost(f"{connection.place}: {text_of(answer.error_code)}")
         for topic in answer.responses:
             for found in topic.partitions:
-                partition = wanted[topic.topic, found.partition_index]
+                partition, position = wanted[topic.topic or ids[topic.topic_id], found.partition_index]
+                if partition.position != position:
+                    continue  # it is elsewhere since
                 if found.error_code:
                     self._refused(connection, partition, found.error_code)
                 else:
@@ -78,15 +82,15 @@ class Fetcher:
     def _refused(self, connection, partition, code):
         if code == errors.OFFSET_OUT_OF_RANGE:
             first, end = (self._offset(connection, partition, timestamp) for timestamp in (_EARLIEST, _LATEST))
-            if first is None or end is None or not partition.is_idle:
+            if first is None or end is None or not self._mirror.may_restart(partition):
                 partition.not_before = self._mirror.now() + _PAUSE_S
             elif partition.position < first:
                 log.warning("%s: offsets %d to %d were deleted at the source before they were copied", partition.name, partition.position, first - 1)
-                partition.position = partition.done = first
+                partition.skip_to(first)
             else:
                 log.warning("%s ends at %d at the source, before %d: it was made anew, and is copied from %d on", partition.name, end,
                             partition.position, first)  # fmt: skip
-                partition.position = partition.done = first
+                partition.restart(first, partition.topic_id)
             return
         partition.not_before = self._mirror.now() + _PAUSE_S
         if code == errors.TOPIC_AUTHORIZATION_FAILED:
@@ -96,6 +100,10 @@ class Fetcher:
 
     def _offset(self, connection, partition, timestamp):
         return offset_at(connection, partition.topic, partition.index, timestamp)
+
+
+def _uuid(text):
+    return bytes.fromhex(text or "0" * 32)
 
 
 def offset_at(connection, topic, index, timestamp=_EARLIEST):

@@ -21,19 +21,28 @@ class Groups:
 
     def __init__(self, source, target, takes):
         self._source, self._target, self._takes = source, target, takes
+        self._said = {}  # group -> why it did not follow last
         self.translated = {}  # (group, topic there, partition) -> offset there, as last written or found
 
     def follow(self, partitions):
         """`partitions`: {(topic, index): Partition}. Raises Lost, Refusal, Unsupported."""
         for group in sorted(marks.groups(self._source, lambda name: not name.startswith(marks.PREFIX) and self._takes(name))):
-            wanted = {}
-            for place, (offset, _) in marks.committed(self._source, group).items():
-                partition = partitions.get(place)
-                if offset >= 0 and partition is not None and (there := partition.offsets.translate(offset)) is not None:
-                    if self.translated.get((group, partition.there, partition.index), -1) < there:
-                        wanted[partition.there, partition.index] = there
-            if wanted:
-                self._write(group, wanted)
+            try:
+                self._follow(group, partitions)
+            except Refusal as error:  # others go on
+                if self._said.get(group) != str(error):
+                    self._said[group] = str(error)
+                    log.warning("group %s does not follow: %s", group, error)
+
+    def _follow(self, group, partitions):
+        wanted = {}
+        for place, (offset, _) in marks.committed(self._source, group).items():
+            partition = partitions.get(place)
+            if offset >= 0 and partition is not None and (there := partition.offsets.translate(offset)) is not None:
+                if self.translated.get((group, partition.there, partition.index), -1) < there:
+                    wanted[partition.there, partition.index] = there
+        if wanted:
+            self._write(group, wanted)
 
     def _write(self, group, wanted):
         found = marks.committed(self._target, group)

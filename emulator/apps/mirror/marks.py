@@ -1,12 +1,15 @@
 """What has been copied, and where topics come from: offsets that a group has committed in the target cluster.
 
 A mirror of cluster X commits, as the group kafka-emulator-mirror-X, for each partition there how far it has read the source's, and
-with it, as metadata, {"from": [ids of clusters], "runs": [[offset, offset here, records]]}. So a mirror that is started again goes on, and
+with it, as metadata, {"from": [ids of clusters], "runs": [[offset, offset here, records]], "topic": the id of the source's}. So a mirror that is started again goes on, and
 whoever mirrors that topic further knows through which clusters it has come: it is never sent back into one of them. Before a mirror
 writes for the first time it claims the topic ("claim": true in place of runs), and looks whether another does so in the other direction.
 """
 
 import json
+from typing import NamedTuple
+
+import gevent
 
 from emulator.apps.mirror.cluster import Refusal
 from emulator.apps.mirror.offset_map import OffsetMap
@@ -15,7 +18,18 @@ from wire.apis.groups import ListGroups, OffsetCommit, OffsetDelete, OffsetFetch
 
 PREFIX = "kafka-emulator-mirror-"
 _AT_ONCE = 1000  # partitions in a commit
+_PATIENCE_S, _PAUSE_S = 5.0, 0.1  # while a transaction that commits offsets is about to end
 _OF_OTHER_KINDS = ("share", "streams")  # groups that have no offsets of this kind, or whose members have more than those
+
+
+class Mark(NamedTuple):
+    """How far a partition here is at the source: `offset`; `runs`: what is known of offsets, None for a claim; `topic_id`: the source's."""
+
+    topic: str
+    partition: int
+    offset: int
+    runs: list | None
+    topic_id: str = ""
 
 
 def group_of(cluster_id):
@@ -67,6 +81,11 @@ def map_told(metadata):
     return OffsetMap.read(_read(metadata).get("runs"))
 
 
+def topic_id_told(metadata):
+    """"" where it tells none."""
+    return str(_read(metadata).get("topic") or "")
+
+
 def _read(metadata):
     try:
         found = json.loads(metadata or "{}")
@@ -77,6 +96,18 @@ def _read(metadata):
 
 def committed(cluster, group):
     """{(topic, partition): (offset, metadata)}. Raises Refusal, Lost."""
+    tries = int(_PATIENCE_S / _PAUSE_S)
+    while True:
+        try:
+            return _committed(cluster, group)
+        except Refusal as error:
+            tries -= 1
+            if error.code != errors.UNSTABLE_OFFSET_COMMIT or not tries:
+                raise
+            gevent.sleep(_PAUSE_S)
+
+
+def _committed(cluster, group):
     answer = cluster.ask_coordinator(group, OffsetFetch, group_id=group, topics=None, require_stable=True)
     if answer.error_code:
         raise Refusal(f"{cluster.what}: offsets of {group}", answer.error_code)
@@ -89,22 +120,26 @@ def committed(cluster, group):
     return found
 
 
-def commit(cluster, group, positions, came_from):
-    """`positions`: [(topic, partition, offset, runs, None for a claim)]; `came_from`: {topic: ids}. Raises Refusal, Lost."""
-    request = OffsetCommit.Request.Topics
-    for first in range(0, len(positions), _AT_ONCE):
-        by_topic = {}
-        for topic, index, offset, runs in positions[first : first + _AT_ONCE]:
-            kept = {"claim": True} if runs is None else {"runs": runs}
-            metadata = json.dumps({"from": sorted(came_from[topic]), **kept}, separators=(",", ":"))
-            by_topic.setdefault(topic, []).append(
-                request.Partitions(partition_index=index, committed_offset=offset, committed_metadata=metadata))
-        topics = [request(name=topic, partitions=partitions) for topic, partitions in by_topic.items()]
+def commit(cluster, group, marks, came_from):
+    """`marks`: Marks; `came_from`: {topic: ids}. Raises Refusal, Lost."""
+    for topics in requests(marks, came_from, OffsetCommit.Request.Topics):
         answer = cluster.ask_coordinator(group, OffsetCommit, group_id=group, topics=topics)
         for topic in answer.topics:
             for one in topic.partitions:
                 if one.error_code != errors.NONE:
                     raise Refusal(f"{cluster.what}: commit of {group} in {topic.name}-{one.partition_index}", one.error_code)
+
+
+def requests(marks, came_from, request):
+    """The topics of each request that keeps `marks`; `request`: what a topic is there."""
+    for first in range(0, len(marks), _AT_ONCE):
+        by_topic = {}
+        for mark in marks[first : first + _AT_ONCE]:
+            kept = {"claim": True} if mark.runs is None else {"runs": mark.runs, "topic": mark.topic_id}
+            metadata = json.dumps({"from": sorted(came_from[mark.topic]), **kept}, separators=(",", ":"))
+            by_topic.setdefault(mark.topic, []).append(
+                request.Partitions(partition_index=mark.partition, committed_offset=mark.offset, committed_metadata=metadata))
+        yield [request(name=topic, partitions=partitions) for topic, partitions in by_topic.items()]
 
 
 def forget(cluster, group, places):

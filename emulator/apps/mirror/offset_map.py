@@ -3,7 +3,7 @@
 Source: org.apache.kafka.connect.mirror.OffsetSyncStore, which knows single offsets only, and is exact at those.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 _MOST = 1000  # runs that are kept; of the older half every other is given up then
 _MOST_TOLD = 20  # in what outlives the process
@@ -27,6 +27,14 @@ class OffsetMap:
             half = _MOST // 2
             self._runs[:half] = self._runs[:half:2]
             self._sources[:half] = self._sources[:half:2]
+
+    def cut(self, source):
+        """Forget where what comes from `source` on is."""
+        at = bisect_left(self._sources, source)
+        del self._sources[at:], self._runs[at:]
+        if self._runs:
+            first, there, count = self._runs[-1]
+            self._runs[-1] = first, there, min(count, source - first)
 
     def translate(self, offset):
         """Of a consumer that goes on at `offset`: where it goes on there; too early rather than too late, None where that is not known."""

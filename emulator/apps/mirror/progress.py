@@ -1,5 +1,7 @@
 """How far a mirror is: one line that changes on a terminal, a plain line now and then elsewhere."""
 
+import shutil
+
 _EVERY_S = {True: 0.5, False: 10.0}  # by whether it is a terminal
 
 
@@ -28,6 +30,7 @@ class Progress:
         if failed := sum(bool(one.failed) for one in partitions):
             text += f", {failed} partitions FAILED"
         if self._terminal:
+            text = text[: shutil.get_terminal_size().columns - 1]
             self._stream.write("\r" + text.ljust(self._shown) + ("\n" if is_last else ""))
             self._shown = len(text)
         else:

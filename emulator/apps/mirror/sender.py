@@ -1,6 +1,7 @@
 """Writes what one broker of the target leads: several requests on their way, a batch of each partition in each.
 
-Every partition has an idempotent producer's id, so that what is sent again after a lost answer is not there twice.
+Every partition has a producer's id and sequence, so that what is sent again after a lost answer is not there twice: see producers.py
+and transactions.py.
 """
 
 import logging
@@ -12,10 +13,9 @@ from gevent.event import Event
 
 from emulator.apps.mirror.batches import stamp
 from emulator.apps.mirror.cluster import Refusal, text_of
-from emulator.apps.mirror.connection import Lost
+from emulator.apps.mirror.connection import Lost, Unsupported
 from wire import errors
 from wire.apis.data import Produce
-from wire.apis.transactions import InitProducerId
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,10 @@ _MOST_BYTES = 4 * 1024 * 1024  # in a request
 _TIMEOUT_MS = 30_000
 _ALL = -1
 _PAUSE_S, _LOST_S, _PATIENCE_S = 0.1, 1.0, 60.0
-# The broker does not know the producer as we do: another one begins.
+# The broker does not know the producer, or its transaction, as we do.
 _OF_PRODUCER = frozenset((
     errors.OUT_OF_ORDER_SEQUENCE_NUMBER, errors.UNKNOWN_PRODUCER_ID, errors.INVALID_PRODUCER_EPOCH, errors.INVALID_PRODUCER_ID_MAPPING,
+    errors.PRODUCER_FENCED, errors.INVALID_TXN_STATE, errors.TRANSACTION_ABORTABLE,
 ))  # fmt: skip
 # It will not be otherwise by trying again.
 _FOR_GOOD = frozenset((
@@ -34,6 +35,7 @@ _FOR_GOOD = frozenset((
     errors.UNSUPPORTED_COMPRESSION_TYPE, errors.UNSUPPORTED_FOR_MESSAGE_FORMAT, errors.TOPIC_AUTHORIZATION_FAILED, errors.CLUSTER_AUTHORIZATION_FAILED,
     errors.POLICY_VIOLATION, errors.INVALID_REQUIRED_ACKS, errors.INVALID_TOPIC_EXCEPTION,
 ))  # fmt: skip
+_TOO_LARGE = frozenset((errors.MESSAGE_TOO_LARGE, errors.RECORD_LIST_TOO_LARGE))
 _LOST = -2  # no code of Kafka's: the connection went
 
 
@@ -41,6 +43,7 @@ class Sender:
     def __init__(self, mirror, broker_id):
         self._mirror = mirror
         self._broker_id = broker_id
+        self._connection = None  # the last
         self._asked_at = deque()  # of each request that is not answered
         self.wake = Event()
 
@@ -53,7 +56,7 @@ class Sender:
                     mirror.target.broker(self._broker_id).close(f"no answer to Produce within {_PATIENCE_S:g} s")
                 if len(self._asked_at) < _IN_FLIGHT and self._send():
                     continue
-            except (Lost, Refusal) as error:
+            except (Lost, Refusal, Unsupported) as error:
                 mirror.target_changed(str(error))
                 gevent.sleep(_LOST_S)
                 continue
@@ -61,23 +64,23 @@ class Sender:
 
     def _send(self):
         """Whether anything was."""
-        mirror, now = self._mirror, self._mirror.now()
+        mirror, now, writer = self._mirror, self._mirror.now(), self._mirror.writer
+        ready = [one for one in mirror.led_at_target(self._broker_id)
+                 if not one.is_idle and one.is_cleared and one.not_before <= now and not (one.in_flight and one.sender is not self)]
+        if not ready:
+            return False
+        self._connection = connection = mirror.target.broker(self._broker_id)  # before anything is taken: it may have to dial
         taken, size = [], 0
-        for one in mirror.led_at_target(self._broker_id):
-            if one.failed or one.not_before > now or one.in_flight and one.sender is not self:
-                continue
-            if one.producer is None and not one.is_idle:
-                one.producer = self._new_producer()
-            waiting = one.next()
+        for one in ready:
+            waiting = one.next() if writer.admits(one, connection) else None
             if waiting is not None and (not taken or size + len(waiting.data) <= _MOST_BYTES):
                 taken.append((one, waiting))
                 size += len(waiting.data)
         if not taken:
             return False
-        connection = mirror.target.broker(self._broker_id)
         request, topics = Produce.Request.TopicData, {}
         for one, waiting in taken:
-            stamp(waiting.data, *one.producer, waiting.sequence)
+            stamp(waiting.data, *one.producer, waiting.sequence, writer.transactional_id is not None)
             topics.setdefault(one.there, []).append(request.PartitionData(index=one.index, records=waiting.data))
         version = connection.version(Produce)
         data = [request(name=name, partition_data=partitions) for name, partitions in topics.items()]
@@ -85,18 +88,17 @@ class Sender:
             one.sent(self)
         self._asked_at.append(now)
         try:
-            result = connection.begin(Produce, version, Produce.Request(acks=_ALL, timeout_ms=_TIMEOUT_MS, topic_data=data))
+            result = connection.begin(Produce, version, Produce.Request(transactional_id=writer.transactional_id, acks=_ALL, timeout_ms=_TIMEOUT_MS, topic_data=data))
         except Lost as error:
             self._over(taken, {}, error)
             return True
         result.rawlink(partial(self._answered, taken))
         return True
 
-    def _new_producer(self):
-        answer = self._mirror.target.broker(self._broker_id).ask(InitProducerId, transactional_id=None, transaction_timeout_ms=60_000)
-        if answer.error_code:
-            raise Refusal(f"{self._mirror.target.what}: no producer id", answer.error_code)
-        return answer.producer_id, answer.producer_epoch
+    def give_up(self):
+        """Wait for no answer any more."""
+        if self._connection is not None:
+            self._connection.close("the transaction is given up")
 
     def _answered(self, taken, result):
         if result.successful():
@@ -119,14 +121,20 @@ class Sender:
                 is_stuck = one.answered(waiting, (code, told and told.error_message))
             if is_stuck:
                 self._mend(one)
+        self._mirror.writer.progressed()
         self.wake.set()
 
     def _mend(self, partition):
         code, message = partition.trouble
-        if code in _FOR_GOOD:
-            self._mirror.failed(partition, f"{self._mirror.target.what}: {message or text_of(code)}")
+        why = message or text_of(code)
+        if code in _FOR_GOOD and not (code in _TOO_LARGE and partition.split()):
+            self._mirror.failed(partition, f"{self._mirror.target.what}: {why}")
+            partition.drop()
             return
-        partition.again(anew=code in _OF_PRODUCER)
+        if code in _OF_PRODUCER:
+            self._mirror.writer.lost(partition, why)
+        else:
+            partition.again()
         partition.not_before = self._mirror.now() + _PAUSE_S
         if code != _LOST:
-            self._mirror.target_changed(f"{partition.there}-{partition.index}: {message or text_of(code)}")
+            self._mirror.target_changed(f"{partition.there}-{partition.index}: {why}")

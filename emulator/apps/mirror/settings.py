@@ -1,5 +1,7 @@
 """The command line and config.yaml -> what a mirror is to do. `mirror.from.*` and `mirror.to.*` are the names that Kafka's clients have."""
 
+import re
+
 from emulator.apps.config_file import read_config_file
 from emulator.apps.errors import UsageError
 from emulator.apps.mirror.names import Names, matcher
@@ -7,16 +9,20 @@ from emulator.apps.proxy.settings import ProxySettings
 from emulator.apps.settings import located
 
 _SIDES = {"from": "--from", "to": "--to"}
-_OPTIONS = {"topics": ".*", "prefix": "", "groups": None, "queue": "32", "refresh": "5"}
+_OPTIONS = {"topics": ".*", "prefix": "", "groups": None, "queue": "32", "refresh": "5", "name": ""}
+_EXACTLY_ONCE = "mirror.exactly.once"
 _NO_LISTENER = {"listeners": "PLAINTEXT://localhost:0"}
 
 
 class MirrorSettings:
-    """`sides`: {"from", "to": ProxySettings of how to reach that cluster}; `names`, `takes_group`: see Mirror; `queue_bytes`, `refresh_s`."""
+    """`sides`: {"from", "to": ProxySettings of how to reach that cluster}; `names`, `takes_group`: see Mirror; `queue_bytes`, `refresh_s`,
+    `exactly_once`: the mirror's name, or None."""
 
     def __init__(self, options):
         """Raises UsageError."""
         file = None if options.config is None else read_config_file(options.config)
+        for key in file.lists if file else ():
+            raise UsageError(f"{file.where(key)}: {key} is none of a mirror's keys")
         try:
             self._read(options, dict(file.values if file else {}))
         except UsageError as error:
@@ -24,6 +30,9 @@ class MirrorSettings:
 
     def _read(self, options, values):
         given = {name: values.pop(f"mirror.{name}") for name in _OPTIONS if f"mirror.{name}" in values}
+        is_exact = values.pop(_EXACTLY_ONCE, "false").lower()
+        if is_exact not in ("true", "false"):
+            raise UsageError(f"{_EXACTLY_ONCE} {is_exact}: expected true or false")
         given = {**_OPTIONS, **given, **{name: getattr(options, name) for name in _OPTIONS if getattr(options, name) is not None}}
         self.sides = {}
         for side, bootstrap in (("from", options.source), ("to", options.target)):
@@ -31,12 +40,15 @@ class MirrorSettings:
             own = {key.removeprefix(begin): values.pop(key) for key in list(values) if key.startswith(begin)}
             self.sides[side] = _reached(side, bootstrap, own)
         for key in values:
-            raise UsageError(f"{key} is none of a mirror's keys: mirror.{', mirror.'.join(_OPTIONS)}, mirror.from.bootstrap.servers, mirror.to.bootstrap.servers, "
+            raise UsageError(f"{key} is none of a mirror's keys: mirror.{', mirror.'.join(_OPTIONS)}, {_EXACTLY_ONCE}, mirror.from.bootstrap.servers, mirror.to.bootstrap.servers, "
                              "mirror.from.security.protocol ... as Kafka's clients have them")  # fmt: skip
         self.names = Names(given["topics"], given["prefix"])
         self.takes_group = given["groups"] and matcher(given["groups"], "--groups")
         self.queue_bytes = _number(given["queue"], "--queue") * 1024 * 1024
         self.refresh_s = _number(given["refresh"], "--refresh")
+        self.exactly_once = _name(given["name"]) if options.exactly_once or is_exact == "true" else None
+        if given["name"] and self.exactly_once is None:
+            raise UsageError(f"--name {given['name']} is that of transactions: it needs --exactly-once")
 
 
 def _reached(side, bootstrap, own):
@@ -53,6 +65,12 @@ def _reached(side, bootstrap, own):
         text = str(error).replace("upstream.bootstrap.servers", option)
         raise UsageError(text.replace("upstream.", begin).replace("a proxy's keys", "a mirror's keys").partition("; without both")[0]) from None
     return settings
+
+
+def _name(text):
+    if not re.fullmatch(r"[a-zA-Z0-9._-]*", text):
+        raise UsageError(f"--name {text}: expected letters of ASCII, digits, dots, _ and -")
+    return text
 
 
 def _number(text, option):

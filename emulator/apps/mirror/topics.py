@@ -14,6 +14,7 @@ _OF_TOPIC = 1  # where a config comes from
 _SET, _DELETE = 0, 1
 _AT_ONCE = 200
 _TIMEOUT_MS = 30_000
+_MOST_LOOKS = 20  # that a topic may be made and not seen: brokers learn of it one after the other
 _DEFAULT = -1  # of the target's brokers, for the replication factor
 # What belongs to one cluster; MirrorMaker 2's DefaultConfigPropertyFilter leaves the same out.
 _OF_ITS_CLUSTER = frozenset((
@@ -29,6 +30,7 @@ class Topics:
         self._target = target
         self.made = set()  # names there, of those that were made here
         self.refused = {}  # name there -> why it cannot be made
+        self._hidden = {}  # name there -> how often it was there for who makes topics, and not for who looks
         self._told = set()  # what was logged already
 
     def follow(self, wanted):
@@ -42,6 +44,9 @@ class Topics:
             self._make({name: wanted[name] for name in absent}, configs)
             self._target.refresh()
         present = {name: there for name, there in wanted.items() if there in self._target.topics}
+        for there in self._hidden.keys() & set(present.values()):
+            del self._hidden[there]
+            self.refused.pop(there, None)
         self._grow(present)
         self._configure({name: there for name, there in present.items() if name not in absent}, configs)
         return present
@@ -50,14 +55,20 @@ class Topics:
         topic = CreateTopics.Request.Topics
         topics = [
             topic(name=there, num_partitions=len(self._source.topics[name].leaders), replication_factor=_DEFAULT,
-                  configs=[topic.Configs(name=key, value=value) for key, value in configs[name].items()])
+                  configs=[topic.Configs(name=key, value=value) for key, value in configs.get(name, {}).items()])
             for name, there in names.items()
         ]  # fmt: skip
         for made in self._target.ask_controller(CreateTopics, topics=topics, timeout_ms=_TIMEOUT_MS).topics:
-            self.refused.pop(made.name, None)
+            if self._hidden.get(made.name, 0) < _MOST_LOOKS:
+                self.refused.pop(made.name, None)
             if made.error_code == errors.NONE:
                 self.made.add(made.name)
-            elif made.error_code != errors.TOPIC_ALREADY_EXISTS:
+            elif made.error_code == errors.TOPIC_ALREADY_EXISTS:
+                self._hidden[made.name] = self._hidden.get(made.name, 0) + 1
+                if self._hidden[made.name] == _MOST_LOOKS:
+                    self.refused[made.name] = "it is there, and may not be described"
+                    self._tell(f"{self._target.what}: topic {made.name}: {self.refused[made.name]}")
+            else:
                 self.refused[made.name] = made.error_message or text_of(made.error_code)
                 self._tell(f"{self._target.what}: topic {made.name} cannot be made: {self.refused[made.name]}")
 
@@ -78,7 +89,9 @@ class Topics:
         changes = []
         resource = IncrementalAlterConfigs.Request.Resources
         for name, there in names.items():
-            wanted, found = configs[name], here.get(there, {})
+            if name not in configs or there not in here:
+                continue
+            wanted, found = configs[name], here[there]
             steps = [(key, _SET, value) for key, value in wanted.items() if found.get(key) != value]
             steps += [(key, _DELETE, None) for key in found if key not in wanted]
             if steps:
@@ -90,12 +103,15 @@ class Topics:
                     self._tell(f"{self._target.what}: configs of {done.resource_name}: {done.error_message or text_of(done.error_code)}")
 
     def _configs(self, cluster, names):
-        """{topic: {config: text}} that were given to the topic itself."""
+        """{topic: {config: text}} that were given to the topic itself; without those that may not be told."""
         found, names = {}, list(names)
         for first in range(0, len(names), _AT_ONCE):
             resources = [DescribeConfigs.Request.Resources(resource_type=_TOPIC, resource_name=name, configuration_keys=None)
                          for name in names[first : first + _AT_ONCE]]
             for one in cluster.ask(DescribeConfigs, resources=resources).results:
+                if one.error_code == errors.TOPIC_AUTHORIZATION_FAILED:
+                    self._tell(f"{cluster.what}: configs of {one.resource_name} are not followed: {one.error_message or text_of(one.error_code)}")
+                    continue
                 if one.error_code:
                     raise Refusal(f"{cluster.what}: configs of {one.resource_name}", one.error_code, one.error_message)
                 found[one.resource_name] = {

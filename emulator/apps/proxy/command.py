@@ -6,7 +6,8 @@ import gevent
 
 from emulator.apps import logs
 from emulator.apps.addresses import EVERY_INTERFACE, format_address, parse_address
-from emulator.apps.config_file import read_config_file
+from emulator.apps.config_file import SCRAM_USERS, read_config_file
+from emulator.apps.control.doors import Doors, said_of
 from emulator.apps.control.server import open_control
 from emulator.apps.errors import UsageError
 from emulator.apps.proxy.control import bootstrap_of, replay_routes, routes
@@ -32,7 +33,7 @@ def serve(options):
     with _recorder(options.record) as recorder:
         server = start(settings, rules, recorder, faults)
         told = f"upstream.bootstrap.servers={_joined(settings.bootstrap)}"
-        return _run(server, ending, options, routes, told)
+        return _run(server, ending, options, routes, told, settings.doors)
 
 
 def replay(options):
@@ -62,8 +63,10 @@ def replay(options):
 def _settings(options):
     """(ProxySettings, [Rule], faults as add_faults takes them)"""
     file = None if options.config is None else read_config_file(options.config)
+    if file is not None and SCRAM_USERS in file.lists:
+        raise UsageError(f"{file.path}: {SCRAM_USERS}: a proxy has none, they are those of the brokers behind")
     try:
-        settings = ProxySettings(proxy_values({} if file is None else file.values, options.listen, options.upstream))
+        settings = ProxySettings(proxy_values({} if file is None else file.values, options.listen, options.upstream, options.overlay))
     except UsageError as error:
         raise UsageError(located(file, str(error))) from None
     return settings, read_rules(file, BY_KEY.values(), [name for name, _, _ in settings.endpoints]), faults_of(file)
@@ -101,11 +104,14 @@ def _start(server, wanted):
         raise UsageError(f"cannot listen on {_joined(wanted)}: {error.strerror or error}") from None
 
 
-def _run(server, ending, options, routes, told):
+def _run(server, ending, options, routes, told, wanted=Doors()):
     doors = []
     try:
-        doors = open_control(server, ending.ask, options.control, None, routes)
-        print(f"bootstrap.servers={bootstrap_of(server)}\n{told}", flush=True)
+        doors, ports = open_control(server, ending.ask, options.control, wanted, routes)
+        more, warnings = said_of(wanted, ports)
+        for warning in warnings:
+            logs.warn(warning)
+        print(f"bootstrap.servers={bootstrap_of(server)}", told, *more, sep="\n", flush=True)
         spare_the_collector()
         return ending.wait()
     finally:

@@ -1,12 +1,9 @@
 """What the control API of a proxy answers."""
 
-import os
-import time
-
-from emulator import __version__
 from emulator.apps.addresses import EVERY_INTERFACE, format_address
-from emulator.apps.control import faults
+from emulator.apps.control import faults, requests
 from emulator.apps.control.schema import flag, many, number, text, thing
+from emulator.apps.control.status import end_route, process
 from emulator.apps.control.table import Route
 
 _STATUS = thing(
@@ -27,18 +24,16 @@ def routes(started, stop):
 
     def show(server, asked):
         return {
-            "version": __version__,
-            "pid": os.getpid(),
+            **process(started),
             "bootstrap": bootstrap_of(server),
             "bound": [format_address(host, port) for _, host, port in server.bound],
             "upstream": [format_address(host, port) for host, port in server.settings.bootstrap],
             "upstream_answers": bool(server.cluster_is_there),
-            "uptime_ms": int((time.monotonic() - started) * 1000),
             "nodes": [_shown(front, node) for front in server.fronts for _, node in sorted(front.nodes.items())],
             "connections": len(server.connections),
         }
 
-    return Route("GET", "/status", show, "what it is and how it does", answer=_STATUS), _end(stop), *faults.ROUTES
+    return Route("GET", "/status", show, "what it is and how it does", answer=_STATUS), end_route(stop), *faults.ROUTES, *requests.ROUTES
 
 
 _REPLAY_STATUS = thing(
@@ -57,24 +52,14 @@ def replay_routes(started, stop):
 
     def show(server, asked):
         return {
-            "version": __version__,
-            "pid": os.getpid(),
+            **process(started),
             "bootstrap": bootstrap_of(server),
-            "uptime_ms": int((time.monotonic() - started) * 1000),
             "connections": len(server.connections),
             "differed": server.differed,
             "differences": server.differences,
         }
 
-    return Route("GET", "/status", show, "what it is and how it does", answer=_REPLAY_STATUS), _end(stop)
-
-
-def _end(stop):
-    def end(server, asked):
-        stop()
-        return {"stopping": True}
-
-    return Route("POST", "/stop", end, "ends it once the answer is out", answer=thing(stopping=flag("true")))
+    return Route("GET", "/status", show, "what it is and how it does", answer=_REPLAY_STATUS), end_route(stop)
 
 
 def bootstrap_of(server):

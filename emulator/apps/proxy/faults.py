@@ -2,7 +2,7 @@
 
 import random
 
-from emulator.apps.proxy.front import BROKER
+from emulator.apps.proxy.front import broker_of
 from emulator.pipeline.faults import FaultLayer, Faults
 
 _EVERY_MS = 1000  # at most so often are topics asked for that nobody has heard of
@@ -13,7 +13,7 @@ class ProxyFaults(Faults):
     def __init__(self, server):
         super().__init__(server.time, random.Random, _SEED)
         self._server = server
-        self._layer = FaultLayer(self, None, _Known(server), handlers_refuse=False, broker_of=lambda call: _broker_of(call.connection))
+        self._layer = FaultLayer(self, None, _Known(server), handlers_refuse=False, broker_of=lambda call: broker_of(call.connection))
         self.on_change.append(self._around_all)
         self.on_add.append(self._cut_off)
 
@@ -29,16 +29,10 @@ class ProxyFaults(Faults):
             return
         now = self.time.now()
         for pair in list(self._server.connections):
-            if fault.is_at(_broker_of(pair)) and fault.is_due(now) and fault.is_of(pair.call) and fault.meets():
+            if fault.is_at(broker_of(pair)) and fault.is_due(now) and fault.is_of(pair.call) and fault.meets():
                 fault.hits += 1
                 pair.reset()
         self.spent([fault])
-
-
-def _broker_of(pair):
-    """The id of the broker that a client means, None for any."""
-    kind, _, node_id = (pair.node or "").partition(" ")
-    return int(node_id) if kind == BROKER else None
 
 
 class _Known:

@@ -2,8 +2,11 @@
 
 import logging
 
+from gevent import spawn
+
 from emulator.apps.proxy.routes import Routes
 from emulator.runtime.listener import Listener, bind
+from emulator.runtime.upstream.dial import Unreachable
 from emulator.runtime.upstream.pair import Pair
 
 log = logging.getLogger(__name__)
@@ -11,6 +14,35 @@ log = logging.getLogger(__name__)
 BROKER, CONTROLLER = "broker", "controller"
 _FIRST = {BROKER: 1, CONTROLLER: 1001}  # how far after the bootstrap port those of node 0 are
 _LAST_PORT = 65535
+_RETRY_MS = 200  # between two looks whether a broker that refused listens again
+
+
+def broker_of(pair):
+    """The id of the broker that a client means, None for any."""
+    kind, _, node_id = (pair.node or "").partition(" ")
+    return int(node_id) if kind == BROKER else None
+
+
+class Fronted:
+    """A server whose clients come to its `fronts`."""
+
+    @property
+    def bound(self):
+        """(listener name, host, port) of each listener that clients come to first."""
+        return [(front.name, front.host, front.port) for front in self.fronts]
+
+    def bind(self):
+        """Take all addresses, or none: raises OSError when one is not to be had."""
+        try:
+            for front in self.fronts:
+                front.bind()
+        except OSError:
+            self.close_fronts()
+            raise
+
+    def close_fronts(self):
+        for front in self.fronts:
+            front.close()
 
 
 class Front:
@@ -25,7 +57,8 @@ class Front:
         self.name, self.host, self.port = endpoint
         self.advertised_host = advertised_host or self.host
         self._is_free = not self.port
-        self.routes = Routes(self)
+        self.builder = server.builders.get(self.name)
+        self.routes = Routes(self, server.overlay, self.builder is not None and self.builder.ends_login)
         self.nodes = {}  # (BROKER or CONTROLLER, id): Node
         self._listeners = []
 
@@ -66,17 +99,15 @@ class Front:
         node = self.nodes.get((kind, node_id))
         if node is None:
             node = self.nodes[kind, node_id] = Node(self, kind, node_id)
-        node.upstream = host, port
-        if not node.listens:
-            node.start()
+        node.found((host, port))
         return self.advertised_host, node.port
 
     def only(self, node_ids):
         """Of brokers there are these and no others: who comes for another is refused, until it is there again."""
         for (kind, node_id), node in self.nodes.items():
-            if kind == BROKER and node_id not in node_ids and node.listens:
+            if kind == BROKER and node_id not in node_ids and node.is_there:
                 log.info("%s: broker %s is gone", self.name, node_id)
-                node.pause()
+                node.gone()
 
     def listen_for(self, kind, node_id, dial):
         """(port, [Listener]) for a node; its own port, or a free one where that is taken."""
@@ -100,31 +131,82 @@ class Front:
 
 
 class Node:
-    """A broker behind: `upstream` is where it is, `port` where its clients come."""
+    """A broker behind: `upstream` is where it is, `port` where its clients come; `is_there`: the cluster behind names it.
+
+    While nobody listens there, nobody does here: clients that are refused wait before they come again, and do not if they were let in.
+    """
 
     def __init__(self, front, kind, node_id):
         self._front = front
         self.kind = kind
         self.id = node_id
         self.upstream = None
+        self.is_there = False
+        self._retry = None  # a deadline, while it refuses
         self.port, self._listeners = front.listen_for(kind, node_id, self._dial)
         log.info("%s: %s %s is at port %s", front.name, kind, node_id, self.port)
-
-    def _dial(self):
-        return self._front.server.dial([self.upstream])
 
     @property
     def listens(self):
         return any(listener.listens for listener in self._listeners)
 
-    def start(self):
-        for listener in self._listeners:
-            listener.start()
+    def found(self, upstream):
+        if upstream != self.upstream:
+            self.upstream = upstream
+            self._forget_refusal()
+        self.is_there = True
+        self._follow()
 
-    def pause(self):
-        for listener in self._listeners:
-            listener.pause()
+    def gone(self):
+        self.is_there = False
+        self._forget_refusal()
+        self._follow()
+
+    def _follow(self):
+        wanted = self.is_there and self._retry is None
+        for listener in self._listeners if wanted != self.listens else ():
+            if wanted:
+                listener.start()
+            else:
+                listener.pause()
+
+    # -- a broker that refuses ------------------------------------------------------------------------
+
+    def _dial(self):
+        try:
+            return self._front.server.dial([self.upstream])
+        except Unreachable as error:
+            if error.is_refused and self.is_there and self._retry is None:
+                self._try_later()
+                self._follow()
+            raise
+
+    def _try_later(self):
+        self._retry = self._front.server.patience.after(_RETRY_MS, lambda: spawn(self._try))
+
+    def _try(self):
+        upstream = self.upstream
+        try:
+            self._front.server.try_dial([upstream]).close()
+        except Unreachable as error:
+            is_refused = error.is_refused
+        else:
+            is_refused = False
+        if self._retry is None or upstream != self.upstream:
+            return
+        if is_refused:
+            self._try_later()
+        else:
+            self._retry = None
+            self._follow()
+
+    def _forget_refusal(self):
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def close(self):
+        self.is_there = False
+        self._forget_refusal()
         for listener in self._listeners:
             listener.close()

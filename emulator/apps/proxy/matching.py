@@ -4,12 +4,16 @@ import json
 from collections import deque
 
 from emulator.apps.proxy.recording import to_json
+from emulator.apps.proxy.together import TOGETHER
+from emulator.pipeline import secrets
 from wire.records.read import iter_records
 from wire.records.walk import BadBatch
 
-# What differs from run to run and says nothing: times that are now, ids that clients make up, secrets, what a client is called by its makers.
-_VOLATILE = {"commit_timestamp", "member_id", "client_software_version", "metrics", "auth_bytes", "salt", "salted_password", "hmac"}
+# What differs from run to run and says nothing: times that are now or left, ids that clients make up, how often they have asked, secrets,
+# what a client is called by its makers.
+_VOLATILE = {"commit_timestamp", "timeout_ms", "member_id", "share_session_epoch", "client_software_version", "metrics", *secrets.FIELDS}
 _TIMES = {"timestamp"}  # where they are no words of the protocol (-1: the latest ...)
+_POSITIONS = {"committed_offset", "committed_leader_epoch", "committed_metadata"}  # that a group happens to be at when it commits
 _MOST_SHOWN = 4
 
 
@@ -128,17 +132,24 @@ def _unlike(exchange, api, version, asked):
 
 
 class Lenient:
-    """What was asked the same is answered the same, whoever asks: in the order of the recording, the last one again and again."""
+    """What was asked the same is answered the same, whoever asks: in the order of the recording, the last one again and again.
+
+    In any order of topics and partitions, that is, whatever offset is committed; what was never asked so is put together of what was
+    answered (together.py).
+    """
 
     def __init__(self, exchanges):
         self._by_content, self._by_api = {}, {}
-        for one in exchanges:
-            self._by_content.setdefault(self._key(one.api, one.version, masked_json(one.request)), deque()).append(one)
+        self._together = {api: kind((one, masked_json(one.request)) for one in exchanges if one.api is api and one.answer_json) for api, kind in TOGETHER.items()}
+        for one in sorted(exchanges, key=lambda one: one.is_closed):  # what was answered is more to the point than that somebody left
+            found = self._by_content.setdefault(self._key(one.api, one.version, masked_json(one.request)), deque())
+            if not (one.is_closed and found):
+                found.append(one)
             self._by_api.setdefault(one.api, []).append(one)
 
     @staticmethod
     def _key(api, version, asked):
-        return api.key, version, json.dumps(asked, sort_keys=True)
+        return api.key, version, json.dumps(_in_order(asked), sort_keys=True)
 
     def find(self, connection, node, client_id, api, version, asked):
         found = self._by_content.get(self._key(api, version, asked))
@@ -146,9 +157,21 @@ class Lenient:
             others = self._by_api.get(api)
             if not others:
                 raise Differs(f"{client_id} asks for {api.name} v{version}, which is not in the recording")
+            if api in self._together and (exchange := self._together[api].find(version, asked)) is not None:
+                return exchange
             likest = min(others, key=lambda one: (one.version != version, len(list(differences(masked_json(one.request), asked)))))
             raise Differs(_unlike(likest, api, version, asked))
         return found.popleft() if len(found) > 1 else found[0]
 
     def left(self):
         return []
+
+
+def _in_order(value):
+    """Without positions; lists of structures in an order of their own: clients have theirs from tables, another one each time."""
+    if isinstance(value, dict):
+        return {key: "..." if key in _POSITIONS else _in_order(one) for key, one in value.items()}
+    if isinstance(value, list):
+        found = [_in_order(one) for one in value]
+        return sorted(found, key=lambda one: json.dumps(one, sort_keys=True)) if found and isinstance(found[0], dict) else found
+    return value

@@ -5,18 +5,19 @@ Fields at Kafka's defaults are left out, so that two recordings differ where cli
 
 import base64
 import json
+from copy import copy
 from time import perf_counter
 
 from emulator.apps.errors import UsageError
-from emulator.pipeline import layers
-from emulator.pipeline.rules.places import readable
+from emulator.pipeline import layers, secrets
+from emulator.pipeline.answers.readable import readable
+from emulator.pipeline.faults.fetching import without_session
+from emulator.runtime.connection import Disconnected
 from wire.apis import BY_KEY
+from wire.apis.data import Fetch
 
 VERSION = 1
 _KIND = "kafka-emulator recording"
-_BLANK = "***"
-_SECRET_FIELDS = {"auth_bytes", "salt", "salted_password", "hmac"}
-_SECRET_CONFIGS = ("password", "secret", "jaas", "ssl.keystore.key", "credentials")
 _BY_NAME = {api.name: api for api in BY_KEY.values()}
 
 
@@ -37,9 +38,9 @@ def to_json(fields, record, version):
         value, usual = getattr(record, field.name), getattr(default, field.name)
         if value == usual or isinstance(value, (list, tuple)) and not value and usual == ():
             continue
-        out[field.name] = _BLANK if field.name in _SECRET_FIELDS else _encode(field.type, value, version)
-    if "value" in out and isinstance(name := out.get("name"), str) and any(word in name.lower() for word in _SECRET_CONFIGS):
-        out["value"] = _BLANK
+        out[field.name] = secrets.BLANK if field.name in secrets.FIELDS else _encode(field.type, value, version)
+    if "value" in out and secrets.is_secret_config(record):
+        out["value"] = secrets.BLANK
     return out
 
 
@@ -64,6 +65,8 @@ def _encode(type_, value, version):
 
 def from_json(fields, cls, data):
     """A record of what to_json gave. Raises BadRecording."""
+    if not isinstance(data, dict):
+        raise BadRecording(f"{cls.__qualname__}: {data!r} is no object of fields")
     known = {field.name: field for field in fields}
     values = {}
     for name, value in data.items():
@@ -89,7 +92,7 @@ def _decode(field, cls, type_, value):
     if kind == "uuid":
         return base64.urlsafe_b64decode(value + "==")
     if kind in ("bytes", "records"):
-        if value == _BLANK:
+        if value == secrets.BLANK:
             return b""
         return value["text"].encode("ascii") if "text" in value else base64.b64decode(value["base64"])
     return value
@@ -114,6 +117,8 @@ class Recorder:
 
     def wrap(self, route):
         api, version, handle = route.api, route.version, route.handle
+        if api is Fetch:  # in a session each fetch means what others said before it, and how many there are is different each time
+            handle = without_session(handle)
 
         def recorded(request, call):
             connection = call.connection
@@ -133,6 +138,9 @@ class Recorder:
                     answer = readable(api, version, answer)
                     line["answer"] = to_json(api.response.fields, answer, 0 if request is None else version)
                 return answer
+            except Disconnected:
+                line["left"] = True
+                raise
             finally:
                 line["took_ms"] = round((perf_counter() - began) * 1000)
                 self._write(line)
@@ -150,7 +158,7 @@ class Recorder:
 class Exchange:
     """A request of a recording: `line` is where it stands, `answer` a function that gives a fresh answer, None where there was none.
 
-    `request` and `answer_json` are as they stand there; `is_closed`: the connection ended instead of an answer.
+    `request` and `answer_json` are as they stand there; `is_closed`: the connection ended instead of an answer, `has_left`: as the client had gone.
     """
 
     def __init__(self, number, said):
@@ -162,14 +170,26 @@ class Exchange:
         self.version = said["version"]
         self.request = said["request"]
         self.is_closed = "answer" not in said
+        self.has_left = bool(said.get("left"))
         self.answer_json = said.get("answer")
         self.uses = 0
-        self.answer()  # that it can be read is better known now
+        if type(self.connection) is not int or type(self.version) is not int:
+            raise BadRecording("connection and version are numbers")
+        if self.request is not None:  # that it can be read is better known now
+            from_json(self.api.request.fields, self.api.Request, self.request)
+        self.answer()
 
     def answer(self):
         if self.answer_json is None:
             return None
         return from_json(self.api.response.fields, self.api.Response, self.answer_json)
+
+    def answering(self, answer_json):
+        """One that is asked again, with that answer."""
+        other = copy(self)
+        other.answer_json = answer_json
+        other.uses = 1
+        return other
 
 
 def read_recording(path):
@@ -186,6 +206,8 @@ def read_recording(path):
                         exchanges.append(Exchange(number, said))
                 except (BadRecording, KeyError, TypeError, json.JSONDecodeError, RecursionError) as error:
                     what = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
+                    if isinstance(error, json.JSONDecodeError):
+                        what = f"no JSON at character {error.pos + 1}: {error.msg}"
                     raise BadRecording(f"{path}, line {number}: {what}") from None
     except OSError as error:
         raise BadRecording(f"{path}: {error.strerror}") from None

@@ -4,13 +4,15 @@ import logging
 
 from gevent import spawn
 
-from emulator.apps.proxy.front import Front
+from emulator.apps.proxy.front import Front, Fronted
 from emulator.apps.proxy.matching import Differs, content
 from emulator.apps.proxy.rewriting import rewriter
 from emulator.pipeline.dispatch import Dispatcher
+from emulator.runtime.channels import ChannelBuilder
 from emulator.runtime.clock import monotonic_clock, wall_clock
 from emulator.runtime.connection import Connection
 from emulator.runtime.frames import ReusedFrames
+from emulator.state.cluster import Endpoint
 from wire.apis import BY_KEY
 from wire.apis.data import Fetch
 from wire.apis.metadata import ApiVersions
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 _MOST_KEPT = 1000  # differences
 
 
-class ReplayServer:
+class ReplayServer(Fronted):
     """`endpoints`: [(name, host, port)]; `advertised`: {name: host}; `matcher`: a Strict or a Lenient of matching.py.
 
     `differences`: the newest of what clients asked that is not in the recording, as lines; `differed`: how many there were.
@@ -34,34 +36,23 @@ class ReplayServer:
         self.connections = set()
         self.differences = []
         self.differed = 0
+        self.overlay = None  # what it had is in the recording
+        self.builders = {}
         self.fronts = [_Front(self, endpoint, (advertised or {}).get(endpoint[0])) for endpoint in endpoints]
-
-    @property
-    def bound(self):
-        return [(front.name, front.host, front.port) for front in self.fronts]
 
     def start(self):
         """Raises OSError when an address is not to be had."""
-        try:
-            for front in self.fronts:
-                front.bind()
-        except OSError:
-            self._close_fronts()
-            raise
+        self.bind()
         for front in self.fronts:
             front.serve()
         return self
 
     def stop(self):
-        self._close_fronts()
+        self.close_fronts()
         for connection in list(self.connections):
             connection.greenlet.kill(block=False)
         self.time.close()
         self.patience.close()
-
-    def _close_fronts(self):
-        for front in self.fronts:
-            front.close()
 
     def dial_bootstrap(self):
         raise NotImplementedError("there is nobody behind")
@@ -78,16 +69,19 @@ class _Front(Front):
     To its connections it is what a broker is: `settings`, `dispatcher`, `frames`, the clocks.
     """
 
+    authorizer = None  # who could ask has asked
+
     def __init__(self, server, endpoint, advertised_host):
         super().__init__(server, endpoint, advertised_host)
         self.settings = server  # of which connections want to know how large a request may be
         self.time, self.patience = server.time, server.patience
         self.frames = ReusedFrames()
+        self._builder = ChannelBuilder(Endpoint(*endpoint, "PLAINTEXT"))
         self.dispatcher = Dispatcher({key: _Replaying(api, server, self) for key, api in BY_KEY.items()}, {})
 
     def _accepted(self, dial, node=None):
         def accepted(sock, peer):
-            connection = Connection(self, sock, self.name, peer)
+            connection = Connection(self, sock, self._builder, peer)
             connection.node = node
             self.server.connections.add(connection)
             connection.greenlet = spawn(connection.serve)
@@ -122,6 +116,8 @@ class _Replaying:
             server.differs(str(differs))
             call.close(f"not in the recording: {differs}")
         exchange.uses += 1
+        if exchange.has_left:
+            call.pending().wait()  # until it leaves again
         if exchange.is_closed:
             call.close(f"the recording ends the connection at line {exchange.line}")
         response = exchange.answer()

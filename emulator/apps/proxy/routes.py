@@ -10,6 +10,7 @@ from emulator.apps.proxy.rewriting import rewriter
 from emulator.apps.proxy.walk import Walk
 from emulator.pipeline.dispatch import Dispatcher, Refused
 from emulator.runtime.upstream.answers import BadAnswer
+from emulator.runtime.upstream.entrance import ASKED as LOGIN
 from emulator.runtime.upstream.plans import Plan
 from wire.apis import BY_KEY
 from wire.apis.data import Fetch, Produce
@@ -17,7 +18,7 @@ from wire.apis.metadata import ApiVersions
 from wire.apis.sasl import SaslHandshake
 from wire.apis.share_groups import ShareAcknowledge, ShareFetch
 from wire.errors import UNSUPPORTED_VERSION
-from wire.header import API_VERSIONS, parse_response_header, skip_tagged_fields
+from wire.header import API_VERSIONS, parse_request_header, parse_response_header, skip_tagged_fields
 from wire.types import Malformed
 from wire.varint import rest_of_varint
 
@@ -30,10 +31,15 @@ _NO_ENDPOINTS = {Produce.key: bytes(5), ShareFetch.key: b"\1\0", ShareAcknowledg
 
 
 class Routes:
-    """`plans`: {key << 16 | version: Plan} of what has been asked for so far; `local`: see rewriting.py."""
+    """`plans`: {key << 16 | version: Plan} of what has been asked for so far; `local`: see rewriting.py; `overlay`: an Overlay, or None.
 
-    def __init__(self, local):
+    `ends_login`: clients log in here, and not at the brokers behind.
+    """
+
+    def __init__(self, local, overlay=None, ends_login=False):
         self._local = local
+        self.overlay = overlay
+        self._ends_login = ends_login
         self.plans = {}
         self.dispatcher = _Dispatcher(self)
         self._versions = {}  # the last answers to ApiVersions, and what became of them
@@ -49,8 +55,28 @@ class Routes:
             raise Refused(f"Received request for {api.name} with version {version} which is not supported")
         if api is SaslHandshake and version < _LOWEST[api.key]:
             raise Refused("SaslHandshake 0 does not pass a proxy: what follows it has no form that could be told")
-        self.plans[kind] = plan = self._plan(api, version, not known or self.dispatcher.is_wanted(api, version))
+        is_login = self._ends_login and key in LOGIN
+        plan = self._plan(api, version, not known or is_login or self.dispatcher.is_wanted(api, version))
+        if not plan.is_served and self.overlay is not None and self.overlay.wants(api):
+            plan = Plan(api, version, is_served=True, concerns=self._concerning(api, version), otherwise=plan)
+        self.plans[kind] = plan
         return plan
+
+    def _concerning(self, api, version):
+        parse = api.parse_request(version)
+
+        def concerns(frame, call):
+            try:
+                *_, position = parse_request_header(frame)
+                request, end = parse(frame, position)
+            except Malformed as malformed:
+                raise Refused(f"Malformed {api.name} v{version}: {malformed}") from None
+            if end > len(frame):
+                raise Refused(f"Malformed {api.name} v{version}: it runs past its frame")
+            call.version = version
+            return self.overlay.concerns(api, request, call)
+
+        return concerns
 
     def _plan(self, api, version, is_served):
         if is_served:
@@ -143,6 +169,13 @@ class _Dispatcher(Dispatcher):
         self._plans = routes.plans
         super().__init__({key: _Asking(api, routes) for key, api in BY_KEY.items()}, {})
 
+    def answer(self, buffer, position, end, call, out):
+        entrance = call.connection.entrance
+        if entrance is not None and int.from_bytes(buffer[position : position + 2], "big") in LOGIN:
+            entrance.again(buffer, position, end, call, out)
+        else:
+            super().answer(buffer, position, end, call, out)
+
     def is_wanted(self, api, version):
         return any(layer.wants(api, version) for layer in self._layers)
 
@@ -173,10 +206,17 @@ class _Asking:
         if request is None:  # a version of ApiVersions that is later than ours
             known = ApiVersions.Response.ApiKeys(api_key=API_VERSIONS, min_version=0, max_version=ApiVersions.versions.max)
             return ApiVersions.reply(error_code=UNSUPPORTED_VERSION, api_keys=[known])
-        build = api.build_request(version)
-        is_silent = api is Produce and not request.acks
-        frame = call.connection.ask(api, call, lambda out: build(request, out), is_silent)
-        return None if frame is None else self._routes.read(api, version, frame)
+
+        def ask(request):
+            build = api.build_request(version)
+            is_silent = api is Produce and not request.acks
+            frame = call.connection.ask(api, call, lambda out: build(request, out), is_silent)
+            return None if frame is None else self._routes.read(api, version, frame)
+
+        overlay = self._routes.overlay
+        if overlay is not None and overlay.wants(api) and overlay.concerns(api, request, call):
+            return overlay.answer(api, request, call, ask)
+        return ask(request)
 
 
 def _is_silent(version):

@@ -3,25 +3,29 @@
 import itertools
 import logging
 from functools import cached_property
+from time import perf_counter_ns
 
 from gevent import spawn
 from gevent.event import Event
 
-from emulator.apps.proxy.front import BROKER, Front
+from emulator.apps.proxy.front import BROKER, Front, Fronted, broker_of
+from emulator.apps.proxy.routes import intersect
+from emulator.pipeline.requests import Requests
 from emulator.runtime.clock import monotonic_clock, wall_clock
 from emulator.runtime.upstream.dial import Dialer, Unreachable
 from emulator.runtime.upstream.exchange import ask
 from emulator.runtime.upstream.pipes import pipes
-from wire.apis.metadata import Metadata
+from wire.apis.metadata import ApiVersions, Metadata
 
 log = logging.getLogger(__name__)
 
 _READ_SIZE = 256 * 1024
+_WITH_FEATURES = 3  # of ApiVersions, since 2.4
 _METADATA_VERSION = 1  # that any Kafka since 0.10 understands
 _WITH_TOPIC_IDS = 12  # since 3.1; without it, nobody asks by topic ids
 
 
-class ProxyServer:
+class ProxyServer(Fronted):
     """As `settings`, a ProxySettings, say. `fronts`: one for each listener; `connections`: the Pairs of clients that are there."""
 
     def __init__(self, settings):
@@ -31,6 +35,13 @@ class ProxyServer:
         self.largest = settings.largest_request
         self.buffer = memoryview(bytearray(_READ_SIZE))
         self.pipes = pipes()
+        self.overlay = None
+        self.builders = settings.builders
+        self._versions = self._versions_asked_at = None
+        if settings.overlay is not None:
+            from emulator.apps.proxy.overlay import Overlay  # who has none pays nothing for it
+
+            self.overlay = Overlay(settings.overlay, self)
         self.fronts = [Front(self, endpoint, settings.advertised.get(endpoint[0])) for endpoint in settings.endpoints]
         self.connections = set()
         self.cluster_is_there = None  # None: nobody has looked yet
@@ -38,27 +49,17 @@ class ProxyServer:
         self._dialer = Dialer(self.patience, settings.connection_timeout_ms, settings.tls(), settings.check_host, login)
         # Where clients log in by themselves, nobody here could ask.
         self._may_ask = login is not None or not settings.is_sasl
+        self.history = self._recording = None  # of requests, see `record_requests`
         self._turns = itertools.count()
         self._look = Event()
         self._watch = None
         self._stopped = Event()
 
-    @property
-    def bound(self):
-        """(listener name, host, port) of each listener that clients come to first."""
-        return [(front.name, front.host, front.port) for front in self.fronts]
-
     def start(self):
         """Bind, look once for the cluster behind, and serve. Raises OSError when an address is not to be had."""
-        try:
-            for front in self.fronts:
-                front.bind()
-        except OSError:
-            self._close_fronts()
-            raise
+        self.bind()
         if self._may_ask:
-            if (sock := self._look_once()) is not None:
-                sock.close()
+            self.look_again()
             self._watch = spawn(self._look_again)
         for front in self.fronts:
             front.serve()
@@ -72,18 +73,16 @@ class ProxyServer:
         """Close every socket."""
         if self._watch is not None:
             self._watch.kill()
-        self._close_fronts()
+        self.close_fronts()
         for pair in list(self.connections):
             pair.close()
+        if self.overlay is not None:
+            self.overlay.stop()
         if self.pipes is not None:
             self.pipes.close()
         self.time.close()
         self.patience.close()
         self._stopped.set()
-
-    def _close_fronts(self):
-        for front in self.fronts:
-            front.close()
 
     def add_layer(self, layer):
         """`layer` is around what is asked through any listener; see Dispatcher.add."""
@@ -101,10 +100,28 @@ class ProxyServer:
 
         return ProxyFaults(self)
 
+    def record_requests(self, history):
+        """What clients ask from now on is looked into and written into a History of pipeline.requests, and no other; None: into none."""
+        self.history = history
+        if self._recording is not None:
+            self.remove_layer(self._recording)
+            self._recording = None
+        if history is not None:
+            self._recording = Requests(None, history, perf_counter_ns, lambda call: broker_of(call.connection))
+            self.add_layer(self._recording)
+
+    def topic_names(self):
+        """{topic id: name}"""
+        return {topic.topic_id: topic.name for topic in self.ask_topics()}
+
     def forget(self, pair):
         self.connections.discard(pair)
 
     # -- the cluster behind ------------------------------------------------------------------------
+
+    def try_dial(self, addresses):
+        """Raises Unreachable."""
+        return self._dialer.dial(addresses)
 
     def dial(self, addresses):
         try:
@@ -136,7 +153,14 @@ class ProxyServer:
             for one in brokers:
                 front.broker(one.node_id, one.host, one.port)
             front.only({one.node_id for one in brokers})
+        if brokers and self.overlay is not None:
+            self.overlay.follow({one.node_id for one in brokers})
         return sock
+
+    def look_again(self):
+        """Which brokers there are, now."""
+        if (sock := self._look_once()) is not None:
+            sock.close()
 
     def _ask_brokers(self, sock):
         """(brokers, the socket that was asked)"""
@@ -155,8 +179,30 @@ class ProxyServer:
             sock.close()
             raise
 
+    def versions(self):
+        """The answer of a broker behind to ApiVersions, without what is not understood here; None where none answers."""
+        now = self.patience.now()
+        if self._versions_asked_at is None or now >= self._versions_asked_at + self.settings.metadata_max_age_ms:
+            try:
+                sock = self.dial_bootstrap()
+            except (Unreachable, OSError):
+                return self._versions
+            try:
+                with self._dialer.deadline():
+                    self._versions = intersect(ask(sock, ApiVersions, _WITH_FEATURES, client_software_name="kafka-emulator-proxy", client_software_version="1"))
+                    self._versions_asked_at = now
+            except (Unreachable, OSError) as error:
+                log.info("the cluster behind does not tell of its versions: %s", error)
+            finally:
+                sock.close()
+        return self._versions
+
     def ask_topics(self):
-        """The topics of the cluster behind, as Metadata has them; none where that cannot be asked."""
+        """The topics of the cluster behind, as Metadata has them, and the overlay's; none of the former where that cannot be asked."""
+        found = self._ask_topics()
+        return found if self.overlay is None else [*found, *self.overlay.topics]
+
+    def _ask_topics(self):
         if not self._may_ask:
             return []
         try:

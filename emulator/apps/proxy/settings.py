@@ -5,8 +5,10 @@ What a broker of the emulator would be told is refused here: the brokers behind 
 
 import re
 
-from emulator.apps.addresses import EVERY_INTERFACE, format_address, parse_address
+from emulator.apps.addresses import EVERY_INTERFACE, parse_address
+from emulator.apps.control.doors import HOSTS, LISTEN, TOKEN_FILE, take_doors
 from emulator.apps.errors import UsageError
+from emulator.apps.listen import listen_at
 from emulator.runtime.upstream import sasl
 from emulator.state.configs import ConfigError, parse_broker_settings
 
@@ -29,6 +31,13 @@ _DEFAULTS = {
     "upstream.metadata.max.age.ms": "10000",
 }
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+# What Kafka has for listeners with TLS and SASL.
+_OF_SECURITY = (
+    "listener.name.", "ssl.", "sasl.", "plain.", "scram-sha-256.", "scram-sha-512.", "oauthbearer.", "connections.max.reauth.ms",
+    "connection.failed.authentication.delay.ms",
+)  # fmt: skip
+_OF_CONTROL = (LISTEN, TOKEN_FILE, HOSTS)
+OVERLAY = "overlay."  # what the keys of an overlay begin with
 _JAAS = re.compile(r'(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"')
 
 
@@ -40,10 +49,10 @@ class ProxySettings:
 
     def __init__(self, values):
         for key in values:
-            if key not in _DEFAULTS and key not in _OF_LISTENERS and not key.startswith(_PREFIXES_OF_OTHERS):
-                raise UsageError(f"{key} is none of a proxy's keys: the brokers behind have their own. There are {', '.join((*_OF_LISTENERS, *_DEFAULTS))}")
+            if key not in _DEFAULTS and key not in _OF_LISTENERS and key not in _OF_CONTROL and not key.startswith((OVERLAY, *_OF_SECURITY)):
+                raise UsageError(f"{key} is none of a proxy's keys: the brokers behind have their own. There are {', '.join((*_OF_LISTENERS, *_DEFAULTS, *_OF_CONTROL))}, and overlay.topics")
         self._values = {**_DEFAULTS, **values}
-        self._listeners({key: values[key] for key in _OF_LISTENERS if key in values})
+        self._listeners({key: value for key, value in values.items() if key in _OF_LISTENERS or key.startswith(_OF_SECURITY)})
         servers = self._values["upstream.bootstrap.servers"]
         if not servers:
             raise UsageError("upstream.bootstrap.servers is missing: which cluster is behind the proxy? (--upstream HOST:PORT)")
@@ -57,16 +66,28 @@ class ProxySettings:
         self.connection_timeout_ms = self._number("upstream.socket.connection.setup.timeout.ms")
         self.metadata_max_age_ms = self._number("upstream.metadata.max.age.ms")
         self._check_security()
+        self.doors = take_doors({key: value for key, value in values.items() if key in _OF_CONTROL})
+        if self.is_sasl and self.login() is None and any(one.ends_login for one in self.builders.values()):
+            raise UsageError("listeners: clients log in at the proxy, which needs upstream.sasl.mechanism, and who it is, to log in at the brokers behind")
+        self.overlay = self._overlay({key: value for key, value in values.items() if key.startswith(OVERLAY)})
+
+    def _overlay(self, values):
+        """An OverlaySettings, None without one."""
+        if not values:
+            return None
+        from emulator.apps.proxy.overlay.settings import OverlaySettings
+
+        if self.is_sasl and self.login() is None:
+            raise UsageError("overlay.topics needs upstream.sasl.mechanism: the proxy itself must be able to ask which brokers there are")
+        return OverlaySettings(values)
 
     def _listeners(self, values):
         values.setdefault("listeners", "PLAINTEXT://localhost:9092")
         try:
             settings = parse_broker_settings(values)
         except ConfigError as error:
-            more = ""
-            if "is not available" in str(error):
-                more = ". Clients log in at the brokers behind, through the proxy (upstream.security.protocol); the proxy ends neither TLS nor SASL of theirs"
-            raise UsageError(f"{error}{more}") from None
+            raise UsageError(str(error)) from None
+        self.builders = self._builders(settings, values)
         self.endpoints = [tuple(one[:3]) for one in settings.endpoints]
         self.advertised = {one.name: one.host for one in settings.advertised_endpoints}
         ports = {one.name: one.port for one in settings.endpoints}
@@ -77,6 +98,24 @@ class ProxySettings:
                 raise UsageError(f"advertised.listeners: port {one.port} is not that of listeners, {ports[one.name]}: brokers' ports go by it")
         self.largest_request = settings.socket_request_max_bytes
         self.max_idle_ms = settings.connections_max_idle_ms
+
+    def _builders(self, settings, values):
+        """{listener: what its clients go through}, of those that are not PLAINTEXT."""
+        secured = [one for one in settings.endpoints if one.security_protocol != "PLAINTEXT"]
+        for key in values:
+            if not secured and key.startswith(_OF_SECURITY):
+                raise UsageError(f"{key}: no listener has TLS or SASL, see listeners")
+        if not secured:
+            return {}
+        from emulator.apps.proxy.entering import ProxyBuilder  # who has none pays nothing for it
+
+        builders = {one.name: ProxyBuilder(one) for one in secured}
+        try:
+            for builder in builders.values():
+                builder.configure(settings)
+        except (ConfigError, OSError) as error:
+            raise UsageError(str(error)) from None
+        return builders
 
     @property
     def is_sasl(self):
@@ -152,19 +191,13 @@ class ProxySettings:
         return int(text)
 
 
-_PREFIXES_OF_OTHERS = ()  # of keys that somebody else reads
-
-
-def proxy_values(values, listen=None, upstream=None):
-    """{key: text} of a file with --listen and --upstream over it."""
+def proxy_values(values, listen=None, upstream=None, overlay=None):
+    """{key: text} of a file with --listen, --upstream and --overlay over it."""
     values = dict(values)
     if listen is not None:
-        host, port = parse_address(listen, "--listen")
-        for key in _OF_LISTENERS[:3]:
-            values.pop(key, None)
-        values["listeners"] = f"PLAINTEXT://{format_address(host, port)}"
-        if host in EVERY_INTERFACE:
-            values["advertised.listeners"] = f"PLAINTEXT://localhost:{port}"
+        listen_at(values, listen)
     if upstream is not None:
         values["upstream.bootstrap.servers"] = upstream
+    if overlay is not None:
+        values["overlay.topics"] = overlay
     return values

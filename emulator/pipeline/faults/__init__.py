@@ -1,9 +1,8 @@
 """Faults on demand: when a request is such and such, then this goes wrong.
 
 words, language   a description, refused where it cannot be      fault     one fault: its conditions, its hits
-shapes, levels    where requests name things and answers have room for errors, from the declarations of wire/apis
+levels            at which of an answer's places for errors (pipeline/answers/shapes.py) one stands
 layer, plan, run  around the routes of a broker: which faults a request meets, and what they do
-refusing, kafkas  some of what is asked is refused and not applied, as Kafka answers it
 fetching          sessions, and records made wrong               sending   frames made wrong
 
 Imports nothing of runtime: the emulator and the proxy use it alike.
@@ -13,6 +12,5 @@ from emulator.pipeline.faults.fault import Fault
 from emulator.pipeline.faults.language import ACTIONS, WORDS
 from emulator.pipeline.faults.layer import FaultLayer
 from emulator.pipeline.faults.table import Faults
-from emulator.pipeline.faults.words import FaultError
 
-__all__ = ["ACTIONS", "WORDS", "Fault", "FaultError", "FaultLayer", "Faults"]
+__all__ = ["ACTIONS", "WORDS", "Fault", "FaultLayer", "Faults"]

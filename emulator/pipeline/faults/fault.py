@@ -1,6 +1,6 @@
 """One fault: when it happens, what happens then, and how often it has."""
 
-from emulator.pipeline.faults.shapes import KINDS
+from emulator.pipeline.answers.shapes import KINDS
 from wire.types import LATEST, Versions
 
 _EVERY_VERSION = Versions(0, LATEST)
@@ -70,7 +70,7 @@ class Fault:
         """Whether it is about this client."""
         return (
             (self.client is None or self.client.matches(call.client_id))
-            and (self.principal is None or self.principal.matches("User:" + call.user))
+            and (self.principal is None or self.principal.matches(str(call.principal)))
             and (self.host is None or self.host.matches(call.client_host))
         )
 

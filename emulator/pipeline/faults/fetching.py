@@ -4,7 +4,7 @@ from copy import copy
 from struct import error as struct_error
 
 from emulator.pipeline.faults.plan import in_fetch
-from emulator.pipeline.faults.refusing import is_all, put_back, refuse_found, take_out
+from emulator.pipeline.answers.refusing import is_all, put_back, refuse_found, take_out
 from wire import errors
 from wire.apis.data import Fetch
 from wire.apis.share_groups import ShareAcknowledge, ShareFetch

@@ -6,8 +6,9 @@ records, a condition on what the requests do not name. docs/faults.md has all wo
 
 from emulator.pipeline.faults import words
 from emulator.pipeline.faults.levels import level_of
-from emulator.pipeline.faults.shapes import KINDS, shape_of
-from emulator.pipeline.faults.words import FaultError, Numbers, Pattern, nearest, refuse_unknown
+from emulator.pipeline.answers.shapes import KINDS, shape_of
+from emulator.pipeline.faults.words import Numbers
+from emulator.pipeline.words import Pattern, WordError, listed, nearest, refuse_unknown
 from wire.apis.data import Fetch, Produce
 from wire.apis.share_groups import ShareFetch
 from wire.types import LATEST, Versions
@@ -36,7 +37,7 @@ _NOT_WITH = {"nth": ("skip", "times"), "unreachable": ("api", "versions", *KINDS
 
 
 def parse(spec, apis, brokers=None):
-    """{word: value} of a description, each value as Fault takes it. Raises FaultError.
+    """{word: value} of a description, each value as Fault takes it. Raises WordError.
 
     `apis`: those that are served; `brokers`: the ids that there are, None where that is not known.
     """
@@ -44,13 +45,13 @@ def parse(spec, apis, brokers=None):
     for word in spec:
         if word not in WORDS:
             near = nearest(word, WORDS)
-            raise FaultError(f"a fault has no {word}: " + (f"did you mean {near}?" if near else f"there are {', '.join(WORDS)}"))
+            raise WordError(f"a fault has no {word}: " + (f"did you mean {near}?" if near else f"there are {', '.join(WORDS)}"))
     given = {word: value for word, value in spec.items() if value is not None}
     values = {word: _WORDS[word](word, value) for word, value in given.items() if word in _WORDS}
     if "name" in given:
         values["name"] = words.name("name", given["name"])
     if "api" in given:
-        values["api"] = frozenset(_api(name, apis) for name in words.listed(given["api"]))
+        values["api"] = frozenset(_api(name, apis) for name in listed(given["api"]))
     if "after_calls" in values:
         name, often = values["after_calls"]
         values["after_calls"] = _api(name, apis), often
@@ -74,40 +75,40 @@ def _api(name, apis):
 def _check_words(values):
     ends = [word for word in _ENDS if word in values]
     if len(ends) > 1:
-        raise FaultError(f"{' and '.join(ends)}: a request can end in one way only; make two faults of them")
+        raise WordError(f"{' and '.join(ends)}: a request can end in one way only; make two faults of them")
     if not any(word in values for word in ACTIONS):
-        raise FaultError(f"nothing is to happen: say one of {', '.join(ACTIONS)}")
+        raise WordError(f"nothing is to happen: say one of {', '.join(ACTIONS)}")
     for word, others in _NEEDS.items():
         if word in values and not any(other in values for other in others):
-            raise FaultError(f"{word} says nothing without {' or '.join(others)}")
+            raise WordError(f"{word} says nothing without {' or '.join(others)}")
     for word, others in _NOT_WITH.items():
         both = [other for other in others if other in values]
         if word in values and both:
-            raise FaultError(f"{word} does not go with {both[0]}")
+            raise WordError(f"{word} does not go with {both[0]}")
 
 
 def _check_brokers(values, brokers):
     if "broker" in values and brokers is not None:
         for one in values["broker"].each():
             if one not in brokers:
-                raise FaultError(f"no broker {one}: there are {', '.join(map(str, brokers))}")
+                raise WordError(f"no broker {one}: there are {', '.join(map(str, brokers))}")
 
 
 def _check_records(values, records):
     ends = [word for word in _ENDS if word in values]
     if ends:
-        raise FaultError(f"{records[0]} does not go with {ends[0]}: there are no records then to do it to")
+        raise WordError(f"{records[0]} does not go with {ends[0]}: there are no records then to do it to")
     for word in records:
         able = _OF_RECORDS[word]
         wrong = [api.name for api in values.setdefault("api", frozenset({Fetch})) if api not in able]
         if wrong:
-            raise FaultError(f"{word}: {wrong[0]} brings no records; those of {' and '.join(api.name for api in able)} can be")
+            raise WordError(f"{word}: {wrong[0]} brings no records; those of {' and '.join(api.name for api in able)} can be")
 
 
 def _check_stamps(values):
     for api in values.setdefault("api", frozenset({Produce})):
         if api is not Produce:
-            raise FaultError(f"clock_skew: only what is produced is stamped; {api.name} is not")
+            raise WordError(f"clock_skew: only what is produced is stamped; {api.name} is not")
 
 
 def _check_apis(values, apis):
@@ -117,14 +118,14 @@ def _check_apis(values, apis):
     for api in named:
         range_ = api.versions & values.get("versions", Versions(0, LATEST))
         if not len(range_):
-            raise FaultError(f"{api.name} has versions {api.versions!r}, and none of {values['versions']!r}")
+            raise WordError(f"{api.name} has versions {api.versions!r}, and none of {values['versions']!r}")
         shapes = [shape_of(api, version) for version in range_]
         for kind in conditions:
             if not any(kind in shape.all_kinds for shape in shapes):
                 there = sorted({one for shape in shapes for one in shape.all_kinds} & set(KINDS))
-                raise FaultError(f"{kind}: {api.name} names no {kind}" + (f", only {', '.join(there)}" if there else ""))
+                raise WordError(f"{kind}: {api.name} names no {kind}" + (f", only {', '.join(there)}" if there else ""))
         if "throttle" in values and not any(shape.throttles for shape in shapes):
-            raise FaultError(f"throttle: the answer to {api.name} has no throttle_time_ms")
+            raise WordError(f"throttle: the answer to {api.name} has no throttle_time_ms")
         if "error" in values:
             _check_level(api, shapes, values, conditions)
     if not named:
@@ -138,7 +139,7 @@ def _check_level(api, shapes, values, conditions):
         refuse_unknown(f"level of errors in the answer to {api.name} called", wanted, there)
     if not any(level_of(shape, values["error"], wanted, conditions) for shape in shapes):
         at = f" at the level {wanted}" if wanted else ""
-        raise FaultError(f"{api.name} has no room for an error of one {' and '.join(conditions)}{at}; its levels are {', '.join(there)}")
+        raise WordError(f"{api.name} has no room for an error of one {' and '.join(conditions)}{at}; its levels are {', '.join(there)}")
 
 
 def _check_any(values, apis, conditions):

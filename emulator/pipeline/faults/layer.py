@@ -9,7 +9,7 @@ from emulator.pipeline.faults.fetching import without_session
 from emulator.pipeline.faults.levels import level_of
 from emulator.pipeline.faults.plan import Plan, asks_about, fits_scalars
 from emulator.pipeline.faults.run import Run
-from emulator.pipeline.faults.shapes import KINDS, TOP, shape_of
+from emulator.pipeline.answers.shapes import KINDS, TOP, shape_of
 from wire.apis.data import Fetch
 
 
@@ -20,7 +20,7 @@ class FaultLayer:
     in_session(session_id), (topic, topic id, partition) of each that a fetch session is about.
     `handlers_refuse`: the handlers of Fetch and ShareFetch ask `call.refused(topic, topic_id, partition)` for an error code
     by themselves, as a session knows more than each request says; else sessions are done without. Of a call (Call of
-    runtime/connection.py) are used: client_id, user, client_host, correlation_id, time, patience, muted_until, out, refused, pending(),
+    runtime/connection.py) are used: client_id, principal, client_host, correlation_id, time, patience, muted_until, out, refused, pending(),
     close(reason), reset(reason), swallow().
     """
 

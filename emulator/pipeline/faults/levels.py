@@ -1,6 +1,6 @@
 """At which of the levels of an answer an error stands, where nobody says so: where Kafka would put it."""
 
-from emulator.pipeline.faults.shapes import TOP
+from emulator.pipeline.answers.shapes import TOP
 from wire import errors
 
 # Errors of topics and of partitions; all others are of what was asked as a whole, as far out as there is room.

@@ -5,12 +5,14 @@ from copy import copy
 from emulator.pipeline.faults import sending
 from emulator.pipeline.faults.elections import leave_out_the_needless, name_all
 from emulator.pipeline.faults.fetching import FETCHES, refuse_fetch, spoil
-from emulator.pipeline.faults.kafkas import repeated
-from emulator.pipeline.faults.refusing import is_all, put_back, readable, refuse_found, refuse_whole, take_out
-from emulator.pipeline.faults.shapes import reads, shape_of
+from emulator.pipeline.answers.kafkas import repeated
+from emulator.pipeline.answers.readable import readable
+from emulator.pipeline.answers.refusing import Refusal, is_all, put_back, refuse_found, refuse_whole, take_out
+from emulator.pipeline.answers.shapes import reads, shape_of
 from wire import errors
 from wire.apis.data import Produce
 from wire.apis.metadata import Metadata
+from wire.apis.sasl import SaslAuthenticate, SaslHandshake
 from wire.apis.topics import ElectLeaders
 from wire.apis.transactions import AddPartitionsToTxn
 
@@ -35,6 +37,9 @@ class Run:
             response = self._skewed(request, call, plan)
         else:
             response = refuse_whole(self._api, self._version, self._levels, error, request, self._known)
+            if self._api in _LOG_INS and call.exchange is not None:
+                call.exchange.fail()  # Kafka hangs up on whoever it has refused
+                call.after_failure()
         _wait(call, plan.next_delay())
         if response is not None and plan.spoiling:
             spoil(self._api, request, call, plan, response)
@@ -130,11 +135,8 @@ class Run:
         return response
 
 
-class _Refusal:
-    error, said = errors.OPERATION_NOT_ATTEMPTED, None
-
-
-_NOT_ATTEMPTED = _Refusal()
+_LOG_INS = SaslHandshake, SaslAuthenticate
+_NOT_ATTEMPTED = Refusal(errors.OPERATION_NOT_ATTEMPTED, None)
 
 
 class _Skewed:

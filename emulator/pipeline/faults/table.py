@@ -2,7 +2,7 @@
 
 from emulator.pipeline.faults.fault import Fault
 from emulator.pipeline.faults.language import parse
-from emulator.pipeline.faults.words import FaultError, refuse_unknown
+from emulator.pipeline.words import WordError, refuse_unknown
 from wire.apis import BY_KEY
 
 _MOST = 1000
@@ -32,17 +32,17 @@ class Faults:
         return len(self._faults)
 
     def add(self, spec):
-        """The Fault that `spec`, {word: value}, describes, which may happen from now on. Raises FaultError."""
+        """The Fault that `spec`, {word: value}, describes, which may happen from now on. Raises WordError."""
         if len(self._faults) >= _MOST:
-            raise FaultError(f"there are {_MOST} faults already")
+            raise WordError(f"there are {_MOST} faults already")
         values = parse(spec, self._apis, self._brokers)
         name = values.pop("name", None) or f"fault-{self._added + 1}"
         if name in self._faults:
-            raise FaultError(f"name {name}: there is a fault of this name already")
+            raise WordError(f"name {name}: there is a fault of this name already")
         seed = values["seed"] if "seed" in values else f"{self._seed} {name}"
         fault = Fault(name, _plain(spec), values, self.time.now(), self._make_random(f"fault {seed}"))
         if fault.since is not None and fault.until is not None and fault.since >= fault.until:
-            raise FaultError("until: it would be over before it has begun")
+            raise WordError("until: it would be over before it has begun")
         if fault.sequel is not None:
             fault.waits_for = self.get(fault.sequel[0])
         self._added += 1
@@ -53,16 +53,16 @@ class Faults:
         return fault
 
     def get(self, name):
-        """Raises FaultError."""
+        """Raises WordError."""
         found = self._faults.get(name)
         if found is None:
             if not self._faults:
-                raise FaultError(f"no fault {name}: there are none")
+                raise WordError(f"no fault {name}: there are none")
             refuse_unknown("fault", name, list(self._faults))
         return found
 
     def remove(self, name):
-        """It never happens again; what it makes wait goes on waiting. Raises FaultError."""
+        """It never happens again; what it makes wait goes on waiting. Raises WordError."""
         found = self.get(name)
         del self._faults[name]
         self._changed()

@@ -4,94 +4,44 @@ Values come as YAML, JSON, Python or a command line have them: a number is also 
 """
 
 import re
-from difflib import SequenceMatcher
-from fnmatch import translate
 
 from emulator.pipeline.times import parse_duration, parse_moment
+from emulator.pipeline.words import LONGEST_NAME, MOST_VALUES, WordError, listed, refuse_unknown
 from wire.errors import Error
 from wire.types import Versions
 
 _SIZE = re.compile(r"([0-9]{1,15})\s*([kKmM]?)[bB]?(?:/s)?")
 
 
-class FaultError(ValueError):
-    """What is wrong with a fault, in one line that says what would be right."""
-
-
-_SHOWN, _ALIKE = 20, 0.7
-_LONGEST_NAME = 100
 _LONGEST_MS, _FURTHEST_MS = 2**31 - 1, 100 * 366 * 86_400_000
-
-
-_MOST_VALUES, _LONGEST_TEXT, _LONGEST_SPEC = 100, 1000, 10_000
+_LONGEST_TEXT, _LONGEST_SPEC = 1000, 10_000
 
 
 def check_size(spec):
-    """Before anything is looked at closely: a description has bounded texts, and plain values. Raises FaultError."""
+    """Before anything is looked at closely: a description has bounded texts, and plain values. Raises WordError."""
     total = 0
     for word, value in spec.items():
         if not isinstance(word, str) or len(word) > _LONGEST_TEXT:
-            raise FaultError(f"{str(word)[:40]}: no word of a fault is like that")
+            raise WordError(f"{str(word)[:40]}: no word of a fault is like that")
         if isinstance(value, dict):
-            raise FaultError(f"{word}: expected a text, a number, true, or a list of such")
+            raise WordError(f"{word}: expected a text, a number, true, or a list of such")
         values = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
-        if len(values) > _MOST_VALUES:
-            raise FaultError(f"{word}: {len(values)} values, and there may be {_MOST_VALUES}")
+        if len(values) > MOST_VALUES:
+            raise WordError(f"{word}: {len(values)} values, and there may be {MOST_VALUES}")
         for one in values:
             if isinstance(one, (dict, list, tuple, set, frozenset)):
-                raise FaultError(f"{word}: expected a text, a number, true, or a list of such")
+                raise WordError(f"{word}: expected a text, a number, true, or a list of such")
             if isinstance(one, int) and one.bit_length() > 64:
-                raise FaultError(f"{word}: that number is too large")
+                raise WordError(f"{word}: that number is too large")
             shown = str(one)
             if not shown.isascii() and re.search("[\ud800-\udfff]", shown):
-                raise FaultError(f"{word}: what is no Unicode text cannot be sent")
+                raise WordError(f"{word}: what is no Unicode text cannot be sent")
             size = len(shown)
             if size > _LONGEST_TEXT:
-                raise FaultError(f"{word}: a text of {size} characters, and there may be {_LONGEST_TEXT}")
+                raise WordError(f"{word}: a text of {size} characters, and there may be {_LONGEST_TEXT}")
             total += size
     if total > _LONGEST_SPEC:
-        raise FaultError(f"a fault of {total} characters, and there may be {_LONGEST_SPEC}")
-
-
-def refuse_unknown(what, given, there):
-    given = str(given)[:_LONGEST_NAME]
-    near = nearest(given, there)
-    shown = ", ".join(map(str, there[:_SHOWN])) + (" ..." if len(there) > _SHOWN else "")
-    raise FaultError(f"no {what} {given}: " + (f"did you mean {near}?" if near else f"there are {shown}"))
-
-
-def nearest(given, there):
-    """The name that is most like what was given, which may be the beginning of it; None where none is."""
-    given = str(given)[:_LONGEST_NAME].upper()
-
-    def likeness(name):
-        name = name.upper()
-        return max(SequenceMatcher(None, given, one).ratio() for one in (name, name[: len(given) + 1]))
-
-    best = max(there, key=likeness, default=None)
-    return best if best is not None and likeness(best) > _ALIKE else None
-
-
-def listed(value):
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [str(one).strip() for one in value]
-    return [one.strip() for one in str(value).split(",")]
-
-
-class Pattern:
-    """Names, in which * and ? stand for anything, as in a shell."""
-
-    def __init__(self, word, value):
-        texts = listed(value)
-        if not all(texts):
-            raise FaultError(f"{word}: expected a name, or several with commas, with * for any characters")
-        if len(texts) > _MOST_VALUES:
-            raise FaultError(f"{word}: {len(texts)} names, and there may be {_MOST_VALUES}")
-        self._exact = frozenset(text for text in texts if not re.search(r"[*?\[]", text))
-        self._patterns = [re.compile(translate(text)).match for text in texts if text not in self._exact]
-
-    def matches(self, name):
-        return name is not None and (name in self._exact or any(match(name) for match in self._patterns))
+        raise WordError(f"a fault of {total} characters, and there may be {_LONGEST_SPEC}")
 
 
 class Numbers:
@@ -102,7 +52,7 @@ class Numbers:
         for text in listed(value):
             found = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", text)
             if found is None or int(found[2] or found[1]) < int(found[1]):
-                raise FaultError(f"{word} {text}: expected a number, several with commas, or a range such as 0-5")
+                raise WordError(f"{word} {text}: expected a number, several with commas, or a range such as 0-5")
             self._ranges.append((int(found[1]), int(found[2] or found[1])))
 
     def matches(self, number):
@@ -115,27 +65,27 @@ class Numbers:
 
 def text(word, value):
     if not isinstance(value, str) or not value:
-        raise FaultError(f"{word}: expected a text")
+        raise WordError(f"{word}: expected a text")
     return value
 
 
 def name(word, value):
     """What a fault is called."""
     if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9._-]{1,100}", value):
-        raise FaultError(f"{word} {str(value)[:_LONGEST_NAME]!r}: expected letters, digits, dots, underscores, hyphens")
+        raise WordError(f"{word} {str(value)[:LONGEST_NAME]!r}: expected letters, digits, dots, underscores, hyphens")
     return value
 
 
 def count(word, value):
     """A whole number from 1 on."""
     if isinstance(value, bool) or not re.fullmatch("[0-9]{1,15}", str(value)) or int(value) < 1:
-        raise FaultError(f"{word} {value}: expected a whole number from 1 on")
+        raise WordError(f"{word} {value}: expected a whole number from 1 on")
     return int(value)
 
 
 def number(word, value):
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,15}", str(value)):
-        raise FaultError(f"{word} {value}: expected a whole number")
+        raise WordError(f"{word} {value}: expected a whole number")
     return int(value)
 
 
@@ -145,7 +95,7 @@ def fraction(word, value):
     except ValueError:
         found = -1
     if isinstance(value, bool) or not 0 < found <= 1:
-        raise FaultError(f"{word} {value}: expected a number above 0 and up to 1, such as 0.25, or 25%")
+        raise WordError(f"{word} {value}: expected a number above 0 and up to 1, such as 0.25, or 25%")
     return found
 
 
@@ -157,9 +107,9 @@ def duration(word, value, longest=_LONGEST_MS):
         try:
             found = parse_duration(str(value))
         except ValueError as error:
-            raise FaultError(f"{word}: {error}") from None
+            raise WordError(f"{word}: {error}") from None
     if not 0 <= found <= longest:
-        raise FaultError(f"{word} {value}: expected 0ms to {longest}ms")
+        raise WordError(f"{word} {value}: expected 0ms to {longest}ms")
     return found
 
 
@@ -185,8 +135,8 @@ def moment(word, value):
     except ValueError as error:
         try:
             later = duration(word, value, _FURTHEST_MS)
-        except FaultError:
-            raise FaultError(f"{error}, or a while from now such as 10s") from None
+        except WordError:
+            raise WordError(f"{error}, or a while from now such as 10s") from None
         return lambda now: now + later
 
 
@@ -194,16 +144,16 @@ def size(word, value):
     """Bytes: 4096, 64KB, 1MB; of a second for a bandwidth."""
     found = re.fullmatch(_SIZE, str(value))
     if isinstance(value, bool) or found is None or not int(found[1]):
-        raise FaultError(f"{word} {value}: expected bytes, such as 4096, 64KB or 1MB")
+        raise WordError(f"{word} {value}: expected bytes, such as 4096, 64KB or 1MB")
     return int(found[1]) * {"": 1, "K": 1024, "M": 1024 * 1024}[found[2].upper()]
 
 
 def flag(word, value):
     given = str(value).lower()
     if given not in ("true", "false", "yes", "no"):
-        raise FaultError(f"{word} {value}: expected true")
+        raise WordError(f"{word} {value}: expected true")
     if given in ("false", "no"):
-        raise FaultError(f"{word}: false says nothing; leave it out")
+        raise WordError(f"{word}: false says nothing; leave it out")
     return True
 
 
@@ -211,7 +161,7 @@ def when(word, value):
     """before or after the request is applied."""
     given = "before" if str(value).lower() in ("true", "yes") else value
     if given not in ("before", "after"):
-        raise FaultError(f"{word} {value}: expected before or after (the request is applied)")
+        raise WordError(f"{word} {value}: expected before or after (the request is applied)")
     return given
 
 
@@ -228,7 +178,7 @@ def versions(word, value):
     found = re.fullmatch(r"([0-9]{1,4})(\+|-[0-9]{1,4})?", str(value))
     parsed = Versions.parse(found[0]) if found else None
     if isinstance(value, bool) or parsed is None or parsed.min > parsed.max:
-        raise FaultError(f"{word} {value}: expected versions such as 9, 3-12 or 13+")
+        raise WordError(f"{word} {value}: expected versions such as 9, 3-12 or 13+")
     return parsed
 
 
@@ -236,5 +186,5 @@ def sequel(word, value):
     """(name, how often) of NAME or NAME:TIMES."""
     name, colon, often = str(value).partition(":")
     if not name:
-        raise FaultError(f"{word} {value}: expected NAME or NAME:TIMES")
+        raise WordError(f"{word} {value}: expected NAME or NAME:TIMES")
     return name, count(word, often) if colon else 1

@@ -5,8 +5,10 @@ Of rules that follow each other the first that fits a request, or one of its top
 
 from copy import copy
 
-from emulator.pipeline.rules.places import places_of, readable, renamed
-from emulator.pipeline.rules.refusing import pairs_of, put, refusals, refuse
+from emulator.pipeline.answers.readable import readable
+from emulator.pipeline.answers.refusing import refuse
+from emulator.pipeline.answers.shapes import shape_of
+from emulator.pipeline.rules.places import places_of, renamed
 from wire import errors
 from wire.apis.data import Produce
 from wire.apis.metadata import ApiVersions, Metadata
@@ -15,7 +17,7 @@ from wire.types import ZERO_UUID
 # What changes nothing but a group's own position, beside what is called Describe... and List...
 _READS = {
     "Fetch", "ListOffsets", "OffsetForLeaderEpoch", "Metadata", "ApiVersions", "FindCoordinator", "JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup",
-    "OffsetCommit", "OffsetFetch", "ConsumerGroupHeartbeat", "ShareGroupHeartbeat", "StreamsGroupHeartbeat", "ShareFetch", "ShareAcknowledge",
+    "OffsetCommit", "OffsetFetch", "ConsumerGroupHeartbeat", "ShareGroupHeartbeat", "ShareFetch", "ShareAcknowledge",
     "SaslHandshake", "SaslAuthenticate", "GetTelemetrySubscriptions", "PushTelemetry",
 }  # fmt: skip
 _TOPIC_RESOURCE = 2
@@ -58,7 +60,7 @@ class Access:
         makes_none = api is Metadata and version >= 4 and any(one.is_read_only for one in self._entries)
         if api is ApiVersions or not learns and not makes_none and all(one.allows for one in entries):
             return None
-        asked, answered = places_of(api.request), places_of(api.response)
+        asked, answered, pairs = places_of(api.request), places_of(api.response), _refusable(api, version)
 
         def answer(request, call):
             chosen = [one for one in entries if one.is_of(call)]
@@ -68,7 +70,7 @@ class Access:
             if all(one.allows for one in chosen):
                 response = handle(request, call)
             elif any(one.topic is not None for one in chosen) and (asked or answered):
-                response = self._by_topic(api, version, request, call, handle, chosen, asked, answered)
+                response = self._by_topic(api, version, request, call, handle, chosen, asked, answered, pairs)
             else:
                 decided = next((one for one in chosen if one.topic is None), None)
                 response = self._refuse(api, version, request, call) if decided is not None and not decided.allows else handle(request, call)
@@ -79,13 +81,13 @@ class Access:
 
         return answer
 
-    def _by_topic(self, api, version, request, call, handle, entries, asked, answered):
+    def _by_topic(self, api, version, request, call, handle, entries, asked, answered, pairs):
         def is_allowed(name):
             return next((one.allows for one in entries if one.topic is None or one.topic.matches(name)), True)
 
         rest, refused = request, []
-        for field, told in pairs_of(api, version):
-            items = getattr(request, field.name)
+        for field, told in pairs:
+            items = getattr(request, field)
             if not items or not _lists_topics(field, asked):
                 continue
             kept, left = [], {}
@@ -95,8 +97,7 @@ class Access:
                 else:
                     left.setdefault(error, []).append(one)
             if left:
-                rest = copy(rest)
-                setattr(rest, field.name, kept)
+                rest = _with(rest, field, kept)
                 refused.append((field, told, kept, left))
         if not refused and asked and _refuses_below(request, asked, is_allowed):
             return self._refuse(api, version, request, call)
@@ -115,7 +116,8 @@ class Access:
             response = renamed(response, answered, lambda name: name if is_allowed(name) else None, lambda regex: regex)
         for field, told, _, left in refused:
             for error, items in left.items():
-                put(response, told, refusals(api, version, field, told, items, error, _REASON))
+                more = refuse(api, version, _with(request, field, items), error, _REASON)
+                setattr(response, told, [*getattr(response, told), *getattr(more, told)])
         return response
 
     def _error(self, item, is_allowed, tells_names):
@@ -145,9 +147,22 @@ class Access:
                 self._names[topic.topic_id] = topic.name
 
 
+def _refusable(api, version):
+    """[(list of the request, list of the answer)] where the answer has room for errors of single ones."""
+    shape = shape_of(api, version)
+    with_errors = [level.path[0] for level in shape.levels.values() if level.path]
+    return [(field.field, told.field) for field, told in shape.pairs if told in with_errors]
+
+
+def _with(request, field, items):
+    request = copy(request)
+    setattr(request, field, items)
+    return request
+
+
 def _lists_topics(field, asked):
     """Whether each of that list of a request is a topic, or may be one."""
-    return field.name in asked.arrays or any(name == field.name and (below.names or below.resource) for name, below in asked.below)
+    return field in asked.arrays or any(name == field and (below.names or below.resource) for name, below in asked.below)
 
 
 def _refuses_below(request, asked, is_allowed):

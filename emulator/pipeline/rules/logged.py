@@ -5,11 +5,11 @@ from copy import copy
 
 from emulator.pipeline.narrate import errors_of, words
 from emulator.pipeline.requests import Left
-from emulator.pipeline.rules.places import readable
+from emulator.pipeline.answers.readable import readable
+from emulator.pipeline.secrets import FIELDS
 from wire.record import Record
 
 log = logging.getLogger("emulator.requests")
-_SECRETS = {"auth_bytes", "salted_password", "salt", "hmac"}
 _NANOS_PER_MS = 1_000_000
 
 
@@ -59,7 +59,7 @@ def shown(record):
         value = getattr(record, name)
         if isinstance(value, Record):
             setattr(record, name, shown(value))
-        elif name == "records" or name in _SECRETS:
+        elif name == "records" or name in FIELDS:
             if value is not None:
                 pieces = value if isinstance(value, (list, tuple)) else (value,)
                 setattr(record, name, Left(sum(map(len, pieces))))

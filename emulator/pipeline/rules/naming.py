@@ -6,7 +6,8 @@ Topic ids are the cluster's. Groups and transactions are not renamed: who shares
 import re
 from copy import copy
 
-from emulator.pipeline.rules.places import places_of, readable, renamed
+from emulator.pipeline.answers.readable import readable
+from emulator.pipeline.rules.places import places_of, renamed
 from wire.apis.groups import DescribeGroups, JoinGroup
 from wire.apis.metadata import DescribeTopicPartitions
 from wire.internal.consumer_protocol import ConsumerSubscription

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from wire.apis.quorum import DescribeQuorum
-from wire.record import Built
 
 _FIELDS = ("topic", "topic_name")
 _ARRAYS = ("subscribed_topic_names", "topic_names", "source_topics", "repartition_sink_topics")
@@ -63,11 +62,12 @@ def renamed(record, places, name_of, regex_of):
     """
     record = copy(record)
     for field in places.names:
-        if value := getattr(record, field):
-            value = name_of(value)
+        if name := getattr(record, field):
+            value = name_of(name)
             if value is None:
                 return None
             setattr(record, field, value)
+            _tell(record, name, value)
     for field in places.arrays:
         if values := getattr(record, field):
             setattr(record, field, [name for value in values if (name := name_of(value)) is not None])
@@ -76,12 +76,12 @@ def renamed(record, places, name_of, regex_of):
             setattr(record, field, regex_of(value) if isinstance(value, str) else [regex_of(one) for one in value])
     if places.resource is not None:
         kind, field = places.resource
-        value = getattr(record, field)
-        if getattr(record, kind) == _TOPIC_RESOURCE and value and value != "*":
-            value = name_of(value)
+        if getattr(record, kind) == _TOPIC_RESOURCE and (name := getattr(record, field)) and name != "*":
+            value = name_of(name)
             if value is None:
                 return None
             setattr(record, field, value)
+            _tell(record, name, value)
     for field, inner in places.below:
         value = getattr(record, field)
         if isinstance(value, (list, tuple)):
@@ -91,10 +91,7 @@ def renamed(record, places, name_of, regex_of):
     return record
 
 
-def readable(api, version, response):
-    """A response in which all is structures: of some, parts are kept as the bytes that they are sent as."""
-    if not any(isinstance(getattr(response, name), Built) for name in response.fields_in_order):
-        return response
-    out = []
-    api.build_response(version)(response, out)
-    return api.parse_response(version)(b"".join(out))[0]
+def _tell(record, name, value):
+    """What is said of an error says it of that topic."""
+    if told := getattr(record, "error_message", None):
+        record.error_message = told.replace(name, value)

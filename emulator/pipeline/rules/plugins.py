@@ -8,7 +8,7 @@
         return answer                   # or another; nothing: the request goes on as it is by now
 """
 
-from emulator.pipeline.rules.places import readable
+from emulator.pipeline.answers.readable import readable
 
 
 class Asked:

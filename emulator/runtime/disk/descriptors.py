@@ -1,8 +1,9 @@
 """Open file descriptors, of which a process may have only so many: thousands of partitions share them."""
 
-import resource
 from collections import deque
 from threading import Lock
+
+from emulator.runtime.machine import most_descriptors
 
 _MOST = 4096
 _RESERVED = 256  # for sockets, at the least
@@ -41,11 +42,4 @@ class Descriptors:
 
 
 def _default_limit():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY or hard > soft:
-        try:
-            soft = hard if hard != resource.RLIM_INFINITY else max(soft, 4 * _MOST)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        except (OSError, ValueError):
-            soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return max(16, min(_MOST, (soft - _RESERVED) // 2))
+    return max(16, min(_MOST, (most_descriptors() - _RESERVED) // 2))

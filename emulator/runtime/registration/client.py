@@ -11,6 +11,7 @@ from struct import Struct
 from gevent import Timeout, sleep, socket, spawn
 from gevent.event import AsyncResult, Event
 
+from emulator.runtime.reader import Reader
 from emulator.runtime.registration.multi import ANY_VERSION, ANYBODY, PERSISTENT, Refused, multi_body, multi_result
 from emulator.runtime.zookeeper.links import Outlet
 from wire.types import Malformed
@@ -44,7 +45,7 @@ class _Connection(Outlet):
     def __init__(self, sock):
         super().__init__(sock)
         self.waiting = deque()
-        self._buffer = bytearray()
+        self._reader = Reader(sock)
 
     def send(self, frame):
         if self.open:
@@ -52,20 +53,10 @@ class _Connection(Outlet):
 
     def frame(self):
         """The next one. EOFError, OSError, Malformed."""
-        length = _INT.unpack(self._exactly(4))[0]
+        length = _INT.unpack(self._reader.exactly(4))[0]
         if not 0 <= length <= _LARGEST:
             raise Malformed("frame", 0, f"a length of {length}")
-        return self._exactly(length)
-
-    def _exactly(self, size):
-        while len(self._buffer) < size:
-            octets = self._sock.recv(65536)
-            if not octets:
-                raise EOFError
-            self._buffer += octets
-        octets = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return octets
+        return self._reader.exactly(length)
 
     def close(self):
         if self.open:
@@ -275,7 +266,9 @@ class ZooKeeperClient:
             rounds += 1
 
     def _serve(self, address):
-        """Whether there was a session at this server; returns when it is no more."""
+        """Whether there was a session at this server; returns when it is no more.
+
+        Who says that a session has expired is asked for the next: others may yet be of another mind."""
         try:
             connection = self._connection = _Connection(self._reach(address))
         except (OSError, Timeout) as error:
@@ -283,8 +276,9 @@ class ZooKeeperClient:
             return False
         try:
             with Timeout(self._patience_s):
-                if not self._handshake(connection):
-                    return True
+                while not self._handshake(connection):
+                    connection.close()
+                    connection = self._connection = _Connection(self._reach(address))
             self._begin()
             while connection.open:
                 frame = connection.frame()
@@ -312,11 +306,13 @@ class ZooKeeperClient:
         return sock
 
     def _handshake(self, connection):
-        """Whether the session stands."""
+        """Whether the session stands; one that has expired is forgotten. Raises Malformed when there was none."""
         request = ConnectRequest(0, self._last_zxid, self._asked_ms, self.session_id, self._password)
         connection.send(request.build() + b"\0")  # not for a server that is read-only
         response, _ = ConnectResponse.parse(connection.frame())
         if not response.timeout:
+            if not self.session_id:
+                raise Malformed("ConnectResponse", 0, "no session, where a new one was asked for")
             log.warning("ZooKeeper: session %#x has expired", self.session_id & (1 << 64) - 1)
             self.past_sessions.add(self.session_id)
             self.session_id, self._password = 0, bytes(16)

@@ -12,7 +12,11 @@ from emulator.runtime.upstream.exchange import READ, WRITE, wait
 
 
 class Unreachable(Exception):
-    """Why there is no connection, in one line."""
+    """Why there is no connection, in one line. `is_refused`: at no address does anybody listen."""
+
+    def __init__(self, why, is_refused=False):
+        super().__init__(why)
+        self.is_refused = is_refused
 
 
 class TlsSocket:
@@ -53,14 +57,15 @@ class Dialer:
 
     def dial(self, addresses):
         """To the first of `addresses`, (host, port), that can be reached. Raises Unreachable."""
-        failures = []
+        failures, is_refused = [], bool(addresses)
         for host, port in addresses:
             try:
                 return self._dial(host, port)
             except (OSError, Unreachable, sasl.Refusal) as error:
                 why = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 failures.append(f"{host}:{port}: {why}")
-        raise Unreachable("; ".join(failures) or "no address is known")
+                is_refused = is_refused and getattr(error, "errno", None) == errno.ECONNREFUSED
+        raise Unreachable("; ".join(failures) or "no address is known", is_refused)
 
     def _dial(self, host, port):
         with self.deadline():

@@ -23,9 +23,9 @@ def wait(sock, events):
         get_hub().wait(watcher)
 
 
-def ask(sock, api, version, correlation_id=0, **fields):
+def ask(sock, api, version, correlation_id=0, client_id=_CLIENT_ID, **fields):
     """The answer's record. Raises NoAnswer, OSError."""
-    pieces = [build_request_header(api, version, correlation_id, _CLIENT_ID)]
+    pieces = [build_request_header(api, version, correlation_id, client_id)]
     api.build_request(version)(api.Request(**fields), pieces)
     body = b"".join(bytes(piece) for piece in pieces)
     send(sock, struct.pack(">i", len(body)) + body)

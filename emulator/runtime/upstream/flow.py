@@ -79,12 +79,14 @@ class Flow:
                 count = self._move()
             elif count := self.source.recv_into(self.buffer, self._expects):
                 pair.heard()
+                is_full = count == self._expects
                 self.take(self.buffer[:count])
-                self._expects = len(self.buffer)
                 if self._is_moving:
                     self._expects = _HEAD
                     if self._reads:
                         count = self._move()
+                elif is_full:  # no large frame: there may be many small ones
+                    self._expects = len(self.buffer)
             if count:
                 if self._reads and getattr(self.source, "pending", None) and self.source.pending():
                     get_hub().loop.run_callback(self._on_readable)

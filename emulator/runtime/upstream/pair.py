@@ -7,9 +7,10 @@ from collections import deque
 from gevent import Greenlet, get_hub, getcurrent, spawn
 
 from emulator.pipeline.dispatch import Refused
-from emulator.runtime.connection import Call, Disconnected, Pending
+from emulator.runtime.connection import Call, Disconnected, Pending, notice_end
 from emulator.runtime.upstream.answers import Answers, BadAnswer
 from emulator.runtime.upstream.dial import Unreachable
+from emulator.runtime.upstream.entrance import Entrance
 from emulator.runtime.upstream.exchange import wait
 from emulator.runtime.upstream.flow import READ
 from emulator.runtime.upstream.plans import Asked
@@ -31,7 +32,7 @@ class Pair:
 
     __slots__ = (
         "server", "socket", "upstream", "listener", "node", "peer", "front", "in_flight", "requests", "answers", "last_active", "is_open",
-        "is_serving", "on_close", "out", "_dial", "_call", "_greenlet", "_first", "_calm", "_leaving", "__weakref__",
+        "is_serving", "on_close", "out", "entrance", "_dial", "_call", "_greenlet", "_first", "_calm", "_leaving", "__weakref__",
     )  # fmt: skip
 
     def __init__(self, server, front, sock, peer, dial, node=None):
@@ -48,6 +49,7 @@ class Pair:
         self.is_serving = False  # a request that is looked into
         self.on_close = []
         self.out = []
+        self.entrance = None  # by which the client was let in, where more is asked of it than to come
         self._dial = dial
         self._call = self._greenlet = self._calm = self._leaving = None
         self._first = get_hub().loop.io(sock.fileno(), READ)
@@ -60,6 +62,11 @@ class Pair:
     @property
     def largest(self):
         return self.server.largest
+
+    @property
+    def builder(self):
+        """The ChannelBuilder of the listener."""
+        return self.front.builder
 
     @property
     def call(self):
@@ -75,8 +82,17 @@ class Pair:
         self._greenlet = spawn(self._open)
 
     def _open(self):
+        self._first.close()
+        self._first = None
         try:
+            if (builder := self.builder) is not None and builder.asks:
+                self.entrance = Entrance(self, builder)
+                self.entrance.let_in()
             self.upstream = self._dial()
+        except Refused as error:
+            log.info("%s:%s closed: %s", self.peer[0], self.peer[1], error)
+            self.close()
+            return
         except Unreachable as error:
             log.info("closing %s:%s: no broker to be had: %s", self.peer[0], self.peer[1], error)
             self.close()
@@ -87,8 +103,7 @@ class Pair:
         if not self.is_open:
             self.upstream.close()
             return
-        self._first.close()
-        self._first = self._greenlet = self._dial = None
+        self._greenlet = self._dial = None
         self.requests = Requests(self, self.socket, self.upstream, self.server.buffer, self.server.pipes)
         self.answers = Answers(self, self.upstream, self.socket, self.server.buffer, self.server.pipes)
         self.heard()
@@ -166,24 +181,12 @@ class Pair:
     def watch_for_end(self, gone):
         """Call `gone()` should the client hang up meanwhile."""
         self._first = get_hub().loop.io(self.socket.fileno(), READ)
-        self._first.start(self._peek, gone)
+        self._first.start(notice_end, self.socket, self._first, gone)
 
     def unwatch(self):
         if self._first is not None:
             self._first.close()
             self._first = None
-
-    def _peek(self, gone):
-        try:
-            if self.socket.recv(1, socket.MSG_PEEK):
-                self._first.stop()  # the next request: it waits its turn
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self._first.stop()
-        gone()
 
     def swallow(self):
         """Read until the client leaves, or is closed for its silence; raises Disconnected then."""

@@ -6,6 +6,7 @@ from emulator.pipeline.dispatch import Refused
 from emulator.runtime.upstream.flow import Flow
 
 _HEAD = Struct(">iIi")  # size; key and version; correlation id
+_KIND = Struct(">Ii")
 _LEAST = 10  # bytes of a request: its head, and a null client id
 _IN_FLIGHT = 512  # requests without an answer; then the client is not read until some have theirs
 
@@ -31,8 +32,16 @@ class Requests(Flow):
             if self._missing:
                 return
             frame, self._gathered = self._gathered, None
-            self.pair.serve(frame, bytes(view[position:]))
-            return
+            plan, correlation_id = self._told(frame)
+            if self._is_served(plan, frame):
+                self.pair.serve(frame, bytes(view[position:]))
+                return
+            self._pass_whole(plan.otherwise or plan, frame, correlation_id)
+            if position == end:
+                return
+            view = view[position:]
+            end -= position
+            position = 0
         if self._rest:
             view = self._rest + view
             self._rest = b""
@@ -57,11 +66,23 @@ class Requests(Flow):
                     raise
             if not plan.is_plain:
                 if plan.is_served:
-                    self._pass(view, begun, position)
-                    self._look_into(view, position + 4, size)
-                    return
+                    after = position + 4 + size
+                    if plan.concerns is None or after > end:
+                        self._pass(view, begun, position)
+                        self._look_into(view, position + 4, size)
+                        return
+                    try:
+                        is_served = plan.concerns(view[position + 4 : after], pair.call)
+                    except Refused:
+                        self._pass(view, begun, position)
+                        raise
+                    if is_served:
+                        self._pass(view, begun, position)
+                        self._look_into(view, position + 4, size)
+                        return
+                    plan = plan.otherwise
                 try:
-                    is_silent = plan.is_silent(view, position + 4, min(end, position + 4 + size))
+                    is_silent = plan.is_silent is not None and plan.is_silent(view, position + 4, min(end, position + 4 + size))
                 except (IndexError, ValueError, struct_error):
                     if end - position >= 4 + size:
                         self._pass(view, begun, position)
@@ -94,6 +115,19 @@ class Requests(Flow):
         else:
             self._gathered = bytearray(view[start:])
             self._missing = end - len(view)
+
+    def _told(self, frame):
+        """(Plan, correlation id) of a frame that is whole."""
+        kind, correlation_id = _KIND.unpack_from(frame)
+        return self.pair.routes.plans.get(kind) or self.pair.routes.plan(kind), correlation_id
+
+    def _is_served(self, plan, frame):
+        return plan.is_served and (plan.concerns is None or plan.concerns(memoryview(frame), self.pair.call))
+
+    def _pass_whole(self, plan, frame, correlation_id):
+        if plan.is_silent is None or not plan.is_silent(memoryview(frame), 0, len(frame)):
+            self.pair.in_flight.append((plan, correlation_id))
+        self.put(len(frame).to_bytes(4, "big") + frame)
 
     def answered(self):
         """Some of what was in flight is not any more."""

@@ -10,6 +10,7 @@ from struct import Struct
 from gevent import Timeout, get_hub, spawn
 from gevent.event import Event
 
+from emulator.runtime.reader import Reader
 from emulator.runtime.zookeeper.links import Outlet
 from emulator.state.zookeeper import reads
 from emulator.state.zookeeper.acl import allowed, digest_id
@@ -61,7 +62,7 @@ class ClientConnection(Outlet):
         self._go_on = Event()
         self._is_old = False  # a client of before 3.4 does not say, nor is told, who only reads
         self.read_only = False
-        self._buffer = bytearray()
+        self._reader = Reader(sock)
 
     def start(self):
         spawn(self._serve)
@@ -71,7 +72,7 @@ class ClientConnection(Outlet):
     def _serve(self):
         try:
             with Timeout(_CONNECT_S):
-                head = self._exactly(4)
+                head = self._reader.exactly(4)
                 word = bytes(head)
                 if self._server.knows_word(word):
                     return self._words(word.decode())
@@ -80,7 +81,7 @@ class ClientConnection(Outlet):
             while self.open and not (self.session_id or self._ends):
                 self._wait()  # requests may have come already: they are the session's
             while self.open:
-                self._request(self._frame(_INT.unpack(self._exactly(4))[0]))
+                self._request(self._frame(_INT.unpack(self._reader.exactly(4))[0]))
                 while self.open and (len(self._requests) >= _MAX_OUTSTANDING or max(self._asked, self._waiting) > _MAX_WAITING):
                     self._wait()
         except (OSError, EOFError, Timeout):
@@ -96,20 +97,10 @@ class ClientConnection(Outlet):
         self._go_on.clear()
         self._go_on.wait(1.0)
 
-    def _exactly(self, size):
-        while len(self._buffer) < size:
-            octets = self._sock.recv(65536)
-            if not octets:
-                raise EOFError
-            self._buffer += octets
-        octets = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return octets
-
     def _frame(self, length):
         if not 0 <= length <= self._server.max_buffer:
             raise Malformed("frame", 0, f"a length of {length}, where jute.maxbuffer is {self._server.max_buffer}")
-        return self._exactly(length)
+        return self._reader.exactly(length)
 
     def _words(self, word):
         self._count(4)

@@ -10,6 +10,7 @@ from gevent import Timeout, socket, spawn
 from gevent.event import Event
 
 from emulator.runtime.listener import Listener
+from emulator.runtime.reader import Reader
 from emulator.runtime.zookeeper.links import connect, listen_at
 from wire.types import Malformed
 from wire.zookeeper.quorum import (
@@ -153,7 +154,7 @@ class _Connection:
         self._sid = sid
         self._sock = sock
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = bytearray(rest)
+        self._reader = Reader(self._sock, rest)
         self._next = None
         self._some = Event()
         self._open = True
@@ -191,22 +192,12 @@ class _Connection:
     def _read(self):
         try:
             while self._open:
-                length, = unpack(">i", self._exactly(4))
+                length, = unpack(">i", self._reader.exactly(4))
                 if not 0 < length <= MAX_NOTIFICATION:
                     raise Malformed("notification", 0, f"a length of {length}, where {MAX_NOTIFICATION} is the most")
-                self._port.message(self._sid, self._exactly(length))
+                self._port.message(self._sid, self._reader.exactly(length))
         except Malformed as error:
             log.warning("election connection of server %d ends: %s", self._sid, error)
         except (OSError, EOFError):
             pass
         self.close()
-
-    def _exactly(self, size):
-        while len(self._buffer) < size:
-            octets = self._sock.recv(65536)
-            if not octets:
-                raise EOFError
-            self._buffer += octets
-        octets = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return octets

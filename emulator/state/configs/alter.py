@@ -78,8 +78,11 @@ def alter_client_metrics(configs, name, operations, validate_only=False):
         configs.client_metrics.set(name, overrides)
 
 
-def alter_broker(configs, per_broker, operations, validate_only=False):
-    """Apply `operations` to the dynamic configs of this broker, or of all; raises KafkaError."""
+def alter_broker(configs, per_broker, operations, validate_only=False, refusal=None):
+    """Apply `operations` to the dynamic configs of this broker, or of all; raises KafkaError.
+
+    `refusal`: what the controller says to who may not; the broker has looked at the configs before.
+    """
     current = configs.dynamic_broker if per_broker else configs.dynamic_default
     for key, operation, _ in operations:
         if operation not in _OPERATIONS:
@@ -93,9 +96,14 @@ def alter_broker(configs, per_broker, operations, validate_only=False):
     overrides = _applied(current, operations, key_of)
     try:
         check_dynamic(overrides, per_broker, configs.settings)
-        check_threads(overrides, configs.check_dynamic(per_broker, overrides), configs.settings)
+        after = configs.check_dynamic(per_broker, overrides)
+        check_threads(overrides, after, configs.settings)
+        for check in configs.checks:
+            check(after)
     except ConfigError as error:
         raise KafkaError(INVALID_REQUEST, str(error)) from None
+    if refusal is not None:
+        raise refusal
     if configs.pinned and _PINNED in {name for name, _, _ in operations}:
         _check_pinned(per_broker, overrides)
     _check_lengths(overrides)

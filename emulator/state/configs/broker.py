@@ -7,6 +7,7 @@ of 4.3.1). Those of Kafka's that have no effect here are in inert.py.
 import re
 from collections import namedtuple
 
+from emulator.state.authorizer import super_users
 from emulator.state.configs.bounds import check_group_bounds
 from emulator.state.configs.definition import (
     BOOLEAN, CLASS, DOUBLE, INT, LIST, LONG, MAX_INT, MAX_LONG, PASSWORD, SHORT, STRING, ConfigError, Key,
@@ -26,9 +27,20 @@ _KEYS = (
     Key("advertised.listeners", LIST, None),
     Key("authorizer.class.name", STRING, ""),
     Key("super.users", STRING, None),
+    Key("allow.everyone.if.no.acl.found", BOOLEAN, "false"),
     Key("listener.security.protocol.map", STRING, "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", dynamic=True, per_broker=True),
+    Key("delegation.token.secret.key", PASSWORD, None),
+    Key("delegation.token.max.lifetime.ms", LONG, "604800000", at_least(1)),
+    Key("delegation.token.expiry.time.ms", LONG, "86400000", at_least(1)),
+    Key("delegation.token.expiry.check.interval.ms", LONG, "3600000", at_least(1)),
     Key("socket.request.max.bytes", INT, "104857600", at_least(1)),
     Key("connections.max.idle.ms", LONG, "600000"),
+    Key("max.connections.per.ip", INT, str(MAX_INT), at_least(0), dynamic=True),
+    Key("max.connections.per.ip.overrides", STRING, "", dynamic=True),
+    Key("max.connections", INT, str(MAX_INT), at_least(0), dynamic=True),
+    Key("max.connection.creation.rate", INT, str(MAX_INT), at_least(0), dynamic=True),
+    Key("security.inter.broker.protocol", STRING, "PLAINTEXT", one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")),
+    Key("inter.broker.listener.name", STRING, None),
     Key("num.partitions", INT, "1", at_least(1)),
     Key("default.replication.factor", INT, "1"),
     Key("min.insync.replicas", INT, "1", at_least(1), dynamic=True),
@@ -197,24 +209,41 @@ QUICK_START = {
 }
 
 # Read by the authorizer alone: Kafka's table of configs does not have them.
-OF_PLUGINS = ("super.users",)
+OF_PLUGINS = ("super.users", "allow.everyone.if.no.acl.found")
 
 _OF_LISTENER = re.compile(r"listener\.name\.[^.]*\.(.*)", re.DOTALL)
+_OF_MECHANISM = re.compile(r"(?:plain|scram-sha-256|scram-sha-512|oauthbearer|gssapi)\.((?:sasl|connections)\..*)", re.DOTALL)
 
 
 def key_of(name):
     """The Key of a broker config, one without effect too; None if there is none.
 
-    One with a listener's name before it has the type of what follows, and is never listed as changeable (DynamicBrokerConfig).
+    One with a listener's or a SASL mechanism's name before it has the type of what follows, and is never listed as changeable
+    (DynamicBrokerConfig).
     """
     key = BROKER.get(name)
     if key is None:
         from emulator.state.configs.inert import DYNAMIC_ONLY, INERT
+        from emulator.state.configs.security import SECURITY
 
-        key = INERT.get(name) or DYNAMIC_ONLY.get(name)
-        if key is None and (match := _OF_LISTENER.fullmatch(name)) and (base := key_of(match[1])):
-            key = Key(name, base.type, None, base.check and (lambda _, value: base.check(base.name, value)), per_broker=True)
+        key = SECURITY.get(name) or INERT.get(name) or DYNAMIC_ONLY.get(name)
+        if key is None and (base := _base_of(name)) and (base := key_of(base)):
+            key = Key(name, base.type, None, base.check and _check_as(base), per_broker=True)
     return key
+
+
+def _check_as(base):
+    def check(_, value):
+        base.check(base.name, value)
+
+    vars(check).update(vars(base.check))
+    return check
+
+
+def _base_of(name):
+    """The config that `name` is, for one listener or one mechanism; None where there is none."""
+    match = _OF_LISTENER.fullmatch(name) or _OF_MECHANISM.fullmatch(name)
+    return match and match[1]
 
 
 def all_names():
@@ -271,7 +300,7 @@ def parse_broker_settings(mapping, base=QUICK_START):
     originals = dict(base)
     for name, value in mapping.items():
         key = key_of(name) if isinstance(name, str) else None
-        if key is None or name not in BROKER and name not in all_names():
+        if key is None or name not in BROKER and name not in all_names() and not _base_of(name):
             raise ConfigError(_unknown(name))
         originals[name] = _yaml_text(key, value)
     if "broker.id" in mapping and "node.id" not in mapping:  # its old name
@@ -312,22 +341,17 @@ def _check_together(settings):
     check_together(settings)
 
 
-_AUTHORIZER, _EVERYBODY = "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "User:ANONYMOUS"
+_AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 
 
 def _check_authorizer(settings):
-    """ACLs are kept and described, and nobody enforces them yet: who turns them on must not believe that they protect.
-
-    Everybody on a plaintext listener is User:ANONYMOUS; where that is a super user, Kafka too lets everybody do everything.
-    """
     name = settings.authorizer_class_name
     if name not in ("", _AUTHORIZER):
         raise ConfigError(f"Invalid value {name} for configuration authorizer.class.name: Class {name} could not be found; there is {_AUTHORIZER}")
-    if name and _EVERYBODY not in (user.strip() for user in (settings.super_users or "").split(";")):
-        raise ConfigError(
-            f"Invalid value {name} for configuration authorizer.class.name: ACLs are kept but not enforced yet;"
-            f" to have them so, set super.users to {_EVERYBODY}, who is everybody on a plaintext listener"
-        )
+    try:
+        super_users(settings.super_users)
+    except ValueError as reason:
+        raise ConfigError(f"Invalid value {settings.super_users} for configuration super.users: {reason}") from None
 
 
 # Listeners ------------------------------------------------------------------------------------
@@ -345,8 +369,6 @@ def _endpoints(settings, key, listeners):
         name, host, port = match["name"].upper(), match["host"], int(match["port"])
         if name not in protocols:
             raise ConfigError(f"Invalid value {text} for configuration {key}: No security protocol defined for listener {name}")
-        if protocols[name] != "PLAINTEXT":
-            raise ConfigError(f"Invalid value {text} for configuration {key}: the security protocol {protocols[name]} is not available, only PLAINTEXT is")
         if not 0 <= port <= 65535:
             raise ConfigError(f"Invalid value {text} for configuration {key}: {port} is not a port")
         if name in found:

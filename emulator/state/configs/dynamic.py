@@ -9,7 +9,7 @@ from emulator.state.configs.broker import key_of
 from emulator.state.configs.definition import ConfigError
 from emulator.state.java import hash_order, string_hash
 
-_KEYSTORES = (
+STORES = (
     "ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.password", "ssl.key.password", "ssl.keystore.key",
     "ssl.keystore.certificate.chain", "ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.password",
     "ssl.truststore.certificates",
@@ -27,7 +27,8 @@ _PLUGINS = "metric.reporters"
 _AT_START_ONLY = ("listeners", "listener.security.protocol.map")
 
 _OF_LISTENER = re.compile(r"listener\.name\.[^.]*\.(.*)", re.DOTALL)
-_OF_ALL_LISTENERS = ("max.connections", "max.connection.creation.rate", "num.network.threads")
+_OF_CONNECTIONS = ("max.connections", "max.connection.creation.rate")
+_OF_ALL_LISTENERS = (*_OF_CONNECTIONS, "num.network.threads")
 
 
 def check_dynamic(overrides, per_broker, settings):
@@ -40,19 +41,29 @@ def check_dynamic(overrides, per_broker, settings):
         [name for name, key in keys.items() if not key.dynamic and not _OF_LISTENER.fullmatch(name)], "Cannot update these configs dynamically"
     )
     _refuse(
-        [name for name in overrides if name in _KEYSTORES],
+        [name for name in overrides if name in STORES],
         "These security configs can be dynamically updated only per-listener using the listener prefix",
     )
     if _PLUGINS in overrides and tuple(filter(None, overrides[_PLUGINS].split(","))) != settings.value(_PLUGINS):
-        raise _invalid("Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters")
-    for name, key in keys.items():
-        key.parse(overrides[name])
+        raise invalid_change("Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters")
+    for name in keys:
+        base = name if (match := _OF_LISTENER.fullmatch(name)) is None else match[1]
+        value = _parsed(key_of(base), overrides[name])
+        if base in _OF_CONNECTIONS and value <= 0:  # at the start Kafka takes it, and serves nobody
+            raise invalid_change(f"Invalid {base} {value}")
     if not per_broker:
         _refuse(
             [name for name, key in keys.items() if key.per_broker and not _shared(name)],
             "Cannot update these configs at default cluster level, broker id must be specified",
         )
     _refuse([name for name in _AT_START_ONLY if name in overrides], "Listeners cannot change while this server runs")
+
+
+def _parsed(key, text):
+    try:
+        return key.parse(text)
+    except ConfigError as error:
+        raise error if key.dynamic else invalid_change(error) from None
 
 
 def _shared(name):
@@ -72,18 +83,19 @@ def check_threads(overrides, after, before):
             new, old = after.value(name), before.value(name)
             failed = f"Dynamic thread count update validation failed for {name}={new}"
             if new < old // 2:
-                raise _invalid(f"{failed}, value should be at least half the current value {old}")
+                raise invalid_change(f"{failed}, value should be at least half the current value {old}")
             if new > old * 2:
-                raise _invalid(f"{failed}, value should not be greater than double the current value {old}")
+                raise invalid_change(f"{failed}, value should not be greater than double the current value {old}")
     if _CLEANERS in overrides:
         new, old = after.value(_CLEANERS), before.value(_CLEANERS)
         if new < 1:
-            raise _invalid("Log cleaner threads should be at least 1")
+            raise invalid_change("Log cleaner threads should be at least 1")
         if new < old // 2:
-            raise _invalid(f"Log cleaner threads cannot be reduced to less than half the current value {old}")
+            raise invalid_change(f"Log cleaner threads cannot be reduced to less than half the current value {old}")
         if new > old * 2:
-            raise _invalid(f"Log cleaner threads cannot be increased to more than double the current value {old}")
+            raise invalid_change(f"Log cleaner threads cannot be increased to more than double the current value {old}")
 
 
-def _invalid(reason):
+def invalid_change(reason):
+    """The ConfigError of a change that a running broker cannot make."""
     return ConfigError(f"Invalid value org.apache.kafka.common.config.ConfigException: {reason} for configuration Invalid dynamic configuration")

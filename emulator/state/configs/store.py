@@ -51,6 +51,7 @@ class Configs:
         self.client_metrics = ClientMetricsConfigs(self.metadata) if beside is None else beside.client_metrics
         self._brokers = self.metadata.table("broker_configs")  # node id as text, or _ALL -> {config: text}
         self.on_change = [] if beside is None else beside.on_change
+        self.checks = []  # what else may refuse, by ConfigError, the Settings that this broker is to have from now on
         self._every = [] if beside is None else beside._every  # of each broker its Configs
         self._every.append(self)
         self._of_node = None

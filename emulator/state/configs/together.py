@@ -1,6 +1,7 @@
 """Which broker configs go with which: Kafka's rules and words (KafkaConfig.validateValues; of groups see bounds.py)."""
 
 from emulator.state.configs.definition import ConfigError
+from emulator.state.configs.overrides import parse_overrides
 
 _RETENTION = ("log.retention.ms", "log.retention.minutes", "log.retention.hours")
 
@@ -66,6 +67,7 @@ def _check_rare(settings):
         raise _required("queued.max.request.bytes must be larger or equal to socket.request.max.bytes")
     if value("max.connections.per.ip") == 0 and not value("max.connections.per.ip.overrides"):
         raise _required("max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.")
+    parse_overrides(value("max.connections.per.ip.overrides"))
     idle, delay = settings.connections_max_idle_ms, value("connection.failed.authentication.delay.ms")
     if 0 <= idle <= delay:
         raise _required(

@@ -58,6 +58,10 @@ class GroupCoordinator:
         """The partition of __consumer_offsets that keeps this group."""
         return self._table.partition_for(group_id)
 
+    def get(self, group_id):
+        """The group, None where there is none. KafkaError as long as it is not known, or not kept here."""
+        return self._table.get(group_id)
+
     def list(self, states=(), types=()):
         """The groups in these states and of these types (any case; none: all of them).
 

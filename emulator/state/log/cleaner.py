@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from emulator.state.log.compaction import Compaction
 from emulator.state.log.offset_map import BYTES_A_KEY
+from emulator.state.log.retention import delete_old_segments
 from wire.errors import KafkaError
 
 log_ = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ class LogCleaner:
         """Of compacted logs too, those with cleanup.policy delete; others have theirs from Retention."""
         now = self._time.now()
         deleting = [log for log in self._logs() if log.config.delete]  # few: an advance of a week looks 40,000 times
-        deleted = sum(log.delete_old_segments(now) for log in deleting)
+        deleted = sum(delete_old_segments(log, now) for log in deleting)
         self._time.happened("segments deleted", deleted)
 
     def _dirtiest(self):

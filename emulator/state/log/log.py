@@ -7,7 +7,6 @@ What the disk refuses is KafkaError KAFKA_STORAGE_ERROR of this log alone.
 
 import logging
 import struct
-from bisect import bisect_right
 from operator import is_
 
 from emulator.state.log.aborted import AbortedTransactions
@@ -19,33 +18,16 @@ from emulator.state.log.leader_epochs import LeaderEpochs
 from emulator.state.log.memory import UNBOUNDED
 from emulator.state.log.producers import NO_PRODUCER_ID, Producers
 from emulator.state.log.recovery import Loader
-from emulator.state.log.segment import NO_TIMESTAMP
+from emulator.state.log.segments import EMPTY, Segments
 from wire import errors
 from wire.errors import KafkaError
-from wire.records import (
-    ABORT, COMMIT, build_end_marker, check_batch, check_shape, find_max_timestamp, find_timestamp,
-)  # fmt: skip
+from wire.records import ABORT, COMMIT, build_end_marker, check_batch, check_shape
 
 log_ = logging.getLogger(__name__)
 
 _PREFIX = struct.Struct(">qii")  # base_offset, batch_length, partition_leader_epoch
 _MOST_RELATIVE = 2**31 - 1  # offsets in a segment are stored relative to its base
 _ANY_CODEC = 7  # Produce from this version on takes every codec
-
-
-class ReadResult:
-    """Views of consecutive batches; the last may be cut short, as Kafka's are. All lie below the offset `upto`."""
-
-    __slots__ = ("records", "size", "first_incomplete", "upto")
-
-    def __init__(self, records, size, first_incomplete=False, upto=-1):
-        self.records = records
-        self.size = size
-        self.first_incomplete = first_incomplete
-        self.upto = upto
-
-
-EMPTY = ReadResult((), 0)
 
 
 class Appended:
@@ -98,7 +80,7 @@ class Log:
         self.producers = Producers(name)
         self.log_start_offset = self.end_offset = log_start_offset
         self.flushed_offset = self.recovery_point = log_start_offset  # as far as all is on disk; where recovery would begin
-        self.segments = []
+        self.segments = Segments()
         if files.lasting:
             try:
                 self._load(clean, recovery_point, topic_id, on_read)
@@ -114,7 +96,7 @@ class Log:
         self._directory.identify(topic_id)
         loader = Loader(self.name, self.files, self.config, clean, recovery_point, self.log_start_offset, self._time.now(), on_read)
         found = loader.load()
-        self.segments, self.producers, self.leader_epochs = found.segments, found.producers, found.leader_epochs
+        self.segments, self.producers, self.leader_epochs = Segments(found.segments), found.producers, found.leader_epochs
         for aborted in found.aborted:
             self.aborted.add(*aborted)
         self.log_start_offset, self.end_offset = found.log_start_offset, found.end_offset
@@ -124,7 +106,7 @@ class Log:
     def copy(self, config, time, random, files):
         """The same log in other `files`, in memory both, at no cost for its bytes: neither sees what becomes of the other."""
         other = Log(self.name, config, time, random, files, log_start_offset=self.log_start_offset, largest_segment=self._largest_segment)
-        other.segments = [segment.copy(files) for segment in self.segments]
+        other.segments = Segments(segment.copy(files) for segment in self.segments)
         other.leader_epochs, other.aborted, other.producers = LeaderEpochs(self.leader_epochs), self.aborted.copy(), self.producers.copy()
         for name in ("end_offset", "high_watermark", "flushed_offset", "recovery_point", "first_dirty_offset", "cuts"):
             setattr(other, name, getattr(self, name))
@@ -141,7 +123,7 @@ class Log:
 
     @property
     def size(self):
-        return sum(segment.size for segment in self.segments)
+        return self.segments.size
 
     @property
     def last_stable_offset(self):
@@ -468,17 +450,11 @@ class Log:
         for segment in self.segments:
             segment.close()
         self._directory.close()
-        self.segments = []
+        self.segments = Segments()
         self._notify()
         self._waiters.clear()
 
     # -- read ---------------------------------------------------------------------------------
-
-    def segment_index(self, offset):
-        segments = self.segments
-        if offset >= segments[-1].base_offset:
-            return len(segments) - 1
-        return max(bisect_right(segments, offset, key=lambda segment: segment.base_offset) - 1, 0)
 
     def read(self, offset, max_bytes, upto, min_one_message=False):
         """Batches from the one that holds `offset` on, below the offset `upto`, of one segment.
@@ -492,29 +468,11 @@ class Log:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
         if offset >= upto:
             return EMPTY
-        for segment in self.segments[self.segment_index(offset) :]:
-            found = segment.find(offset)
-            if found is None:
-                continue  # compacted away at the segment's end
-            position, header = found
-            limit = segment.position_of(upto) - position if upto < segment.next_offset else segment.size - position
-            if limit <= 0:
-                return EMPTY
-            first = header.batch_length + 12
-            size = max(max_bytes, first) if min_one_message else max_bytes
-            if size >= limit:
-                size = limit
-                segment.remember(min(upto, segment.next_offset), position + size)
-            upto = min(upto, segment.offset_after(position + size)) if self.aborted else upto
-            return ReadResult(segment.file.read(position, size), size, size < first, upto)
-        return EMPTY
+        return self.segments.read(offset, max_bytes, upto, min_one_message, self.aborted)
 
     def batches(self):
         """(header, bytes) of every batch from the log's start on."""
-        for segment in self.segments:
-            for position, header in segment.batches():
-                if header.last_offset >= self.log_start_offset:
-                    yield header, segment.batch_bytes(position, header)
+        return self.segments.batches(self.log_start_offset)
 
     def aborted_transactions(self, offset, result):
         """[(producer id, first offset)] of the aborted transactions in what `read` gave from `offset` on.
@@ -529,36 +487,17 @@ class Log:
         """How many bytes a fetch from `offset` could get now; what `fetch.min.bytes` is measured by."""
         if not self.log_start_offset <= offset < upto:
             return 0
-        index = self.segment_index(offset)
-        total = 0
-        for segment in self.segments[index:]:
-            if segment.base_offset >= upto:
-                break
-            end = segment.size if upto >= segment.next_offset else segment.position_of(upto)
-            total += end - (segment.position_of(offset) if offset > segment.base_offset else 0)
-        return total
+        return self.segments.bytes_between(offset, upto)
 
     # -- find ---------------------------------------------------------------------------------
 
     def find_timestamp(self, timestamp):
         """(offset, timestamp) of the first record stamped at or after `timestamp` (ms), or None."""
-        for segment in self.segments:
-            if segment.max_timestamp < timestamp:
-                continue
-            for position, header in segment.find_time(timestamp, self.log_start_offset):
-                found = find_timestamp(segment.batch_bytes(position, header), timestamp, self.log_start_offset)
-                if found is not None:
-                    return found
-        return None
+        return self.segments.find_timestamp(timestamp, self.log_start_offset)
 
     def find_max_timestamp(self):
         """(offset, timestamp) of the first record with the largest timestamp, or None."""
-        stamped = [segment for segment in self.segments if segment.max_timestamp != NO_TIMESTAMP]
-        if not stamped:
-            return None
-        segment = max(stamped, key=lambda segment: segment.max_timestamp)
-        position, header = segment.find(segment.offset_of_max_timestamp)
-        return find_max_timestamp(segment.batch_bytes(position, header))
+        return self.segments.find_max_timestamp()
 
     def leader_epoch_at(self, offset):
         """The leader epoch that `offset` was (or would be) written in, or -1."""
@@ -635,47 +574,25 @@ class Log:
         if offset < 0 or offset > self.high_watermark:
             raise KafkaError(errors.OFFSET_OUT_OF_RANGE)
         if offset > self.log_start_offset:
-            self.log_start_offset = offset
             while len(self.segments) > 1 and self.segments[0].next_offset <= offset:
-                self._directory.drop(self.segments.pop(0), self.config.file_delete_delay_ms)
-            self._trim()
+                self._drop_first()
+            self._begin_at(offset)
         return self.log_start_offset
 
-    def delete_old_segments(self, now):
-        """What retention.bytes and retention.ms no longer keep goes, segment by segment; gives how many went."""
-        config = self.config
-        if not config.delete or self.closed:
-            return 0
-        deleted = 0
-        if config.retention_bytes >= 0:
-            excess = self.size - config.retention_bytes
-
-            def too_much(segment):
-                nonlocal excess
-                excess -= segment.size
-                return excess >= 0
-
-            deleted += self._delete_while(too_much)
-        if config.retention_ms >= 0:
-            deleted += self._delete_while(lambda segment: now - segment.age_mark > config.retention_ms)
-        return deleted
-
-    def _delete_while(self, condition):
-        deleted = 0
-        while (self.segments[0].size or len(self.segments) > 1) and self.segments[0].next_offset <= self.high_watermark:
-            if not condition(self.segments[0]):
-                break
-            if len(self.segments) == 1:
-                try:
-                    self._roll()
-                except KafkaError:
-                    break  # who looks after the disk has been told
-            self._directory.drop(self.segments.pop(0), self.config.file_delete_delay_ms)
-            deleted += 1
+    def drop_oldest(self):
+        """The oldest segment goes, whole; where it is the only one, another begins first. Raises KafkaError KAFKA_STORAGE_ERROR."""
+        if len(self.segments) == 1:
+            self._roll()
+        self._drop_first()
         if self.segments[0].base_offset > self.log_start_offset:
-            self.log_start_offset = self.segments[0].base_offset
-            self._trim()
-        return deleted
+            self._begin_at(self.segments[0].base_offset)
+
+    def _drop_first(self):
+        self._directory.drop(self.segments.pop(0), self.config.file_delete_delay_ms)
+
+    def _begin_at(self, offset):
+        self.log_start_offset = offset
+        self._trim()
 
     def _trim(self):
         """Forget what lies wholly before the log's start."""

@@ -22,7 +22,7 @@ def batches_from(log, offset, max_bytes, cursor=None):
     found, segments = [], log.segments
     if cursor is not None and cursor[0] is segments[-1] and cursor[2] == offset:
         return found, _take(*cursor, max_bytes, found)
-    for segment in segments[log.segment_index(offset) :]:
+    for segment in segments.from_offset(offset):
         left = max_bytes - sum(header.size for header, _ in found)
         cursor = _take(segment, segment.position_of(offset), offset, left, found)
         offset = cursor[2]
@@ -95,7 +95,7 @@ def truncate_to(log, offset):
 
 def _cut(log, offset):
     # In this order: whatever a crash leaves is a log that ends somewhere between here and there.
-    beyond = [header for segment in log.segments[log.segment_index(offset) :] for _, header in segment.batches(segment.position_of(offset))]
+    beyond = [header for segment in log.segments.from_offset(offset) for _, header in segment.batches(segment.position_of(offset))]
     end = min(offset, beyond[0].base_offset) if beyond else offset
     log.lower_recovery_point(end)
     while log.segments[-1].base_offset > offset:

@@ -5,7 +5,42 @@ Source: LogManager.cleanupLogs, ProducerStateManager.removeExpiredProducers of K
 
 import logging
 
+from wire.errors import KafkaError
+
 log_ = logging.getLogger(__name__)
+
+
+def delete_old_segments(log, now):
+    """What the log's retention.bytes and retention.ms no longer keep goes, segment by segment; gives how many went."""
+    config = log.config
+    if not config.delete or log.closed:
+        return 0
+    deleted = 0
+    if config.retention_bytes >= 0:
+        excess = log.size - config.retention_bytes
+
+        def too_much(segment):
+            nonlocal excess
+            excess -= segment.size
+            return excess >= 0
+
+        deleted += _delete_while(log, too_much)
+    if config.retention_ms >= 0:
+        deleted += _delete_while(log, lambda segment: now - segment.age_mark > config.retention_ms)
+    return deleted
+
+
+def _delete_while(log, condition):
+    deleted = 0
+    while (log.segments[0].size or len(log.segments) > 1) and log.segments[0].next_offset <= log.high_watermark:
+        if not condition(log.segments[0]):
+            break
+        try:
+            log.drop_oldest()
+        except KafkaError:
+            break  # who looks after the disk has been told
+        deleted += 1
+    return deleted
 
 
 class Retention:
@@ -39,7 +74,7 @@ class Retention:
         for log in list(self._logs()):
             if compacted or not log.config.compact:
                 try:
-                    deleted += log.delete_old_segments(now)
+                    deleted += delete_old_segments(log, now)
                 except OSError as reason:
                     log_.error("old segments of %s could not be deleted: %s", log.name, reason)
             log.producers.expire(expired)

@@ -74,7 +74,9 @@ class Rate:
         self.record(value, now)
         window = self._window(now)
         rate = sum(sample.value for sample in self._ring) * 1000 / window
-        return 0 if rate <= self.limit else milliseconds((rate - self.limit) / self.limit * window)
+        if rate <= self.limit:
+            return 0
+        return milliseconds((rate - self.limit) / self.limit * window) if self.limit else _LONGEST
 
     def idle(self, now):
         """Whether a new one would answer the same."""

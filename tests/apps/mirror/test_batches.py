@@ -2,7 +2,7 @@
 
 import pytest
 
-from emulator.apps.mirror.batches import pieces, stamp
+from emulator.apps.mirror.batches import halves, is_small, merged, pieces, stamp
 from wire import compression
 from wire.records import ABORT, COMMIT, LOG_APPEND_TIME, BadBatch, Record, build_batch, build_end_marker, crc32c, iter_records, read_header
 from wire.records.batch import ATTRIBUTES_AT, HEADER_SIZE
@@ -71,6 +71,37 @@ def test_transactions_are_resolved():
     kept = next(piece for piece in found if piece.data)
     stamp(kept.data, 9, 0, 0)
     assert not read_header(kept.data).is_transactional
+
+
+def test_small_batches_become_one_with_all_that_records_have():
+    batches = [
+        batch(0, b"a", b"b"),
+        build_batch([Record(2, 900, None, None, ()), Record(3, 5_000_000_000, b"k" * 100, b"", (("h", None), ("i", b"")))], 2),
+        build_batch([Record(4, -1, None, b"v" * 300, ())], 4),
+    ]  # fmt: skip
+    assert all(map(is_small, batches)) and not is_small(batch(0, b"z" * 5000)) and not is_small(batch(0, b"z", codec=compression.LZ4))
+    one = merged([bytearray(each) for each in batches])
+    stamp(one, 7, 1, 9, True)
+    header = read_header(one)
+    assert (header.record_count, header.last_offset_delta, header.base_timestamp, header.max_timestamp) == (5, 4, 1000, 5_000_000_000)
+    assert header.is_transactional and header.crc == crc32c(bytes(one[ATTRIBUTES_AT:]))
+    found = list(iter_records(bytes(one)))
+    assert [record.offset for record in found] == [0, 1, 2, 3, 4]
+
+    def shown(record):
+        return record.timestamp, record.key, record.value, tuple(record.headers)
+    assert list(map(shown, found)) == [shown(record) for each in batches for record in iter_records(each)]
+
+
+@pytest.mark.parametrize("codec", [compression.NONE, compression.ZSTD])
+def test_halves_have_all_that_the_whole_had(codec):
+    whole = bytearray(batch(5, b"a", b"b", b"c", codec=codec))
+    (one, first), (other, second) = halves(whole)
+    assert (first, second) == (1, 2) and read_header(one).compression == read_header(other).compression == codec
+
+    def shown(data):
+        return [(one.timestamp, one.key, one.value, tuple(one.headers)) for one in iter_records(bytes(data))]
+    assert shown(one) + shown(other) == shown(whole)
 
 
 def test_what_cannot_be_moved_says_so():

@@ -1,146 +1,33 @@
-"""A mirror between clusters: what it copies, follows, leaves out, and what it lives through."""
+"""A mirror between clusters: what it copies, follows and leaves out."""
 
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from emulator import Emulator
 from emulator.apps.cli import main
-from emulator.apps.mirror.cluster import Cluster
-from emulator.apps.mirror.mirror import Mirror
-from emulator.apps.mirror.names import Names, matcher
-from emulator.runtime.clock import monotonic_clock
-from emulator.runtime.thread import LoopThread
-from emulator.runtime.upstream.dial import Dialer
+from emulator.apps.mirror.names import Names
+from tests.mirrors import ROOT, WAYS, Running, commit, fetch, offset_of, once, overrides, produce, records, topics, until, values
 from tests.wire_client import WireClient
 from wire import compression
 from wire.apis.configs import IncrementalAlterConfigs
-from wire.apis.data import Fetch, ListOffsets, Produce
-from wire.apis.groups import OffsetCommit, OffsetFetch
 from wire.apis.metadata import FindCoordinator
-from wire.apis.topics import CreatePartitions
+from wire.apis.topics import CreatePartitions, DeleteTopics
 from wire.apis.transactions import AddPartitionsToTxn, EndTxn, InitProducerId
-from wire.records import HEADER_SIZE, Record, build_batch, iter_batches, iter_records, read_header
-
-ROOT = Path(__file__).resolve().parents[3]
-MB = 1024 * 1024
+from wire.records import HEADER_SIZE, Record, build_batch, read_header
 
 
-def until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.01)
-    return found
-
-
-class Running:
-    """A mirror on a thread of its own, until the end of the block."""
-
-    def __init__(self, source, target, topics=".*", prefix="", queue=32 * MB, refresh_s=0.1, groups=None):
-        self.thread = LoopThread("mirror")
-        self._made = source.bootstrap, target.bootstrap, Names(topics, prefix), queue, refresh_s, groups and matcher(groups, "--groups")
-
-    def __enter__(self):
-        self.thread.start()
-        try:
-            self.mirror = self.thread.call(self._begin)
-        except BaseException:
-            self.thread.stop()
-            raise
-        return self
-
-    def _begin(self):
-        source, target, *options = self._made
-        clock = monotonic_clock()
-        clusters = [Cluster(what, [(host, int(port)) for host, _, port in (one.rpartition(":") for one in text.split(","))], Dialer(clock, 5000))
-                    for what, text in (("--from", source), ("--to", target))]
-        mirror = Mirror(*clusters, *options)
-        mirror.start()
-        return mirror
-
-    def __exit__(self, *_):
-        self.thread.call(self.mirror.end)
-        self.thread.stop()
-
-    def status(self):
-        return self.thread.call(lambda: {one.name: (one.done, one.failed) for one in self.mirror.partitions.values()})
-
-
-def values(kafka, topic):
-    return [one.value for one in kafka.records(topic)] if topic in topics(kafka) else []
-
-
-def count(kafka, topic):
-    def ends():
-        found = kafka.server.cluster.topics.get(topic)
-        return sum(next(iter(one.logs.values())).acknowledged_end for one in found.partitions) if found else 0
-    return kafka.call(ends)
-
-
-def topics(kafka):
-    return kafka.call(lambda: [name for name in kafka.server.cluster.topics if not name.startswith("__")])
-
-
-def records(kafka, topic, partition):
-    return [(one.key, one.value, one.headers, one.timestamp) for one in kafka.records(topic, partition=partition)]
-
-
-def overrides(kafka, topic):
-    return kafka.call(lambda: dict(kafka.server.cluster.configs.topics.get(topic, {})))
-
-
-def once(source, target, **options):
-    """All that there is."""
-    with Running(source, target, **options) as running:
-        until(lambda: running.thread.call(lambda: running.mirror.is_done))
-
-
-@pytest.fixture
-def a():
-    with Emulator() as kafka:
-        yield kafka
-
-
-@pytest.fixture
-def b():
-    with Emulator() as kafka:
-        yield kafka
-
-
-def produce(kafka, topic, batch, transactional_id=None, partition=0):
-    data = Produce.Request.TopicData.PartitionData(index=partition, records=batch)
-    with WireClient(kafka.bootstrap.split(",")[0]) as client:
-        [answer] = client.call(Produce, 9, acks=-1, timeout_ms=5000, transactional_id=transactional_id,
-                               topic_data=[Produce.Request.TopicData(name=topic, partition_data=[data])]).responses
-    assert answer.partition_responses[0].error_code == 0
-
-
-def fetch(kafka, topic, partition):
-    """The last batch."""
-    request = Fetch.Request.Topics
-    with WireClient(kafka.bootstrap) as client:
-        [[found]] = [one.partitions for one in client.call(Fetch, 11, replica_id=-1, max_wait_ms=0, min_bytes=0, topics=[
-            request(topic=topic, partitions=[request.Partitions(partition=partition, fetch_offset=0, partition_max_bytes=MB)])]).responses]
-    *_, last = iter_batches(found.records)
-    return bytes(last)
-
-
-def test_partitions_keys_headers_times_and_compression_stay(a, b):
+@WAYS
+def test_partitions_keys_headers_times_and_compression_stay(a, b, exactly_once):
     a.create_topic("t", 4)
     for number in range(100):
         a.produce("t", b"v%d" % number, key=b"k%d" % number, headers={"h": b"x"}, timestamp=1_700_000_000_000 + number)
     codecs = [compression.GZIP, compression.SNAPPY, compression.LZ4, compression.ZSTD]
     for partition, codec in enumerate(codecs):
         produce(a, "t", build_batch([Record(0, 5, b"k", b"z" * 1000, ())], compression=codec), partition=partition)
-    with Running(a, b):
+    with Running(a, b, exactly_once=exactly_once):
         until(lambda: len(values(b, "t")) == 104)
     for partition in range(4):
         assert records(a, "t", partition) == records(b, "t", partition) != []
@@ -186,10 +73,11 @@ def test_nothing_goes_round_in_circles(a, b, prefixes):
     assert values(a, "of-a") == [b"1", b"3"]
 
 
-def test_two_that_begin_at_once_with_the_same_topic(a, b):
+@pytest.mark.parametrize("exactly_once", [None, pytest.param("", marks=pytest.mark.soak)], ids=["at least once", "exactly once"])
+def test_two_that_begin_at_once_with_the_same_topic(a, b, exactly_once):
     a.produce("t", b"1")
     b.produce("t", b"2")
-    with Running(a, b) as one, Running(b, a) as other:
+    with Running(a, b, exactly_once=exactly_once) as one, Running(b, a, exactly_once=exactly_once) as other:
         left_out = [(running.thread.call, lambda running=running: "t" in running.mirror._circles.left_out) for running in (one, other)]
         until(lambda: any(call(look) for call, look in left_out))
         a.produce("t", b"3")
@@ -220,53 +108,6 @@ def test_within_one_cluster_copies_have_a_prefix(a, capfd):
     assert sorted(topics(a)) == ["copy.t", "t"] and values(a, "copy.t") == [b"1"]
 
 
-def command(source, target, *options, **more):
-    arguments = [sys.executable, "-m", "emulator", "mirror", "--from", source.bootstrap, "--to", target.bootstrap, *options]
-    return subprocess.run(arguments, cwd=ROOT, timeout=60, capture_output=True, **more).returncode
-
-
-def test_killed_and_started_again_it_goes_on(a, b):
-    a.create_topic("t", 2)
-    arguments = [sys.executable, "-m", "emulator", "mirror", "--from", a.bootstrap, "--to", b.bootstrap]
-    wrote = 0
-    for _ in range(2):
-        mirror = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        before = count(b, "t")
-        while count(b, "t") < before + 50:
-            a.produce("t", b"%d" % wrote)
-            wrote += 1
-            time.sleep(0.005)  # not more than it can copy
-        os.kill(mirror.pid, signal.SIGKILL)
-        mirror.wait()
-    assert command(a, b, "--once") == 0
-    found = values(b, "t")
-    assert set(found) == {b"%d" % number for number in range(wrote)}
-    assert len(found) < 3 * wrote  # what was not noted comes again, and not all of it
-    for partition in (0, 1):
-        first = list(dict.fromkeys(one[1] for one in records(b, "t", partition)))
-        assert first == [one[1] for one in records(a, "t", partition)]
-    once(a, b)
-    assert len(values(b, "t")) == len(found)
-
-
-def test_brokers_that_die_cost_nothing():
-    config = {"default.replication.factor": 2}
-    with Emulator(brokers=2, config=config) as a, Emulator(brokers=2, config=config) as b:
-        a.create_topic("t", 4)
-        with Running(a, b):
-            wrote = 0
-            for kafka in (b, a):
-                for broker in (1, 2):
-                    kafka.brokers[broker].kill()
-                    for _ in range(20):
-                        a.produce("t", b"%d" % wrote)
-                        wrote += 1
-                    until(lambda: len(values(b, "t")) == wrote)
-                    kafka.brokers[broker].start()
-                    until(lambda: kafka.call(lambda: all(len(one.isr) == 2 for one in kafka.server.cluster.topics["t"].partitions)))
-        assert sorted(map(int, values(b, "t"))) == list(range(wrote))
-
-
 def test_what_was_aborted_is_left_out(a, b):
     a.create_topic("t")
     with WireClient(a.bootstrap) as client:
@@ -290,45 +131,6 @@ def test_what_was_aborted_is_left_out(a, b):
     until(lambda: values(a, "t") == [b"1", b"last"])
     once(a, b)
     assert [one.value for one in b.records("t", uncommitted=True)] == [b"1", b"last"]
-
-
-def test_the_queue_is_bounded_and_one_partition_holds_up_no_other(a):
-    with Emulator(brokers=2) as b:
-        a.create_topic("t", 2)
-        with Running(a, b, queue=12 * MB) as running:
-            for index in (0, 1):
-                produce(a, "t", build_batch([Record(0, 1, None, b"first", ())]), partition=index)
-            until(lambda: count(b, "t") == 2)
-            leader = b.call(lambda: b.server.cluster.partition("t", 0).leader)  # each leads one of them
-            b.brokers[leader].freeze()
-            for _ in range(30):
-                produce(a, "t", build_batch([Record(0, 1, None, os.urandom(MB // 2), ())]))
-            for number in range(20):
-                produce(a, "t", build_batch([Record(0, 1, None, b"%d" % number, ())]), partition=1)
-                until(lambda: len(records(b, "t", 1)) == number + 2)
-            used = running.thread.call(lambda: running.mirror.room.used)
-            assert 3 * MB < used < 6 * MB
-            b.brokers[leader].thaw()
-            until(lambda: len(records(b, "t", 0)) == 31)
-
-
-def commit(kafka, group, offset, topic="t", partition=0, metadata=""):
-    request = OffsetCommit.Request.Topics
-    with WireClient(kafka.bootstrap) as client:
-        until(lambda: client.call(FindCoordinator, 3, key=group, key_type=0).error_code == 0)
-
-        def committed():
-            answer = client.call(OffsetCommit, 7, group_id=group, topics=[request(name=topic, partitions=[
-                request.Partitions(partition_index=partition, committed_offset=offset, committed_metadata=metadata)])])
-            return answer.topics[0].partitions[0].error_code == 0
-        until(committed)
-
-
-def offset_of(kafka, group, topic="t"):
-    with WireClient(kafka.bootstrap) as client:
-        until(lambda: client.call(FindCoordinator, 3, key=group, key_type=0).error_code == 0)
-        found = client.call(OffsetFetch, 7, group_id=group, topics=None)
-        return next((one.partitions[0].committed_offset for one in found.topics if one.name == topic), None)
 
 
 def test_groups_follow_with_translated_offsets(a, b):
@@ -369,25 +171,23 @@ def test_a_claim_that_a_dead_mirror_has_left_stops_nobody_who_has_copied_before(
     assert values(b, "t") == [b"1", b"2"]  # it has come from there
 
 
-def test_what_the_target_does_not_take_fails_that_partition_alone(a, b):
-    b.create_topic("big", configs={"max.message.bytes": "1000"})
-    a.produce("small", b"1")
-    a.create_topic("big", configs={"max.message.bytes": "1000"})
-    produce(a, "big", build_batch([Record(0, 5, b"k", b"z" * 500, ())]))
-    with Running(a, b) as running:
-        until(lambda: values(b, "small") == [b"1"] and len(values(b, "big")) == 1)
-        # Between a look at the configs and the next one the target's are others.
-        running.thread.call(lambda: setattr(running.mirror._topics, "follow", lambda wanted: wanted))
-        with WireClient(b.bootstrap) as client:
-            change = IncrementalAlterConfigs.Request.Resources
-            client.call(IncrementalAlterConfigs, 1, resources=[change(resource_type=2, resource_name="big", configs=[
-                change.Configs(name="max.message.bytes", config_operation=0, value="100")])])
-        produce(a, "big", build_batch([Record(0, 5, b"k", b"z" * 500, ())]))
-        failed = until(lambda: running.status()["big-0"][1])
-        assert "--to: " in failed and running.status()["small-0"][1] is None
-        a.produce("small", b"2")
-        until(lambda: values(b, "small") == [b"1", b"2"])
-    assert len(values(b, "big")) == 1
+def test_a_topic_that_is_made_anew_is_copied_from_its_first_offset(a, b):
+    def anew(first):
+        with WireClient(a.bootstrap) as client:
+            client.call(DeleteTopics, 3, topic_names=["t"], timeout_ms=5000)
+        a.create_topic("t")
+        for number in range(first, first + 10):
+            a.produce("t", b"%d" % number)
+
+    a.produce("t", b"0")
+    a.produce("t", b"1")
+    with Running(a, b):
+        until(lambda: len(values(b, "t")) == 2)
+        anew(2)  # at once more than there was
+        until(lambda: len(values(b, "t")) == 12)
+    anew(12)
+    once(a, b)
+    assert values(b, "t") == [b"%d" % number for number in range(22)]
 
 
 def test_what_was_deleted_before_it_was_copied(a, b):
@@ -421,6 +221,7 @@ def test_what_makes_no_sense_is_said(arguments, complaint, capfd):
     (["mirror.to.nonsense: 1"], "mirror needs --from"),
     (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.to.nonsense: 1"], "line 3: mirror.to.nonsense is none of a mirror's keys"),
     (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "nonsense: 1"], "line 3: nonsense is none of a mirror's keys"),
+    (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "faults: [{api: Fetch, drop: after}]"], "line 3: faults is none of a mirror's keys"),
     (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.to.security.protocol: SASL_SSL"], "mirror.to.sasl.mechanism is missing"),
     (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.from.security.protocol: x"], "line 3: mirror.from.security.protocol x: expected"),
     (["mirror.from.bootstrap.servers: h:1", "mirror.to.bootstrap.servers: h:1", "mirror.topics: ("], "--topics (: "),
@@ -447,63 +248,3 @@ def test_names():
     assert names.there("orders") == "eu.orders"
     with pytest.raises(ValueError, match="more than 249 letters"):
         names.there("x" * 247)
-
-
-class Process:
-    """A server on a port of its own that is killed as by the power going, and started again with what is in its directory."""
-
-    def __init__(self, directory):
-        self._directory = directory
-        with socket.create_server(("127.0.0.1", 0)) as sock:
-            self.bootstrap = "127.0.0.1:%d" % sock.getsockname()[1]
-        self.start()
-
-    def start(self):
-        self._process = subprocess.Popen([sys.executable, "-m", "emulator", "--listen", self.bootstrap, "--data-dir", str(self._directory), "--log-level",
-                                          "error", "--topic", "t:2"], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # fmt: skip
-        assert self._process.stdout.readline().startswith("bootstrap.servers=")
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
-
-    def ends(self):
-        request = ListOffsets.Request.Topics
-        with WireClient(self.bootstrap) as client:
-            [found] = client.call(ListOffsets, 5, replica_id=-1, isolation_level=0, topics=[
-                request(name="t", partitions=[request.Partitions(partition_index=index, timestamp=-1) for index in (0, 1)])]).topics
-        return [one.offset for one in sorted(found.partitions, key=lambda one: one.partition_index)]
-
-
-@pytest.mark.soak
-def test_either_side_is_killed_again_and_again(tmp_path):
-    a, b = Process(tmp_path / "a"), Process(tmp_path / "b")
-    try:
-        with Running(a, b):
-            wrote = 0
-            for number in range(10):
-                one = (a, b)[number % 2]
-                one.kill()
-                if one is b:
-                    for _ in range(20):
-                        produce(a, "t", build_batch([Record(0, 1, None, b"%d" % wrote, ())]), partition=wrote % 2)
-                        wrote += 1
-                one.start()
-                for _ in range(20):
-                    produce(a, "t", build_batch([Record(0, 1, None, b"%d" % wrote, ())]), partition=wrote % 2)
-                    wrote += 1
-                until(lambda: a.ends() == b.ends() == [wrote // 2, wrote // 2], 60)
-        found = [fetched for index in (0, 1) for fetched in (all_of(a, index), all_of(b, index))]
-        assert found[0] == found[1] and found[2] == found[3] and sorted(map(int, found[0] + found[2])) == list(range(wrote))
-    finally:
-        a.kill()
-        b.kill()
-
-
-def all_of(server, partition):
-    request = Fetch.Request.Topics
-    with WireClient(server.bootstrap) as client:
-        [[found]] = [one.partitions for one in client.call(Fetch, 11, replica_id=-1, max_wait_ms=0, min_bytes=0, topics=[
-            request(topic="t", partitions=[request.Partitions(partition=partition, fetch_offset=0, partition_max_bytes=MB)])]).responses]
-    return [one.value for one in iter_records(found.records)]

@@ -34,3 +34,13 @@ def test_of_many_runs_old_ones_are_given_up_and_none_is_too_late():
 @pytest.mark.parametrize("told", [None, 1, "x", [1], [[1, 2]], [[1, 2, "3"]], [[-1, 2, 3]], [[5, 1, 1], [4, 2, 1]], [[True, 1, 1]], [[1 << 70, 1, 1]]])
 def test_what_is_no_map_is_none(told):
     assert OffsetMap.read(told).told() == []
+
+
+def test_what_was_given_up_is_forgotten():
+    one = OffsetMap([(0, 100, 10), (10, 200, 10), (20, 300, 0)])
+    one.cut(15)
+    assert one.told() == [(0, 100, 10), (10, 200, 5)] and one.translate(19) == 205
+    one.add(15, 400, 5)
+    assert one.translate(17) == 402
+    one.cut(0)
+    assert one.told() == [] and one.translate(3) is None

@@ -37,7 +37,7 @@ def test_elsewhere_it_is_a_line_now_and_then():
         progress(mirror)
     first, second = stream.getvalue().splitlines()
     assert first.startswith("1 topics, 2 partitions: 8") and ", 80/s, 0.0 MB/s, 5 behind, 0.0 MB queued" in second
-    mirror.partitions["t", 1].fail("no")
+    mirror.partitions["t", 1].failed = "no"
     progress(mirror, is_last=True)
     assert stream.getvalue().splitlines()[-1].endswith(", 1 partitions FAILED")
 
@@ -50,3 +50,10 @@ def test_on_a_terminal_it_is_one_that_changes():
         progress(mirror)
     progress(mirror, is_last=True)
     assert stream.getvalue().count("\r") == 4 and stream.getvalue().count("\n") == 1
+
+
+def test_a_line_is_no_longer_than_the_terminal_is_wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream, mirror = Terminal(), Mirror()
+    Progress(stream, lambda: 0.0)(mirror, is_last=True)
+    assert stream.getvalue() == "\r1 topics, 2 partitions: 0 records copie\n"

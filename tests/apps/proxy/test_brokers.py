@@ -125,6 +125,37 @@ def test_a_cluster_that_is_not_there_is_said_once_and_looked_for(caplog):
         assert not proxy.cluster_is_there
 
 
+def test_who_comes_for_a_broker_that_refuses_is_refused_until_it_listens_again():
+    """Clients wait before they come again when they are refused, and may come thousands of times when they are let in and cut off."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        dead = taken.getsockname()
+
+    def both(connection, receive):
+        while True:
+            frame = receive()
+            brokers = [Metadata.Response.Brokers(node_id=node, host=host, port=port) for node, (host, port) in enumerate((connection.getsockname(), dead), 1)]
+            answer(connection, frame, Metadata, 1, Metadata.reply(brokers=brokers))
+
+    def dial(proxy):
+        try:
+            with WireClient(f"127.0.0.1:{proxy.fronts[0].nodes['broker', 2].port}") as client:
+                return client.call(ApiVersions, 0)
+        except ConnectionRefusedError:
+            return "refused"
+        except ConnectionError:
+            return "cut off"
+
+    with ScriptedBroker(both) as alive, proxied(alive.address) as proxy:
+        assert dial(proxy) == "cut off"
+        proxy.on_loop(proxy.look_again)  # who names it does not bring it back
+        assert dial(proxy) == "refused"
+        with ScriptedBroker(lambda connection, receive: answer(connection, receive(), ApiVersions, 0, ApiVersions.reply()), dead):
+            deadline = time.monotonic() + 10
+            while (said := dial(proxy)) in ("refused", "cut off"):
+                assert time.monotonic() < deadline
+            assert said.error_code == 0
+
+
 def test_a_broker_that_says_nothing_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = "127.0.0.1:%d" % silent.getsockname()[1]

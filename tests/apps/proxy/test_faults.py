@@ -6,6 +6,7 @@ import time
 import pytest
 
 from emulator import Emulator
+from emulator.pipeline.requests import History
 from tests.proxied import proxied
 from tests.wire_client import WireClient
 from wire import errors
@@ -170,6 +171,27 @@ def test_without_faults_all_passes_as_bytes_again(proxy, upstream, fail):
         assert not any(plan.is_served for plan in proxy.fronts[0].routes.plans.values())
 
 
+def test_what_clients_ask_is_kept_while_somebody_wants_that(proxy, upstream, topic):
+    history = History(2)
+    proxy.on_loop(proxy.record_requests, history)
+    try:
+        with WireClient(proxy.bootstrap, "first") as client, WireClient(address_of(proxy, leader_of(upstream, topic)), "second") as second:
+            client.call(Metadata, 9, topics=[Metadata.Request.Topics(name=topic)])
+            assert heartbeat(second) != errors.NONE and produce(second, topic)[0] == errors.NONE
+            partition = Fetch.Request.Topics.Partitions(partition=0, partition_max_bytes=1 << 20)
+            [found] = second.call(Fetch, 11, session_epoch=-1, topics=[Fetch.Request.Topics(topic=topic, partitions=[partition])]).responses
+            assert len(found.partitions[0].records) > 60
+        kept = [(number, one.broker, one.client_id, one.api, one.outcome) for number, one in history.numbered()]
+        assert kept == [(number, leader_of(upstream, topic), "second", api, "answered") for number, api in ((3, "Produce"), (4, "Fetch"))]
+        assert topic in proxy.on_loop(proxy.topic_names).values()
+    finally:
+        proxy.on_loop(proxy.record_requests, None)
+    with WireClient(address_of(proxy, 1)) as client:
+        heartbeat(client)
+        assert not any(plan.is_served for plan in proxy.fronts[0].routes.plans.values())
+    assert history.added == 4
+
+
 def test_from_config_yaml_and_at_the_command_line(serve, run, home, upstream):
     (home / "proxy.yaml").write_text("faults:\n  - api: Heartbeat\n    error: REBALANCE_IN_PROGRESS\n    times: 1\n")
     server = serve("proxy", "--config", "proxy.yaml", "--upstream", upstream.bootstrap, "--listen", "127.0.0.1:0", listen=None)
@@ -179,4 +201,6 @@ def test_from_config_yaml_and_at_the_command_line(serve, run, home, upstream):
         assert run("fault", "add", "api=Heartbeat", "error=ILLEGAL_GENERATION").returncode == 0
         assert heartbeat(client) == errors.ILLEGAL_GENERATION
         assert run("fault", "clear").stdout == "2 removed\n"
+        assert run("requests", "--keep", "10").returncode == 0
         assert heartbeat(client) not in (errors.ILLEGAL_GENERATION, errors.REBALANCE_IN_PROGRESS)
+        assert " Heartbeat v" in run("requests").stdout

@@ -12,11 +12,13 @@ from emulator.apps.proxy.recording import BadRecording, Recorder, from_json, rea
 from emulator.apps.proxy.replay import ReplayServer
 from emulator.runtime.thread import LoopThread
 from tests.in_thread import serving
+from tests.mirrors import until
 from tests.proxied import proxied
 from tests.wire_client import WireClient
 from wire import errors
 from wire.apis.configs import IncrementalAlterConfigs
 from wire.apis.data import Fetch, Produce
+from wire.apis.groups import OffsetCommit
 from wire.apis.metadata import ApiVersions, FindCoordinator, Metadata
 from wire.apis.sasl import SaslAuthenticate
 from wire.apis.topics import CreateTopics
@@ -116,6 +118,107 @@ def test_what_differs_is_told_and_ends_the_connection(upstream, tmp_path):
         assert 'topic_data[0].partition_data[0].records[1][1]: "three" instead of "two"' in replay.differences[0]
 
 
+def test_clients_have_no_fetch_sessions_and_what_is_left_of_their_time_is_theirs(upstream, tmp_path):
+    """What a fetch of a session is about depends on all before it, and how many there are on the time."""
+    path = tmp_path / "sessions.jsonl"
+    with recorded(upstream, path) as proxy:
+        suite(proxy.bootstrap, topic="sessions")
+        with WireClient(proxy.bootstrap, "java") as client:
+            first = client.call(Fetch, 11, max_wait_ms=0, topics=[fetched("sessions", 0)])
+    [asked] = [one.request for one in read_recording(path) if one.client_id == "java"]
+    assert (first.session_id, first.error_code) == (0, errors.NONE) and "session_epoch" not in asked
+    with replayed(path) as replay, WireClient(replay.bootstrap, "suite") as client:
+        client.call(ApiVersions, 3, client_software_name="suite", client_software_version="2")
+        wanted = CreateTopics.Request.Topics(name="sessions", num_partitions=1, replication_factor=1)
+        assert client.call(CreateTopics, 7, topics=[wanted], timeout_ms=4321).topics[0].error_code == errors.NONE
+
+
+def fetched(topic, *offsets):
+    Partitions = Fetch.Request.Topics.Partitions
+    return Fetch.Request.Topics(topic=topic, partitions=[Partitions(partition=index, fetch_offset=offset, partition_max_bytes=1 << 20) for index, offset in enumerate(offsets)])
+
+
+def test_leniently_answers_are_put_together_of_those_that_were_recorded(upstream, tmp_path):
+    """Batches, progress of partitions, order: of all that clients have another each time."""
+    path = tmp_path / "together.jsonl"
+    Topics, Partitions = OffsetCommit.Request.Topics, OffsetCommit.Request.Topics.Partitions
+
+    def commit(client, *offsets):
+        partitions = [Partitions(partition_index=index, committed_offset=offset) for index, offset in offsets]
+        return client.call(OffsetCommit, 7, group_id="g", topics=[Topics(name="t", partitions=partitions)]).topics[0].partitions
+
+    def values(client, *offsets):
+        [told] = client.call(Fetch, 11, max_wait_ms=0, session_epoch=-1, topics=[fetched("t", *offsets)]).responses
+        return [[one.value for one in iter_records(each.records)] for each in told.partitions]
+
+    with recorded(upstream, path) as proxy, WireClient(proxy.bootstrap) as first:
+        first.call(CreateTopics, 7, topics=[CreateTopics.Request.Topics(name=name, num_partitions=2, replication_factor=1) for name in ("t", "u")], timeout_ms=5000)
+        [broker] = first.call(Metadata, 9, topics=[Metadata.Request.Topics(name=name) for name in ("t", "u")]).brokers
+        with WireClient(f"{broker.host}:{broker.port}") as client:
+            client.call(Produce, 9, **produce("t", batch(1, b"a", b"b")))
+            client.call(Produce, 9, **produce("t", batch(1, b"c")))
+            client.call(FindCoordinator, 3, key="g")
+            commit(client, (0, 2), (1, 0))
+            assert values(client, 0, 0) == [[b"a", b"b", b"c"], []] and values(client, 3, 0) == [[], []]
+    with replayed(path, Lenient) as replay, WireClient(replay.bootstrap) as client:
+        assert [one.name for one in client.call(Metadata, 9, topics=[Metadata.Request.Topics(name="u")]).topics] == ["u"]
+        for value, offset in ((b"a", 0), (b"b", 1), (b"c", 2)):
+            [answer] = client.call(Produce, 9, **produce("t", batch(1, value))).responses
+            assert answer.partition_responses[0].base_offset == offset
+        assert [one.partition_index for one in commit(client, (1, 0), (0, 1))] == [0, 1]
+        assert values(client, 1, 0) == [[b"a", b"b", b"c"], []] and values(client, 3) == values(client, 9) == [[]]
+        assert replay.differed == 0
+        with pytest.raises(ConnectionError):
+            client.call(Produce, 9, **produce("t", batch(1, b"d")))
+    with replayed(path, Lenient) as replay, WireClient(replay.bootstrap) as client, pytest.raises(ConnectionError):
+        client.call(Fetch, 11, max_wait_ms=0, session_epoch=-1, topics=[fetched("u", 0)])
+
+
+def test_what_librdkafka_does_in_a_transaction_is_replayed(upstream, tmp_path):
+    confluent_kafka = pytest.importorskip("confluent_kafka")
+
+    def session(bootstrap):
+        producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "transactional.id": "t", "linger.ms": 0})
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "librdkafka", "auto.offset.reset": "earliest", "enable.auto.commit": False})
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        for number in range(10):
+            producer.produce("in-a-transaction", b"%d" % number, b"k")
+        producer.commit_transaction(20)
+        consumer.subscribe(["in-a-transaction"])
+        found = [consumer.poll(20).value() for _ in range(10)]
+        consumer.commit(asynchronous=False)
+        consumer.close()
+        return found
+
+    path = tmp_path / "librdkafka.jsonl"
+    with recorded(upstream, path) as proxy:
+        found = session(proxy.bootstrap)
+    with replayed(path, Lenient) as replay:
+        assert session(replay.bootstrap) == found == [b"%d" % number for number in range(10)]
+        assert replay.differences == []
+
+
+def test_who_left_while_it_waited_is_waited_for_again(upstream, tmp_path):
+    path = tmp_path / "left.jsonl"
+    asked = {"max_wait_ms": 600_000, "min_bytes": 1, "session_epoch": -1}
+    with recorded(upstream, path) as proxy, WireClient(proxy.bootstrap, "w") as client:
+        client.call(CreateTopics, 7, topics=[CreateTopics.Request.Topics(name="w", num_partitions=1, replication_factor=1)], timeout_ms=5000)
+        client.send(Fetch, 11, topics=[fetched("w", 0)], **asked)
+        until(lambda: proxy.on_loop(lambda: any(pair.in_flight for pair in proxy.connections)))
+        client.socket.close()
+        until(lambda: not proxy.on_loop(lambda: proxy.connections))
+    [*_, last] = read_recording(path)
+    assert (last.api, last.has_left, last.is_closed) == (Fetch, True, True)
+    with replayed(path, Lenient) as replay, WireClient(replay.bootstrap, "w", timeout=0.1) as client:
+        client.send(Fetch, 11, topics=[fetched("w", 0)], **asked)
+        with pytest.raises(TimeoutError):
+            client.receive_frame()
+        client.socket.close()
+        until(lambda: not replay.connections)
+        assert replay.differed == 0
+
+
 def test_a_fetch_that_brings_nothing_is_not_answered_faster_again_and_again(upstream, tmp_path):
     path = tmp_path / "fetch.jsonl"
     asked = {"max_wait_ms": 80, "session_epoch": -1, "topics": []}
@@ -170,7 +273,10 @@ HEAD = '{"format": "kafka-emulator recording", "version": 1}\n'
     (HEAD, "nothing is recorded there"),
     ("[1]", "line 1: no recording: its first line would say"),
     ('{"format": "kafka-emulator recording", "version": 2}', "line 1: a recording of version 2; 1 is what can be read here"),
-    (HEAD + "{", "line 2: "),
+    (HEAD + "{", "line 2: no JSON at character 2: "),
+    (HEAD + '{"connection": [], "node": null, "client_id": "a", "api": "Metadata", "version": 9, "request": {}}', "line 2: connection and version are numbers"),
+    (HEAD + '{"connection": 1, "node": null, "client_id": "a", "api": "Metadata", "version": 9, "request": 5}', "line 2: Metadata.Request: 5 is no object of fields"),
+    (HEAD + '{"connection": 1, "node": null, "client_id": "a", "api": "Metadata", "version": 9, "request": {}, "answer": [5]}', "line 2: Metadata.Response: [5] is no object"),
     (HEAD + "{}", "line 2: 'connection' is missing or unknown"),
     (HEAD + '{"connection": 1, "node": null, "client_id": "a", "api": "Fetsch", "version": 1, "request": {}}', "line 2: 'Fetsch' is missing or unknown"),
     (HEAD + '{"connection": 1, "node": null, "client_id": "a", "api": "Metadata", "version": 9, "request": {}, "answer": {"brocker": 1}}', "line 2: Metadata.Response has no field brocker"),

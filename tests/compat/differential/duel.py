@@ -5,6 +5,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from differential import rights
 from differential.answers import compare
 from differential.members import Members
 from differential.pairs import Pairs
@@ -26,6 +27,7 @@ from wire.types import Malformed
 # Kafka is at work on something that the emulator does at once: ask again.
 _BUSY = frozenset({errors.COORDINATOR_LOAD_IN_PROGRESS, errors.COORDINATOR_NOT_AVAILABLE, errors.NOT_COORDINATOR,
                    errors.CONCURRENT_TRANSACTIONS, errors.LEADER_NOT_AVAILABLE, errors.NOT_LEADER_OR_FOLLOWER})  # fmt: skip
+_NEW_RIGHTS = 0.1  # in each round
 _PATIENCE = 20  # seconds
 _ENDS_TRANSACTIONS = frozenset({"EndTxn", "InitProducerId"})  # Kafka writes the markers once it has answered
 _BROKER_LOGGER = 8
@@ -41,10 +43,15 @@ SILENT = "no answer"
 
 
 class Side:
-    """One server: a connection that is made anew when the server ended it."""
+    """One server: a connection that is made anew when the server ended it. `user`: (name, password) of who asks, where servers want to know.
 
-    def __init__(self, bootstrap):
+    `admin`: another Side, over which all is asked that prepares a duel and watches it; without users that is this one.
+    """
+
+    def __init__(self, bootstrap, admin=None, user=None):
         self.bootstrap = bootstrap
+        self.admin = self if admin is None else Side(bootstrap, user=admin)
+        self._user = user
         self._client = None
 
     def ask(self, api, version, request, answered=True):
@@ -52,6 +59,8 @@ class Side:
         try:
             if self._client is None:
                 self._client = WireClient(self.bootstrap, "duel", timeout=10)
+                if self._user:
+                    self._client.log_in(*self._user)
             client = self._client
             client.socket.sendall(client.frame(api, version, request))
             if answered:
@@ -59,23 +68,28 @@ class Side:
             # Without an answer: the next request tells that it is over. Refused, it ends the connection (at Kafka at
             # some time, now and then never: the connection is then deaf).
             client.socket.settimeout(1)
-            self.call(ApiVersions, 0)
-            self.close()
+            self.ask(ApiVersions, 0, ApiVersions.Request())
+            self._hang_up()
             return None
         except TimeoutError:
-            self.close()
+            self._hang_up()
             return SILENT
         except ConnectionError:
-            self.close()
+            self._hang_up()
             return "closed"
         except AssertionError as reason:
-            self.close()
+            self._hang_up()
             return str(reason)
 
     def call(self, api, version, **fields):
-        return self.ask(api, version, api.Request(**fields))
+        return self.admin.ask(api, version, api.Request(**fields))
 
     def close(self):
+        if self.admin is not self:
+            self.admin.close()
+        self._hang_up()
+
+    def _hang_up(self):
         if self._client is not None:
             self._client.socket.close()
             self._client = None
@@ -83,12 +97,14 @@ class Side:
 
 class Duel:
     """`real` and `ours` are bootstrap addresses of fresh servers; `apis` are drawn from, `seed` fixes the draws.
+    `users`: (name, password) of a super user, and of one who asks, with rights that are drawn anew now and then.
 
     `differences` collects (api, version, request, [(path, Kafka's, ours)]); `played` counts {(api name, version): requests}.
     """
 
-    def __init__(self, real, ours, apis, seed, now=None):
-        self.sides = Side(real), Side(ours)
+    def __init__(self, real, ours, apis, seed, now=None, users=()):
+        self.sides = Side(real, *users), Side(ours, *users)
+        self._has_rights = bool(users)
         self._other_thread = ThreadPoolExecutor(1)
         self.random = random.Random(seed)
         self.pairs = Pairs()
@@ -127,7 +143,16 @@ class Duel:
 
     def play(self, rounds, api=None):
         for _ in range(rounds):
+            if self._has_rights and self.random.random() < _NEW_RIGHTS:
+                self._change_rights()
             self.round(api or self.random.choice(self.apis))
+
+    def _change_rights(self):
+        self.rights = rights.draw(self.random)
+        for side in self.sides:
+            rights.give(side, self.rights)
+        self._settle()
+        time.sleep(0.02)  # the controller's authorizer is one of its own
 
     def round(self, api, version=None):
         if version is None:

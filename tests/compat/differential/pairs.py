@@ -6,7 +6,7 @@ from wire.record import Record
 PAIRED = {
     "topic_id": "topic_id", "member_id": "member_id", "leader": "member_id", "producer_id": "producer_id",
     "current_producer_id": "producer_id", "session_id": "session_id", "cluster_id": "cluster_id", "voter_directory_id": "directory_id",
-    "replica_directory_id": "directory_id", "client_instance_id": "client_instance_id", "subscription_id": "subscription_id",
+    "token_id": "token_id", "hmac": "hmac", "replica_directory_id": "directory_id", "client_instance_id": "client_instance_id", "subscription_id": "subscription_id",
 }  # fmt: skip
 # What stands for "none" everywhere, and so for itself; a topic id that nobody has is one of them.
 _SAME = (None, "", 0, -1, bytes(16), bytes(15) + b"\x09")

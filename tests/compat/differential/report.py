@@ -11,10 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]
 
-import servers  # noqa: E402
 from differential.answers import VOLATILE, brief  # noqa: E402
 from differential.duel import Duel  # noqa: E402
-from differential.families import FAMILIES, LEFT_OUT, NOT_SENT, SETTINGS  # noqa: E402
+from differential.families import FAMILIES, LEFT_OUT, NOT_SENT, fighters  # noqa: E402
 from emulator.api import HANDLERS  # noqa: E402
 
 REPORT = HERE.parents[2] / "docs" / "differential.md"
@@ -27,7 +26,7 @@ HEAD = """# The emulator beside Apache Kafka 4.3.1, request by request
 from values that are nearly right, some from all that the type can hold; the request goes to both; every field of the two answers is
 compared; then the next, as both now stand. So each request meets the state that all before it have left. Seed {seed}, {rounds} requests
 a family; `make soak` plays others with seeds of its own. Members of groups go on half of the time: their next heartbeat, or commit, has the
-epoch and what they own from the last answer.
+epoch and what they own from the last answer. In one family all is asked by a user who may do some of it: ACLs are drawn anew now and then.
 
 | API | versions played | requests | answers that differ | Kafka stumbled |
 |---|---|---:|---:|---:|
@@ -38,10 +37,9 @@ def play(rounds):
     """Duels of every family."""
     apis = {handler.api.name: handler.api for handler in HANDLERS.values()}
     for number, (family, names) in enumerate(FAMILIES.items()):
-        settings = SETTINGS.get(family, {})
         with tempfile.TemporaryDirectory() as real, tempfile.TemporaryDirectory() as ours:
-            with servers.real_kafka(Path(real), **settings) as theirs, servers.emulator(Path(ours), **settings) as here:
-                duel = Duel(theirs, here, [apis[name] for name in names], SEED + number)
+            with fighters(family, Path(real), Path(ours)) as (theirs, here, users):
+                duel = Duel(theirs, here, [apis[name] for name in names], SEED + number, users=users)
                 duel.prepare()
                 duel.play(rounds)
                 duel.close()

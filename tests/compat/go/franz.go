@@ -32,6 +32,9 @@ func newFranz(bootstrap string) (client, error) {
 }
 
 func (f *franz) open(options ...kgo.Opt) (*kgo.Client, error) {
+	if tls := secured(); tls != nil {
+		options = append(options, kgo.DialTLSConfig(tls))
+	}
 	return kgo.NewClient(append(options, kgo.SeedBrokers(f.bootstrap), kgo.MaxVersions(nil),
 		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)))...)
 }

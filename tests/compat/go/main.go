@@ -5,6 +5,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +15,27 @@ import (
 )
 
 const patience = 30 * time.Second // for any command
+
+// secured is what a client knows of TLS: nil unless KAFKA_CA is the file of an authority. KAFKA_CERTIFICATE has a key and certificates.
+func secured() *tls.Config {
+	if os.Getenv("KAFKA_CA") == "" {
+		return nil
+	}
+	authority, err := os.ReadFile(os.Getenv("KAFKA_CA"))
+	if err != nil {
+		panic(err)
+	}
+	config := &tls.Config{RootCAs: x509.NewCertPool()}
+	config.RootCAs.AppendCertsFromPEM(authority)
+	if own := os.Getenv("KAFKA_CERTIFICATE"); own != "" {
+		pair, err := tls.LoadX509KeyPair(own, own)
+		if err != nil {
+			panic(err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config
+}
 
 type header struct {
 	Key   string

@@ -30,6 +30,8 @@ func newSarama(bootstrap string) (client, error) {
 func (s *saramas) config() *sarama.Config {
 	config := sarama.NewConfig()
 	config.Version = sarama.MaxVersion
+	config.Net.TLS.Config = secured()
+	config.Net.TLS.Enable = config.Net.TLS.Config != nil
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	config.Producer.Return.Successes = true
 	config.Consumer.Return.Errors = true

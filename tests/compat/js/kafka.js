@@ -19,7 +19,8 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
   decompress: (buffer) => withZstd((simple) => simple.decompress(buffer)),
 })
 
-const kafka = new Kafka({ clientId: 'compat', brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry: { retries: 4 } })
+const kafka = new Kafka({ clientId: 'compat', brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry: { retries: 4 },
+  ...JSON.parse(process.env.KAFKA_OPTIONS || '{}') })
 const admin = kafka.admin()
 const producers = {}
 const consumers = {}

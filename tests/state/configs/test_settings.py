@@ -9,6 +9,7 @@ from emulator.state.configs.documentation import BROKER as DOCUMENTED
 from emulator.state.configs.documentation import GROUP as DOCUMENTED_OF_GROUPS
 from emulator.state.configs.group import GROUP
 from emulator.state.configs.inert import INERT
+from emulator.state.configs.security import SECURITY
 
 
 def test_quick_start_values_hold_unless_said_otherwise():
@@ -68,15 +69,14 @@ def test_listeners_are_endpoints():
     ({"listeners": "localhost:9092"}, "Unable to parse localhost:9092 to a broker endpoint"),
     ({"listeners": "PLAINTEXT://:99999"}, "99999 is not a port"),
     ({"listeners": "NAME://:9092"}, "No security protocol defined for listener NAME"),
-    ({"listeners": "SSL://:9092"}, "SSL is not available"),
     ({"listeners": "PLAINTEXT://:1,PLAINTEXT://:2"}, "different name"),
     ({"advertised.listeners": "PLAINTEXT://0.0.0.0:9092"}, "nonroutable"),
     ({"listeners": "PLAINTEXT://:1", "advertised.listeners": "A://h:1", "listener.security.protocol.map": "A:PLAINTEXT,PLAINTEXT:PLAINTEXT"},
      "not in listeners"),
     ({"listener.security.protocol.map": "A:TELNET"}, "A:TELNET"),
     ({"authorizer.class.name": "com.example.Mine"}, "Class com.example.Mine could not be found"),
-    ({"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer"}, "not enforced yet"),
-    ({"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:a"}, "not enforced yet"),
+    ({"super.users": "User:a; b"}, "expected a string in format principalType:principalName but got b"),
+    ({"allow.everyone.if.no.acl.found": "perhaps"}, "allow.everyone.if.no.acl.found"),
 ])
 def test_listeners_and_authorizers_that_may_not_be(mapping, part):
     with pytest.raises(ConfigError, match=part.replace("(", r"\(")):
@@ -108,15 +108,15 @@ def test_bounds_of_groups_go_together(mapping, message):
 
 def test_every_config_is_described_once():
     assert len(all_names()) == 340
-    assert set(all_names()) == {key.name for key in (*BROKER.values(), *INERT.values()) if not key.internal} - set(OF_PLUGINS)
-    assert not BROKER.keys() & INERT.keys()
+    assert set(all_names()) == {key.name for key in (*BROKER.values(), *SECURITY.values(), *INERT.values()) if not key.internal} - set(OF_PLUGINS)
+    assert not BROKER.keys() & INERT.keys() and not SECURITY.keys() & (BROKER.keys() | INERT.keys())
     assert DOCUMENTED_OF_GROUPS.keys() == GROUP.keys()
     for importance, text in (*DOCUMENTED.values(), *DOCUMENTED_OF_GROUPS.values()):
         assert importance in ("high", "medium", "low") and text.endswith(".")
 
 
 def test_defaults_are_values_that_may_be_set():
-    for key in (*BROKER.values(), *INERT.values()):
+    for key in (*BROKER.values(), *SECURITY.values(), *INERT.values()):
         if key.default is not None:
             assert key.parse(key.default) is not None
 

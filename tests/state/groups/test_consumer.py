@@ -128,6 +128,13 @@ def test_expressions_are_resolved_and_refreshed(group_with):
     assert not group.group.regexes
 
 
+def test_another_coordinator_knows_when_expressions_were_resolved(group_with):
+    group = group_with(topics={"t.1": 1, "x": 1})
+    group << joins("a", topics=None, regex=r"t\..") >> has("a", 1, nothing=True) << tick(1_000) << beats("a") >> has("a", 2, **{"t.1": [0]})
+    group << tick(4_000) << restarts << creates("t.2") << beats("a", "a") >> goes_on("a", "a", epoch=2)
+    group << tick(5_001) << beats("a") >> goes_on("a", epoch=2) << beats("a") >> has("a", 3, **{"t.1": [0], "t.2": [0]})
+
+
 def test_an_expression_that_others_know_counts_at_once(group_with):
     group = group_with(topics={"t": 2})
     group << joins("a", topics=None, regex="t+") >> has("a", 1, nothing=True) << tick(1_000)

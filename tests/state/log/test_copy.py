@@ -11,6 +11,7 @@ from emulator.state.log import Log
 from emulator.state.log.files import MemoryFile, MemoryFiles
 from emulator.state.log.memory import Memory
 from emulator.state.log.replica import truncate_to
+from emulator.state.log.retention import delete_old_segments
 from wire import errors
 from wire.errors import KafkaError
 from wire.records import Record, build_batch, iter_records
@@ -59,7 +60,7 @@ def test_each_goes_its_own_way(size, seed):
             del model[end - log.log_start_offset :]
         elif what < 0.9:
             before = log.log_start_offset
-            log.delete_old_segments(NOW)
+            delete_old_segments(log, NOW)
             del model[: log.log_start_offset - before]
         elif len(logs) < 6:
             logs.append((copied(log), model[:]))

@@ -9,6 +9,7 @@ from emulator.state.configs import Configs
 from emulator.state.configs.broker import parse_broker_settings
 from emulator.state.log import Log
 from emulator.state.log.flush import Flusher
+from emulator.state.log.retention import delete_old_segments
 from tests.state.log.simulated_disk import SimulatedDisk
 from wire import errors
 from wire.errors import KafkaError
@@ -143,7 +144,7 @@ def test_a_log_whose_flush_failed_is_closed_and_says_why():
         with pytest.raises(KafkaError) as refused:
             action()
         assert (refused.value.error, refused.value.message) == (errors.KAFKA_STORAGE_ERROR, "gone")
-    assert partition.log.delete_old_segments(partition.clock.now()) == 0
+    assert delete_old_segments(partition.log, partition.clock.now()) == 0
 
 
 def test_what_coordinators_wrote_is_owed_until_it_is_on_disk():

@@ -8,6 +8,7 @@ from emulator.state.clock import VirtualClock
 from emulator.state.configs import Configs
 from emulator.state.configs.broker import parse_broker_settings
 from emulator.state.log import Log
+from emulator.state.log.retention import delete_old_segments
 from wire import errors
 from wire.errors import KafkaError
 from wire.records import Record, build_batch, iter_records
@@ -138,10 +139,10 @@ def test_retention_by_time_drops_old_segments_and_rolls_the_active_one(clock):
     for _ in range(20):
         append(log, b"old", timestamp=clock.now())
     clock.advance(HOUR)
-    log.delete_old_segments(clock.now())
+    delete_old_segments(log, clock.now())
     assert log.log_start_offset == 0
     clock.advance(1)
-    log.delete_old_segments(clock.now())
+    delete_old_segments(log, clock.now())
     assert (log.log_start_offset, log.end_offset, log.size) == (20, 20, 0)
     assert append(log, b"new").base_offset == 20
 
@@ -151,7 +152,7 @@ def test_retention_by_size_keeps_at_least_that_many_bytes(clock):
     for _ in range(40):
         append(log, b"x" * 20)
     size = log.size
-    log.delete_old_segments(clock.now())
+    delete_old_segments(log, clock.now())
     assert 1200 <= log.size < min(size, 1200 + 500)
     assert log.log_start_offset == log.segments[0].base_offset > 0
 
@@ -160,7 +161,7 @@ def test_without_delete_in_its_policy_nothing_expires(clock):
     log = make_log(clock, cleanup_policy="compact", retention_ms=1)
     store(log, build_batch([Record(0, clock.now(), b"k", b"v", ())]))
     clock.advance(HOUR)
-    log.delete_old_segments(clock.now())
+    delete_old_segments(log, clock.now())
     assert log.log_start_offset == 0
 
 

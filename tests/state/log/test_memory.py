@@ -10,6 +10,7 @@ from emulator.state.configs.broker import parse_broker_settings
 from emulator.state.log import Log
 from emulator.state.log.files import MemoryFiles
 from emulator.state.log.memory import Memory
+from emulator.state.log.retention import delete_old_segments
 from wire import errors
 from wire.errors import KafkaError
 from wire.records import Record, build_batch
@@ -68,7 +69,7 @@ def test_all_is_given_back(log, memory):
     fill(log, 1_000)
     held = log.read(0, 1 << 20, log.high_watermark)
     log._time.advance(2 * HOUR)
-    log.delete_old_segments(log._time.now())
+    delete_old_segments(log, log._time.now())
     assert memory.used == 0 and bytes(held.records[0][:8]) == bytes(8)
     fill(log, 1_000, 10)
     log.delete()

@@ -1,28 +1,40 @@
 import { button, h, table } from "./dom.js";
 import { moment } from "./format.js";
+import { lines } from "./api.js";
 import { look } from "./shell.js";
 
 export const title = "Events";
 
 const MOST = 500;
+const AGAIN_MS = 3000;
 let happened = [];
-let source = null;
+let control = null;
 let count = 0;
 let listens = false;
 
 export function enter() {
-  source = new EventSource("/events?format=sse");
-  source.onopen = () => { listens = true; look(); };
-  source.onerror = () => { listens = false; look(); };
-  source.onmessage = ({ data }) => {
-    count += 1;
-    happened = [{ number: count, ...JSON.parse(data) }, ...happened].slice(0, MOST);
+  control = new AbortController();
+  listen(control.signal);
+}
+
+async function listen(signal) {
+  while (!signal.aborted) {
+    try {
+      await lines("/events", signal, () => { listens = true; look(); }, (one) => {
+        count += 1;
+        happened = [{ number: count, ...one }, ...happened].slice(0, MOST);
+        look();
+      });
+    } catch { /* the page says that it is not connected */ }
+    if (signal.aborted) return;
+    listens = false;
     look();
-  };
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
 }
 
 export function leave() {
-  source?.close();
+  control?.abort();
   listens = false;
 }
 

@@ -1,6 +1,6 @@
 // Which view is shown, and how often it is brought up to date.
 
-import { Refused, get, post } from "./api.js";
+import { Refused, Unknown, get, post, tell } from "./api.js";
 import { button, field, fill, h } from "./dom.js";
 import { duration, moment } from "./format.js";
 import { act, onAgain, say, submitted } from "./shell.js";
@@ -60,16 +60,27 @@ async function refresh() {
   try {
     const data = await view.load(control.signal, ...args);
     if (control !== shown.control) return;
+    control.gated = false;
     fill(main, ...[view.render(data, ...args)].flat());
     if (failing) say("The server answers again.");
     failing = false;
   } catch (error) {
     if (control.signal.aborted) return;
+    if (error instanceof Unknown) return gate(control);
     failing = !(error instanceof Refused);
     fill(main, h("h1", null, args[0] ?? view.title), h("p", { class: "failed", role: "alert" }, failing ? "The server does not answer." : error.message));
   } finally {
-    if (control === shown.control) timer = setTimeout(() => (document.hidden ? wait() : refresh()), Math.max(EVERY_MS, 10 * (performance.now() - began)));
+    if (control === shown.control && !control.gated) timer = setTimeout(() => (document.hidden ? wait() : refresh()), Math.max(EVERY_MS, 10 * (performance.now() - began)));
   }
+}
+
+/** Where the port takes a token, nothing goes on before the reader has said it. */
+function gate(control) {
+  if (control.gated) return say("That is not its token.", true);
+  control.gated = true;
+  fill(main, h("h1", { tabindex: "-1" }, "Token"), h("p", { class: "quiet" }, "The server has printed it at its start, or has it from a file."),
+    h("form", { class: "row", onsubmit: submitted(({ token }) => { tell(token); Promise.all([refresh(), status()]); }) },
+      field("Token", h("input", { name: "token", type: "password", required: true, size: 48, autocomplete: "off", autofocus: true })), h("button", null, "Enter")));
 }
 
 const wait = () => document.addEventListener("visibilitychange", refresh, { once: true });

@@ -246,9 +246,10 @@ class ConsumerGroup(ClassicMembers, GroupState):
                 ) from None
         return matches
 
-    def refresh_regexes(self):
+    def refresh_regexes(self, sees=None):
         """Resolve the members' expressions when there are new ones, new topics, or the time has come.
 
+        `sees`: see ConsumerHeartbeat; expressions match what the member sees that is heard just now.
         Kafka does this beside the heartbeat that asks for it, so what comes of it is seen by the next one.
         """
         now = self.env.patience.now()
@@ -266,7 +267,7 @@ class ConsumerGroup(ClassicMembers, GroupState):
             return
         self._resolved_at = now
         bump = False
-        names = topics.names()
+        names = list(filter(sees, topics.names()))
         for expression in expressions:
             matches = self._matcher(expression)
             found = ResolvedRegex(frozenset(filter(matches, names)), topics.version, self.env.time.now())
@@ -378,6 +379,9 @@ class ConsumerGroup(ClassicMembers, GroupState):
             self.timers.extend_session(member.member_id, self.env.configs(self.group_id).consumer_session_timeout_ms)
             if member.classic is None:
                 self._watch_revocation(member)
+        if self.regexes:
+            age = self.env.time.now() - max(resolved.timestamp for resolved in self.regexes.values())
+            self._resolved_at = self.env.patience.now() - max(age, 0)
 
 
 class _Change:

@@ -40,7 +40,7 @@ class ConsumerGroups(TopicsProtocol):
                 group.check_heartbeat(beat)
             answer = group.consumer_heartbeat(beat)
         with self.env.batch:
-            group.refresh_regexes()
+            group.refresh_regexes(beat.sees)
         return answer
 
     def _begin(self, group_id, before, beat):

@@ -18,6 +18,7 @@ class ConsumerHeartbeat(NamedTuple):
     server_assignor: str | None = None
     owned: list | None = None
     client: object = None  # the connection that it came by
+    sees: object = None  # sees(topic name): whether its client may; None: it may see all
 
     @property
     def is_full(self):

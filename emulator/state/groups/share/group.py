@@ -44,7 +44,7 @@ class ShareGroup(ModernGroup):
         self._announced_at = 0  # on `time`: when they were last written
         self.is_stale = False  # a topic that it subscribes to has changed
         self._persister = persister
-        self._has_begun = False  # with partitions: there is a record of them
+        self.has_begun = False  # with partitions: there is a record of them
         self.timers = Timers(env.time, env.patience, self._session_expired)
 
     @property
@@ -62,7 +62,7 @@ class ShareGroup(ModernGroup):
         if assignment is not None:
             self.assignment_epoch, self.assignment_timestamp = assignment.assignment_epoch, assignment.assignment_timestamp
         if (state := values.one(records.StatePartitions)) is not None:
-            self._has_begun, self._announced_at = True, self.env.time.now()
+            self.has_begun, self._announced_at = True, self.env.time.now()
             self._initializing, self.initialized = (
                 {topic.topic_id: (topic.topic_name, frozenset(topic.partitions)) for topic in topics}
                 for topics in (state.initializing_topics, state.initialized_topics)
@@ -255,7 +255,7 @@ class ShareGroup(ModernGroup):
             self.is_stale = True
 
     def _write_partitions(self, deleting=None):
-        self._has_begun, self._announced_at = True, self.env.time.now()
+        self.has_begun, self._announced_at = True, self.env.time.now()
         self._write(records.state_partitions(self.group_id, self._initializing, self.initialized, deleting or {}))
 
     # -- members leave -----------------------------------------------------------------------------
@@ -295,7 +295,7 @@ class ShareGroup(ModernGroup):
 
     def begin_delete(self):
         """The state of its partitions goes first."""
-        if self._has_begun:
+        if self.has_begun:
             waiting, self._initializing = self._initializing, {}
             self.initialized = self._with(self.initialized, {topic_id: indexes for topic_id, (_, indexes) in waiting.items()})
             self._drop(list(self.initialized))

@@ -117,6 +117,10 @@ class ShareGroups(TopicsProtocol):
             raise KafkaError(errors.INVALID_GROUP_ID, _NO_GROUP_ID)
         self.get(group_id).check_delete()
 
+    def has_begun(self, group_id):
+        """Whether it was ever said where this group stands in any topic."""
+        return self.get(group_id).has_begun
+
     def delete_offsets(self, group_id, topic_ids):
         """Forget where the group stands in these topics."""
         self.get(group_id).uninitialize(topic_ids)

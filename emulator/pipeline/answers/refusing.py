@@ -3,13 +3,32 @@
     rest, refused = take_out(request, level, choose)
     response = handler(rest)
     put_back(response, level, refused, ...)
+
+`refuse` refuses all of it.
 """
 
 from copy import copy
+from typing import NamedTuple
 
-from emulator.pipeline.faults import kafkas
-from emulator.pipeline.faults.shapes import TOP
-from wire.record import Built, Record
+from emulator.pipeline.answers import kafkas
+from emulator.pipeline.answers.shapes import TOP, shape_of
+
+
+class Refusal(NamedTuple):
+    """What a thing is refused with, as a Fault says it, too: an error code, and what is said of it (or None)."""
+
+    error: int
+    said: str | None
+
+
+class _Nobody:
+    """Who knows no names of topic ids: what is asked by one of the two is answered by it."""
+
+    @staticmethod
+    def topic_name(topic_id):
+        return None
+
+    topic_id = topic_name
 
 
 class Asked:
@@ -163,6 +182,25 @@ def _filled(api, level, cls, called, fault):
     return cls(**fields)
 
 
+def refuse(api, version, request, error, said):
+    """An answer in which all that `request` asks for has an error; where it lists nothing, or the answer has no room there, the whole has it."""
+    levels, refusal = shape_of(api, version).levels, Refusal(error, said)
+    for level in levels.values():  # the outermost first
+        if level.path and level.is_main:
+            _, asked = take_out(request, level, lambda named: refusal)
+            if asked is not None:
+                response = api.Response(**kafkas.repeated(api, version, request))
+                put_back(api, response, level, asked, _Nobody)
+                return response
+    if TOP in levels:
+        return refuse_whole(api, version, levels, refusal, request, _Nobody)
+    response = api.Response()
+    for level in levels.values():
+        if len(level.path) == 1 and not level.asked:  # DescribeLogDirs: of a directory that nobody asked for
+            setattr(response, level.path[0].field, [_filled(api, level, level.path[0].cls, {}, refusal)])
+    return response
+
+
 def refuse_whole(api, version, levels, fault, request, names):
     """An answer with an error at its top. `levels`: all that the answers have, by name."""
     response = _filled(api, levels[TOP], api.Response, kafkas.repeated(api, version, request), fault)
@@ -192,22 +230,3 @@ def _replace(api, parent, level, depth, named, choose, names):
                 for field, value in {**kafkas.values_of_errors(api, level.name), level.error: fault.error}.items():
                     setattr(answer, field, value)
     setattr(parent, node.field, answers)
-
-
-def readable(api, version, response):
-    """A response whose lists hold structures: some are kept as the bytes that they are sent as."""
-    if not _holds_bytes(response):
-        return response
-    pieces = []
-    api.build_response(version)(response, pieces)
-    return api.parse_response(version)(b"".join(pieces))[0]
-
-
-def _holds_bytes(record):
-    for name in record.fields_in_order:
-        value = getattr(record, name)
-        if isinstance(value, Built):
-            return True
-        if isinstance(value, (list, tuple)) and any(isinstance(one, Record) and _holds_bytes(one) for one in value):
-            return True
-    return False

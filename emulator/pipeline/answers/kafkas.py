@@ -4,10 +4,10 @@ Source: getErrorResponse of the request classes of org.apache.kafka.common.reque
 """
 
 from wire.apis.data import DeleteRecords, Fetch, Produce
+from wire.apis.delegation_tokens import CreateDelegationToken
 from wire.apis.groups import JoinGroup, OffsetFetch
 from wire.apis.metadata import FindCoordinator, Metadata
 from wire.apis.quotas import DescribeClientQuotas
-from wire.apis.sasl import CreateDelegationToken
 from wire.apis.share_groups import ShareFetch
 from wire.apis.topics import AlterPartitionReassignments, CreateTopics, ElectLeaders
 from wire.apis.transactions import InitProducerId

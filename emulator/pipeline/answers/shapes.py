@@ -97,10 +97,14 @@ class Level(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Of one API and version. `scalars`: {kind: field} at the top of the request; `items`: the Nodes of its lists; `levels`: by name."""
+    """Of one API and version. `scalars`: {kind: field} at the top of the request; `items`: the Nodes of its lists; `levels`: by name.
+
+    `pairs`: (Node of the request, Node of the answer) of lists at the top that are about the same things.
+    """
 
     scalars: dict
     items: tuple
+    pairs: tuple
     levels: dict
     throttles: bool
 
@@ -136,8 +140,10 @@ def shape_of(api, version):
         # What Kafka finds by itself while it changes something cannot be kept from being changed.
         if not path or level.asked or reads(api):
             levels.setdefault(name, level)
-    throttles = any(field.name == "throttle_time_ms" and version in field.type.versions for field in api.response.fields)
-    return Shape(scalars, tuple(items), levels, throttles)
+    there = [field for field in api.response.fields if version in field.type.versions]
+    answered = [node for field in there if (node := _list_of_answer(field, api.response.record, version, items)) is not None]
+    pairs = tuple((one, node) for node in answered for one in items if one.kind == node.kind)
+    return Shape(scalars, tuple(items), pairs, levels, any(field.name == "throttle_time_ms" for field in there))
 
 
 def reads(api):
@@ -188,8 +194,13 @@ def _errors(fields, cls, version, path, items):
             yield path, field.name, message if any(one.name == message for one in there) else None
     for field in there:
         if field.type.kind == "array" and field.type.fields:
-            node, inner = _node(field, cls, version, of_request=False), getattr(cls, field.class_name)
-            if node is None and not path and len(items) == 1:  # they are told by their place alone
-                node = Node(field.name, items[0].kind, (), inner, ())
+            node = _list_of_answer(field, cls, version, () if path else items)
             if node is not None:
-                yield from _errors(field.type.fields, inner, version, (*path, node), items)
+                yield from _errors(field.type.fields, node.cls, version, (*path, node), items)
+
+
+def _list_of_answer(field, parent, version, items):
+    node = _node(field, parent, version, of_request=False)
+    if node is None and len(items) == 1 and field.type.kind == "array" and any(one.name == _ERROR for one in field.type.fields or ()):
+        node = Node(field.name, items[0].kind, (), getattr(parent, field.class_name), ())  # they are told by their place alone
+    return node
