@@ -8,6 +8,7 @@
 Every test passes on all of them. Locally a client that is not installed is skipped; with CI=true a skip is a failure.
 """
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -81,7 +82,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "needs(command...): left out where these commands are not installed")
 
 
+def pytest_collection_finish():
+    gc.freeze()  # nothing of what was imported is looked at again after each test
+
+
 def pytest_runtest_setup(item):
+    gc.collect()  # what the test before has left in circles: a client there would go on, and complain when that test's server is gone
     for mark in item.iter_markers("needs"):
         for command in mark.args:
             there = Path(command).exists() if "/" in command else shutil.which(command)

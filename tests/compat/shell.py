@@ -69,6 +69,7 @@ MASKS = [
     (r'("\w*TimestampMs":)\d{13}', r"\1" + "T" * 13),
     (r"(?<=internal topics \[)[^]]+", lambda m: ", ".join(sorted(m[0].split(", ")))),  # of a set
     (r'("metadataHash":)-?[1-9]\d+', r"\1H"),
+    (r"(?m)^.*while aborting transaction when during closing:.*\n.*Transactional method invoked on a non-transactional producer\.\n", ""),  # if it was told in time that it may not have an id
     (r"(?m)^(?:\tat |\t\.\.\. \d+ more).*\n", ""),  # stack frames are the JDK's and the client's matter
 ]
 

@@ -124,7 +124,7 @@ def locking_queue(one, two, path):
 def barrier(one, two, path):
     one.retry(one.Barrier(path).create)
     passed = []
-    together(lambda: passed.append(two.Barrier(path).wait(40)), lambda: one.retry(one.Barrier(path).remove))
+    together(lambda: passed.append(two.retry(two.Barrier(path).wait, 40)), lambda: one.retry(one.Barrier(path).remove))
     assert passed == [True]
 
 

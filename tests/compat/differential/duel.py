@@ -211,7 +211,7 @@ class Duel:
             topics = {topic.topic_name for topic in offsets.groups[0].topics}  # those that are initialized
             return topics, [group.group_epoch for group in side.call(describe, 1, group_ids=[group_id]).groups]
 
-        deadline = time.monotonic() + 1
+        deadline = time.monotonic() + 5
         while seen(self.sides[0]) != seen(self.sides[1]) and time.monotonic() < deadline:
             time.sleep(0.005)
 
@@ -284,7 +284,7 @@ def _is_found(answer):
 
 
 def _all_loggers(resource):
-    return resource.resource_type == _BROKER_LOGGER and resource.configuration_keys is None
+    return resource.resource_type == _BROKER_LOGGER and not resource.configuration_keys  # no list, or one of nothing, means all
 
 
 def _asks_for_highest_timestamp(request):
