@@ -6,6 +6,7 @@ from emulator.api.registry import handles
 from wire import errors
 from wire.apis.metadata import ApiVersions
 from wire.apis.telemetry import GetTelemetrySubscriptions, PushTelemetry
+from wire.record import Built
 
 # Kafka accepts a client's name and version by this rule (KIP-511; ApiVersionsRequest).
 _SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
@@ -22,15 +23,9 @@ def api_versions(request, call, cluster, features, telemetry, served):
         if not all(map(_SOFTWARE.fullmatch, software)):
             return ApiVersions.reply(error_code=errors.INVALID_REQUEST)
         call.software = software
-    apis, supported = served.lists(features, call.version >= 4, telemetry.enabled)
+    apis, supported, finalized = served.lists(features, call.version, telemetry.enabled)
     return ApiVersions.reply(
-        api_keys=apis,
-        supported_features=supported,
-        finalized_features_epoch=cluster.metadata_offset,
-        finalized_features=[
-            ApiVersions.Response.FinalizedFeatures(name=name, min_version_level=level, max_version_level=level)
-            for name, level in features.finalized()
-        ],
+        api_keys=apis, supported_features=supported, finalized_features_epoch=cluster.metadata_offset, finalized_features=finalized
     )
 
 
@@ -40,20 +35,25 @@ class Served:
     def __init__(self, handlers):
         self.handlers = handlers
         self._lists = {}
+        self._finalized = None
 
-    def lists(self, features, with_zero, with_telemetry):
-        """(APIs, supported features) of an answer."""
-        found = self._lists.get((with_zero, with_telemetry))
+    def lists(self, features, version, with_telemetry):
+        """(APIs, supported features, finalized features) of an answer: every client asks first, so the APIs are built but once."""
+        if features.finalized is not self._finalized:
+            self._lists, self._finalized = {}, features.finalized
+        found = self._lists.get((version, with_telemetry))
         if found is None:
-            Supported = ApiVersions.Response.SupportedFeatures
+            Supported, Finalized = ApiVersions.Response.SupportedFeatures, ApiVersions.Response.FinalizedFeatures
             supported = [
                 Supported(name=name, min_version=lowest, max_version=highest)
                 for name, (lowest, highest, _) in features.supported.items()
-                if lowest > 0 or with_zero  # v4+: older clients choke on a lowest version of 0 (KAFKA-17011)
+                if lowest > 0 or version >= 4  # older clients choke on a lowest version of 0 (KAFKA-17011)
             ]
+            finalized = [Finalized(name=name, min_version_level=level, max_version_level=level) for name, level in features.finalized]
             hidden = () if with_telemetry else _TELEMETRY
-            apis = [_range(self.handlers[key]) for key in sorted(self.handlers) if key not in hidden]
-            found = self._lists[with_zero, with_telemetry] = apis, supported
+            build = ApiVersions.response.element_builder(version, "api_keys")
+            apis = Built(build(_range(self.handlers[key])) for key in sorted(self.handlers) if key not in hidden)
+            found = self._lists[version, with_telemetry] = apis, supported, finalized
         return found
 
 

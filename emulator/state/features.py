@@ -30,7 +30,8 @@ UPGRADE, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE = 1, 2, 3
 class Features:
     """Finalized levels by feature name, kept in the table "features" of `metadata`; what is not there is as SUPPORTED says.
 
-    `node_id` is named in refusals; `supported` is what another release than 4.3 supports, which may lack some.
+    `node_id` is named in refusals; `supported` is what another release than 4.3 supports, which may lack some. `finalized`: the (name, level)
+    of those above 0, in the order in which Kafka's hash maps give them.
     """
 
     def __init__(self, metadata, node_id, supported=SUPPORTED):
@@ -41,12 +42,12 @@ class Features:
         self.levels = dict.fromkeys(SUPPORTED, 0)
         for name, (_, highest, level) in supported.items():
             self.levels[name] = min(self._table.get(name, level), highest)
+        self.finalized = self._finalized()
 
     def level(self, name):
         return self.levels[name]
 
-    def finalized(self):
-        """[(name, level)] of those above 0, in the order in which Kafka's hash maps give them."""
+    def _finalized(self):
         levels = {name: level for name, level in self.levels.items() if level > 0}
         slots = _slots(max(len(levels) - 1, 0))
 
@@ -55,7 +56,7 @@ class Features:
             return (value ^ (value & 0xFFFFFFFF) >> 16) & slots - 1
 
         came = [*(name for name in levels if name != METADATA), *(name for name in levels if name == METADATA)]
-        return [(name, levels[name]) for name in sorted(came, key=slot)]
+        return tuple((name, levels[name]) for name in sorted(came, key=slot))
 
     def update(self, updates, validate_only=False):
         """Finalize other levels: all of `updates`, {name: (level, UPGRADE or ...)}, or none. Raises KafkaError INVALID_UPDATE_VERSION."""
@@ -69,6 +70,7 @@ class Features:
             for name, level in others.items():
                 self._table.put(name, level)
         self.levels.update(others)
+        self.finalized = self._finalized()
 
     def _check(self, name, level, kind, proposed):
         if kind not in (UPGRADE, SAFE_DOWNGRADE, UNSAFE_DOWNGRADE):

@@ -18,10 +18,10 @@ def test_levels_are_there_after_a_restart():
 def test_the_order_is_that_of_the_hash_maps_that_kafka_copies():
     features = Features(Metadata(), 1)
     features.update({"kraft.version": (1, UPGRADE)})
-    assert [name for name, _ in features.finalized()] == [
+    assert [name for name, _ in features.finalized] == [
         "group.version", "kraft.version", "share.version", "metadata.version", "streams.version", "transaction.version",
         "eligible.leader.replicas.version",
     ]  # fmt: skip
     down = [name for name in features.levels if name not in ("metadata.version", "kraft.version")]
     features.update({name: (0, SAFE_DOWNGRADE) for name in down})
-    assert features.finalized() == [("kraft.version", 1), ("metadata.version", 30)]
+    assert features.finalized == (("kraft.version", 1), ("metadata.version", 30))

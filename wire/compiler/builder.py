@@ -169,9 +169,7 @@ class Builder:
             return
         item = f"o{depth + 1}" if isinstance(type_.element, reference.Message) else "v"
         if item != "v":
-            s.line(f"if type(r{depth}) is built:")
-            s.line(f"    for v in r{depth}: add(v)")
-            s.line(f"    r{depth} = ()")
+            s.line(f"if type(r{depth}) is built: add(join(r{depth})); r{depth} = ()")
         s.line(f"for {item} in r{depth}:", path)
         s.indent += 1
         if item == "v":
