@@ -119,11 +119,12 @@ def _topic_by_id(topic_id, call, cluster):
 def _missing(name, may_create, call, cluster, quotas):
     """An unknown topic; made now if it may be, but told only to who asks again, as Kafka does."""
     internal = name in names.INTERNAL
+    creates = may_create and cluster.configs.settings.auto_create_topics_enable
+    if creates and not (call.may("create", "cluster", CLUSTER_NAME) or call.allowed("create", "topic", name)):
+        return _Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name, is_internal=internal)
     if not names.is_valid(name):
         return _Topic(error_code=errors.INVALID_TOPIC_EXCEPTION, name=name, is_internal=internal)
-    if may_create and cluster.configs.settings.auto_create_topics_enable:
-        if not (call.may("create", "cluster", CLUSTER_NAME) or call.allowed("create", "topic", name)):
-            return _Topic(error_code=errors.TOPIC_AUTHORIZATION_FAILED, name=name, is_internal=internal)
+    if creates:
         try:
             cluster.auto_create(name, quotas.mutations(call, strict=True).charge)
         except KafkaError:

@@ -8,7 +8,7 @@ import pytest
 from tests.api.conftest import USERS, becomes
 from tests.api.guarded_requests import OPERATIONS, requests
 from tests.api.refusals import REFUSALS
-from tests.api.test_acls import acl, create, delete
+from tests.api.test_acls import TOPIC, acl, create, delete
 from tests.wire_client import WireClient
 from wire.apis import BY_KEY
 from wire.apis.groups import OffsetCommit
@@ -135,3 +135,17 @@ def test_the_least_that_must_be_allowed_is_enough(admin, alice, name):
     finally:
         delete(admin, {"principal": ALICE})
     assert becomes(lambda: is_denied(alice, name), True)
+
+
+def test_who_may_make_no_topic_is_told_so_before_what_is_wrong_with_its_name(admin, alice):
+    def found():
+        topics = [Metadata.Request.Topics(name=name) for name in ("", "a b", THERE.new)]
+        return [(topic.name, Error(topic.error_code).name) for topic in alice.call(Metadata, 4, topics=topics, allow_auto_topic_creation=True).topics]
+
+    try:
+        allow(admin, [("describe", TOPIC, "*")])
+        assert becomes(found, [(name, "TOPIC_AUTHORIZATION_FAILED") for name in ("", "a b", THERE.new)])
+        allow(admin, [("create", TOPIC, "*")])
+        assert becomes(lambda: found()[:2], [(name, "INVALID_TOPIC_EXCEPTION") for name in ("", "a b")])
+    finally:
+        delete(admin, {"principal": ALICE})

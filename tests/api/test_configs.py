@@ -322,6 +322,7 @@ PINNED = "min.insync.replicas"
     ([("message.max.bytes", SET, "-1")], ("INVALID_REQUEST", INVALID % ("-1", "message.max.bytes", ATLEAST % 0))),
     ([("message.max.bytes", SET, None)], ("INVALID_REQUEST", "Null value not supported for : message.max.bytes")),
     ([("message.max.bytes", 9, "5")], ("INVALID_REQUEST", "Unknown operations type 9")),
+    ([("foo.bar", APPEND, "3"), ("message.max.bytes", 9, "5")], ("INVALID_REQUEST", "Unknown operations type 9")),
     ([("message.max.bytes", APPEND, "3")], ("INVALID_CONFIG", "Config value append is not allowed for config key: message.max.bytes")),
     ([("message.max.bytes", SUBTRACT, "3")], ("INVALID_CONFIG", "Config value subtract is not allowed for config key: message.max.bytes")),
     ([("foo.bar", APPEND, "3")], ("INVALID_CONFIG", "Unknown config name: foo.bar")),

@@ -84,9 +84,10 @@ def alter_broker(configs, per_broker, operations, validate_only=False, refusal=N
     `refusal`: what the controller says to who may not; the broker has looked at the configs before.
     """
     current = configs.dynamic_broker if per_broker else configs.dynamic_default
-    for key, operation, _ in operations:
+    for _, operation, _ in operations:
         if operation not in _OPERATIONS:
             raise KafkaError(INVALID_REQUEST, f"Unknown operations type {operation}")
+    for key, operation, _ in operations:
         if operation in (APPEND, SUBTRACT):
             known = key_of(key)
             if known is None:
