@@ -10,6 +10,7 @@ from differential.answers import compare
 from differential.members import Members
 from differential.pairs import Pairs
 from differential.values import GROUPS, TOPICS, TRANSACTIONAL_IDS, Values
+from emulator.state.java import uuid_hash, uuid_key
 from tests.wire_client import WireClient
 from wire import errors
 from wire.apis.consumer_groups import ConsumerGroupDescribe
@@ -18,7 +19,7 @@ from wire.apis.metadata import ApiVersions, FindCoordinator, Metadata
 from wire.apis.quorum import DescribeQuorum
 from wire.apis.share_groups import DescribeShareGroupOffsets, ShareGroupDescribe, ShareGroupHeartbeat
 from wire.apis.sasl import AlterUserScramCredentials
-from wire.apis.topics import CreateTopics
+from wire.apis.topics import CreateTopics, DeleteTopics
 from wire.apis.transactions import ListTransactions
 from wire.internal.consumer_protocol import subscribed_topics
 from wire.record import Record
@@ -124,6 +125,7 @@ class Duel:
         topics = [CreateTopics.Request.Topics(name=name, num_partitions=3 - index, replication_factor=1) for index, name in enumerate(TOPICS)]
         for side in self.sides:  # a broker that has just started is not fit for replicas yet
             _until(lambda: _are_there(side.call(CreateTopics, 7, topics=topics, timeout_ms=5000)))
+        self._give_ids_that_are_alike(topics)
         compare(*(side.call(Metadata, 12, topics=None) for side in self.sides), self.pairs)
         # Kafka's broker loses a user that comes in the request that takes the last one of its mechanism away (ScramDelta.apply):
         # one stays.
@@ -140,6 +142,16 @@ class Duel:
         if any(api.name.startswith("Share") for api in self.apis):
             for side in self.sides:
                 _share_once(side)
+
+    def _give_ids_that_are_alike(self, topics):
+        """Kafka's assignors walk topics by their ids, which it draws: here each is made anew until its id has the place of that one."""
+        theirs, ours = self.sides
+        names = [topic.name for topic in topics]
+        wanted = _ids(theirs, names)
+        for index, topic in enumerate(topics, 1):
+            while _places(_ids(ours, names)[:index]) != _places(wanted[:index]):
+                ours.call(DeleteTopics, 6, topics=[DeleteTopics.Request.Topics(name=topic.name)], timeout_ms=5000)
+                ours.call(CreateTopics, 7, topics=[topic], timeout_ms=5000)
 
     def play(self, rounds, api=None):
         for _ in range(rounds):
@@ -262,6 +274,17 @@ class Duel:
 
 def _are_there(answer):
     return isinstance(answer, Record) and all(topic.error_code in (errors.NONE, errors.TOPIC_ALREADY_EXISTS) for topic in answer.topics)
+
+
+def _ids(side, names):
+    found = {topic.name: topic.topic_id for topic in side.call(Metadata, 12, topics=None).topics}
+    return [found[name] for name in names]
+
+
+def _places(ids):
+    """Where ids stand in a hash map of 16 buckets (and so of fewer), and in order."""
+    hashes = [uuid_hash(one) & 0xFFFFFFFF for one in ids]
+    return [(one ^ one >> 16) & 15 for one in hashes], sorted(range(len(ids)), key=lambda at: uuid_key(ids[at]))
 
 
 def _share_once(side):
