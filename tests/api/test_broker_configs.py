@@ -154,9 +154,6 @@ PREFIX = "These security configs can be dynamically updated only per-listener us
     ("listener.name.plaintext.max.connections", "x", "Invalid value x for configuration max.connections: Not a number of type INT"),
     ("listener.name.plaintext.ssl.engine.factory.class", "no.such.Class",
      "Invalid value no.such.Class for configuration ssl.engine.factory.class: Class no.such.Class could not be found."),
-    ("listener.name.plaintext.ssl.allow.dn.changes", "x",
-     "Invalid value org.apache.kafka.common.config.ConfigException: Invalid value x for configuration ssl.allow.dn.changes:"
-     " Expected value to be either true or false for configuration Invalid dynamic configuration"),
     ("background.threads", "0", "Invalid value 0 for configuration background.threads: Value must be at least 1"),
     ("background.threads", "x", "Invalid value x for configuration background.threads: Not a number of type INT"),
     ("background.threads", "100", THREADS.format("background.threads=100", "not be greater than double the current value 10")),
@@ -182,9 +179,18 @@ NOT_FOR_ALL = "Cannot update these configs at default cluster level, broker id m
     ("cordoned.log.dirs", "*"),
     ("listeners", "PLAINTEXT://127.0.0.1:1"),
     ("listener.name.plaintext.ssl.keystore.password", "secret"),
+    ("listener.name.plaintext.ssl.allow.dn.changes", "x"),
+    ("listener.name.plaintext.of.nobody", "1"),
 ])
 def test_values_that_are_one_brokers(client, name, text):
     assert alter(client, BROKER, "", (name, SET, text)) == (INVALID, NOT_FOR_ALL.format(name))
+
+
+def test_what_is_read_with_all_others_is_refused_as_they_are(client):
+    assert alter(client, BROKER, "1", ("listener.name.plaintext.ssl.allow.dn.changes", SET, "x")) == (
+        INVALID, "Invalid value org.apache.kafka.common.config.ConfigException: Invalid value x for configuration ssl.allow.dn.changes:"
+        " Expected value to be either true or false for configuration Invalid dynamic configuration",
+    )  # fmt: skip
 
 
 def test_a_listeners_own_config_is_hidden(client):
@@ -192,6 +198,26 @@ def test_a_listeners_own_config_is_hidden(client):
     assert alter(client, BROKER, "1", (name, SET, "secret")) == ("NONE", None)
     becomes(client, "1", name, (None, OF_BROKER, True, True, 9, [(name, None, OF_BROKER)]))
     unset(client, "1", name)
+
+
+@pytest.mark.parametrize("one, base, text, set_to, kind", [
+    ("ssl.client.auth", "ssl.client.auth", "none", "requested", 2),
+    ("plain.connections.max.reauth.ms", "connections.max.reauth.ms", "5000", None, 5),
+    ("max.connections", "max.connections", "7000", "8000", 3),
+    ("of.nobody", "of.nobody", "1", "2", 0),
+])
+def test_what_holds_for_all_listeners_is_a_synonym_of_one_listeners_own(client, one, base, text, set_to, kind):
+    name = f"listener.name.elsewhere.{one}"
+    assert alter(client, BROKER, "1", (name, SET, text)) == ("NONE", None)
+    if set_to:
+        assert alter(client, BROKER, "1", (base, SET, set_to)) == ("NONE", None)
+    default = key_of(base) and key_of(base).default
+    synonyms = [(name, text, OF_BROKER), *([(base, set_to, OF_BROKER)] if set_to else []), *([(base, default, DEFAULT)] if default else [])]
+    if kind == 0:  # of what is no config of Kafka's nothing is shown
+        text, synonyms = None, [(each, None, source) for each, _, source in synonyms]
+    becomes(client, "1", name, (text, OF_BROKER, True, kind == 0, kind, synonyms))
+    for each in filter(None, (name, set_to and base)):
+        unset(client, "1", each)
 
 
 def test_directories_that_are_not_there_cannot_be_cordoned(client):

@@ -214,6 +214,11 @@ OF_PLUGINS = ("super.users", "allow.everyone.if.no.acl.found")
 _OF_LISTENER = re.compile(r"listener\.name\.[^.]*\.(.*)", re.DOTALL)
 _OF_MECHANISM = re.compile(r"(?:plain|scram-sha-256|scram-sha-512|oauthbearer|gssapi)\.((?:sasl|connections)\..*)", re.DOTALL)
 
+# What a listener may have for each of its mechanisms (DynamicBrokerConfig.ListenerMechanismConfigs).
+_ALSO_OF_MECHANISMS = (
+    "sasl.jaas.config", "sasl.login.callback.handler.class", "sasl.login.class", "sasl.server.callback.handler.class", "connections.max.reauth.ms",
+)  # fmt: skip
+
 
 def key_of(name):
     """The Key of a broker config, one without effect too; None if there is none.
@@ -244,6 +249,12 @@ def _base_of(name):
     """The config that `name` is, for one listener or one mechanism; None where there is none."""
     match = _OF_LISTENER.fullmatch(name) or _OF_MECHANISM.fullmatch(name)
     return match and match[1]
+
+
+def of_all_listeners(name):
+    """The broker config that holds where the config `name` of one listener, or of a mechanism of it, is not set; None for another's."""
+    match = _OF_LISTENER.fullmatch(name)
+    return match and next((base for base in _ALSO_OF_MECHANISMS if match[1].endswith(base)), match[1])
 
 
 def all_names():

@@ -46,24 +46,31 @@ def check_dynamic(overrides, per_broker, settings):
     )
     if _PLUGINS in overrides and tuple(filter(None, overrides[_PLUGINS].split(","))) != settings.value(_PLUGINS):
         raise invalid_change("Validation of dynamic config update of Set(metric.reporters) failed with class class kafka.server.DynamicMetricsReporters")
+    values = []  # (base, value)
     for name in keys:
         base = name if (match := _OF_LISTENER.fullmatch(name)) is None else match[1]
-        value = _parsed(key_of(base), overrides[name])
-        if base in _OF_CONNECTIONS and value <= 0:  # at the start Kafka takes it, and serves nobody
-            raise invalid_change(f"Invalid {base} {value}")
+        if key_of(base).dynamic:  # the others are read with all that the broker is to have
+            values.append((base, key_of(base).parse(overrides[name])))
     if not per_broker:
         _refuse(
-            [name for name, key in keys.items() if key.per_broker and not _shared(name)],
+            [name for name in overrides if (name in keys and keys[name].per_broker or _OF_LISTENER.fullmatch(name)) and not _shared(name)],
             "Cannot update these configs at default cluster level, broker id must be specified",
         )
+    for name in keys:
+        match = _OF_LISTENER.fullmatch(name)
+        if match is not None and not key_of(match[1]).dynamic:
+            _check_whole(key_of(match[1]), overrides[name])
+    for base, value in values:
+        if base in _OF_CONNECTIONS and value <= 0:  # at the start Kafka takes it, and serves nobody
+            raise invalid_change(f"Invalid {base} {value}")
     _refuse([name for name in _AT_START_ONLY if name in overrides], "Listeners cannot change while this server runs")
 
 
-def _parsed(key, text):
+def _check_whole(key, text):
     try:
-        return key.parse(text)
+        key.parse(text)
     except ConfigError as error:
-        raise error if key.dynamic else invalid_change(error) from None
+        raise invalid_change(error) from None
 
 
 def _shared(name):

@@ -7,7 +7,7 @@ config file, Kafka's default (KIP-226). Values are kept as the text that was set
 from collections import namedtuple
 from functools import cache
 
-from emulator.state.configs.broker import BROKER, OF_PLUGINS, SAME, Settings, all_names, key_of
+from emulator.state.configs.broker import BROKER, OF_PLUGINS, SAME, Settings, all_names, key_of, of_all_listeners
 from emulator.state.configs.client_metrics import ClientMetricsConfigs
 from emulator.state.configs.definition import UNKNOWN, ConfigError, Key, text_of
 from emulator.state.configs.group import GROUP, parse_group
@@ -238,9 +238,10 @@ class Configs:
         """What sets the broker config `name`, strongest first (ConfigHelper.configSynonyms).
 
         Kafka also lists the configs of the same meaning (log.retention.hours), but then drops what
-        stands before the first that has this very name: so alone, they are never seen.
+        stands before the first that has this very name: so alone, they are never seen. What is one listener's is followed
+        by what holds for all of them.
         """
-        names = SAME.get(name, (name,))
+        names = SAME.get(name) or tuple(filter(None, (name, of_all_listeners(name))))
         found = []
         for texts, source in (
             (self.dynamic_broker, DYNAMIC_BROKER_CONFIG),
