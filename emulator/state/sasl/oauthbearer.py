@@ -37,11 +37,10 @@ class OAuthBearer(Mechanism):
             found = self._tokens.check(bearer)
         except InvalidToken as invalid:
             log.info("a token is refused: %s", invalid)
-            self._refusal = _refusal(invalid)
-            return self._refusal.encode()
-        except KeysUnavailable as error:
+            return self._refuse(invalid.status, invalid.scope)
+        except KeysUnavailable as error:  # the client learns of no difference: jose4j makes one exception of both
             log.warning("tokens cannot be checked: %s", error)
-            raise AuthenticationFailed("Authentication could not be performed due to an internal error on the server") from None
+            return self._refuse("invalid_token")
         if authorization_id not in ("", found.principal_name):
             raise AuthenticationFailed(
                 f"Authentication failed: Client requested an authorization id ({authorization_id}) that is different from "
@@ -52,6 +51,10 @@ class OAuthBearer(Mechanism):
         self.extensions = extensions
         self.is_complete = True
         return b""
+
+    def _refuse(self, status, scope=None):
+        self._refusal = f'{{"status":"{status}"}}' if scope is None else f'{{"status":"{status}", "scope":"{scope}"}}'
+        return self._refusal.encode()
 
 
 def parse_first(message):
@@ -73,8 +76,3 @@ def parse_first(message):
     if authorization[1].lower() != "bearer":
         raise Unanswered("Invalid scheme in OAUTHBEARER client first message")
     return header["name"] or "", authorization[2], found
-
-
-def _refusal(invalid):
-    scope = f', "scope":"{invalid.scope}"' if invalid.scope is not None else ""
-    return f'{{"status":"{invalid.status}"{scope}}}'
