@@ -19,7 +19,7 @@ from emulator.runtime.log_manager import StorageError
 from emulator.runtime.membership import Unregistered
 from emulator.runtime.server import Server
 from emulator.state.configs import ConfigError
-from emulator.state.configs.listener import ListenerConfigs
+from emulator.state.configs.listener import ListenerConfigs, unheeded
 from wire.errors import KafkaError
 
 gevent.config.format_context = "builtins.repr"  # not pprint, which takes 10 ms of a start to import
@@ -67,6 +67,7 @@ def serve(options):
         doors, ports = open_control(server, ending.ask, control_at(options.control)[0], own.control)
         told, warnings = said_of(own.control, ports)
         warn_of_strangers(server)
+        warn_of_unheeded(server)
         for warning in warnings:
             logs.warn(warning)
         print(f"bootstrap.servers={bootstrap_of(server)}\nseed={server.seed}", *told, sep="\n", flush=True)
@@ -142,3 +143,9 @@ def warn_of_strangers(server):
             asks = protocols[name].startswith("SASL_") or protocols[name] == "SSL" and configs.value("ssl.client.auth") == "required"
             if not asks and not is_loopback(host):
                 logs.warn(f"whoever reaches {format_address(host, port)} may read and write all: {name} asks nobody who he is (docs/security.md)")
+
+
+def warn_of_unheeded(server):
+    """Of configs without effect that say who is let in."""
+    for name, why in dict.fromkeys(one for broker in server.brokers.values() for one in unheeded(broker.settings)):
+        logs.warn(f"{name} is not heeded: {why} (docs/security.md)")

@@ -162,6 +162,14 @@ def test_every_interface_is_warned_of(serve):
     assert "warning" in err and f"0.0.0.0:{server.port}" in err and "asks nobody who he is" in err
 
 
+def test_a_config_that_keeps_nobody_out_is_warned_of(serve, tmp_path):
+    (tmp_path / "config.yaml").write_text("super.users: User:alice\nsasl.jaas.config: not.to.be.told required;\n")
+    server = serve("--config", str(tmp_path / "config.yaml"))
+    server.send_signal(signal.SIGTERM)
+    _, _, err = server.end()
+    assert "super.users is not heeded: there is no authorizer.class.name" in err and "sasl.jaas.config is not heeded" in err and "not.to.be" not in err
+
+
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_in_silence(serve, home, number, status):
     server = serve("--topic", "a")

@@ -1,7 +1,11 @@
 """The configs of one listener: those with its name before them go before those of the broker (KIP-103, KIP-226)."""
 
-from emulator.state.configs.broker import key_of
+import re
+
+from emulator.state.configs.broker import OF_PLUGINS, key_of
 from emulator.state.configs.definition import ConfigError
+
+_OF_LISTENER = re.compile(r"listener\.name\.([^.]*)\.(.*)", re.DOTALL)
 
 
 class ListenerConfigs:
@@ -56,3 +60,26 @@ class ListenerConfigs:
             if name in originals:
                 return key_of(name).parse(originals[name])
         return key_of(names[-1]).parse(key_of(names[-1]).default)
+
+
+def unheeded(settings):
+    """[(config, why)]: what is set to keep somebody out, say, and neither Kafka nor this looks at. `settings`: Settings."""
+    found = []
+    names = {one.name.lower() for one in settings.endpoints}
+    elsewhere = {name.strip().lower() for name in settings.value("controller.listener.names") or ()} | {"controller"}
+    for name in settings.originals:
+        match = _OF_LISTENER.fullmatch(name)
+        if match and match[1] not in names | elsewhere:
+            found.append((name, f"a listener's name stands there in small letters: {match[1].lower()}" if match[1].lower() in names else f"there is no listener {match[1]}"))
+        elif name == "sasl.jaas.config" or match and match[2] == "sasl.jaas.config" and match[1] in names:
+            found.append((name, "it lacks the name of a mechanism, as in listener.name.LISTENER.plain.sasl.jaas.config"))
+        elif match and match[1] in names and match[2] in ("authorizer.class.name", *OF_PLUGINS):
+            found.append((name, "the authorizer is of all listeners, and so are its configs"))
+        elif name in OF_PLUGINS and not settings.authorizer_class_name:
+            found.append((name, "there is no authorizer.class.name: everybody may do everything"))
+    if settings.originals.get("ssl.client.auth", "none") != "none":
+        for one in settings.endpoints:
+            own = f"listener.name.{one.name.lower()}.ssl.client.auth"
+            if one.security_protocol == "SASL_SSL" and own not in settings.originals:
+                found.append(("ssl.client.auth", f"of {one.name}, which is SASL_SSL, only {own} is"))
+    return found

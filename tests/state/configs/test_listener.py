@@ -3,7 +3,7 @@
 import pytest
 
 from emulator.state.configs import ConfigError, parse_broker_settings
-from emulator.state.configs.listener import ListenerConfigs
+from emulator.state.configs.listener import ListenerConfigs, unheeded
 
 
 def of(listener="INSIDE", **texts):
@@ -41,3 +41,20 @@ def test_what_it_says_is_checked_as_the_brokers_own_is():
         of(listener_name_inside_ssl_client_auth="perhaps")
     with pytest.raises(ConfigError, match="Unknown configuration listener.name.inside.ssl.client.aut"):
         of(listener_name_inside_ssl_client_aut="none")
+
+
+@pytest.mark.parametrize("name, text, why", [
+    ("listener.name.OUT.ssl.keystore.type", "PEM", "a listener's name stands there in small letters: out"),
+    ("listener.name.elsewhere.ssl.client.auth", "required", "there is no listener elsewhere"),
+    ("sasl.jaas.config", "secret", "it lacks the name of a mechanism, as in listener.name.LISTENER.plain.sasl.jaas.config"),
+    ("listener.name.in.sasl.jaas.config", "secret", "it lacks the name of a mechanism, as in listener.name.LISTENER.plain.sasl.jaas.config"),
+    ("super.users", "User:alice", "there is no authorizer.class.name: everybody may do everything"),
+    ("listener.name.in.super.users", "User:alice", "the authorizer is of all listeners, and so are its configs"),
+    ("ssl.client.auth", "required", "of OUT, which is SASL_SSL, only listener.name.out.ssl.client.auth is"),
+    ("listener.name.out.ssl.client.auth", "required", None),
+    ("listener.name.in.plain.sasl.jaas.config", "secret", None),
+    ("listener.name.controller.ssl.client.auth", "required", None),  # Kafka's has one, of which nothing is here
+])
+def test_what_nobody_looks_at_is_told_of(name, text, why):
+    listeners = {"listeners": "IN://localhost:1,OUT://localhost:2", "listener.security.protocol.map": "IN:SASL_PLAINTEXT,OUT:SASL_SSL"}
+    assert unheeded(parse_broker_settings({**listeners, name: text})) == ([(name, why)] if why else [])
