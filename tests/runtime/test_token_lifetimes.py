@@ -67,6 +67,19 @@ def test_it_ends_when_the_clock_says_so():
         assert lets_in(kafka, token) is None
 
 
+def test_who_logs_in_with_an_expired_one_that_is_still_there_is_served_nothing():
+    """Kafka lets him in, for no time at all: a virtual clock that stands still is no reason to serve him."""
+    with Emulator(config=CONFIG, clock="virtual") as kafka, WireClient(kafka.bootstrap) as client:
+        token = made(kafka)
+        with WireClient(kafka.bootstrap) as alice:
+            alice.log_in("alice", USERS["alice"])
+            assert alice.call(ExpireDelegationToken, 2, hmac=token.hmac, expiry_time_period_ms=0).error_code == errors.NONE
+        kafka.clock.advance(seconds=1)
+        answer = scram(client, "SCRAM-SHA-256", token.token_id, base64.b64encode(token.hmac).decode(), ",tokenauth=true")
+        assert (answer.error_code, answer.session_lifetime_ms) == (errors.NONE, 0)
+        assert not served(client)
+
+
 def test_the_same_seed_gives_the_same_tokens():
     tokens = []
     for _ in range(2):

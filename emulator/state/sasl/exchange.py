@@ -99,12 +99,12 @@ class Exchange:
             limits.append(longest)
         if not limits:
             return 0
-        lifetime = max(min(limits), 0)
+        lifetime = min(limits)
         if lifetime > _LONGEST_MS:
             self.fail()
             raise IllegalState("a session of more nanoseconds than fit a long")
-        self.expires = now + lifetime
-        return lifetime
+        self.expires = now + lifetime  # a credential may have expired and count still: then the next request comes too late, though no clock goes on
+        return max(lifetime, 0)
 
     def _check_principal(self):
         if self._previous is None:
