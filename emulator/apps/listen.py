@@ -18,6 +18,7 @@ def listen_at(values, where):
         if secured := [name for name in names if protocols.get(name, name) != _PLAINTEXT]:
             raise UsageError(f"--listen {where}: there are several listeners, and {secured[0]} is not PLAINTEXT; say in `listeners` where each is to be")
         names = [_PLAINTEXT]
+        values.pop("inter.broker.listener.name", None)
     values["listeners"] = f"{names[0]}://{format_address(host, port)}"
     if host in EVERY_INTERFACE:
         values["advertised.listeners"] = f"{names[0]}://localhost:{port}"

@@ -14,7 +14,7 @@ MAP = "listener.security.protocol.map"
     ({"listeners": "SASL_SSL://a:9"}, {"listeners": "SASL_SSL://h:1"}),
     ({"listeners": "inside://a:9", MAP: "INSIDE:SASL_PLAINTEXT"}, {"listeners": "INSIDE://h:1", MAP: "INSIDE:SASL_PLAINTEXT"}),
     ({MAP: "PLAINTEXT:SASL_PLAINTEXT"}, {"listeners": "PLAINTEXT://h:1", MAP: "PLAINTEXT:SASL_PLAINTEXT"}),
-    ({"listeners": "A://a:1, B://a:2", MAP: "A:PLAINTEXT, b:plaintext"}, {"listeners": "PLAINTEXT://h:1"}),
+    ({"listeners": "A://a:1, B://a:2", MAP: "A:PLAINTEXT, b:plaintext", "inter.broker.listener.name": "B"}, {"listeners": "PLAINTEXT://h:1"}),
 ])  # fmt: skip
 def test_a_listener_is_elsewhere_and_the_same(values, expected):
     listen_at(values, "h:1")

@@ -53,13 +53,14 @@ def test_who_waits_and_leaves_takes_nobodys_place():
 
 
 def test_a_broker_that_stops_lets_go_who_waits():
-    with serving(max_connections=1) as server, WireClient(server.bootstrap) as first:
+    with serving(max_connections=1) as server:
+        first, waiting = WireClient(server.bootstrap), WireClient(server.bootstrap)
         first.call(ApiVersions, 0)
-        waiting = WireClient(server.bootstrap)
         waiting.send(ApiVersions, 0)
     with pytest.raises(ConnectionError):
         waiting.receive_frame()
-    waiting.socket.close()
+    for client in (first, waiting):
+        client.socket.close()
 
 
 def test_without_descriptors_who_comes_is_closed_and_others_are_served(monkeypatch):

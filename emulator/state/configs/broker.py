@@ -292,6 +292,7 @@ class Settings:
         self.log_directories = self.log_dirs or self.log_dir or ()
         self.endpoints = _endpoints(self, "listeners", self.listeners)
         self.advertised_endpoints = _advertised(self)
+        _check_inter_broker(self)
 
     def value(self, name):
         """The parsed value of the config called `name`."""
@@ -402,6 +403,23 @@ def _advertised(settings):
         if endpoint.host == "0.0.0.0":
             raise ConfigError("advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.")
     return advertised
+
+
+def _check_inter_broker(settings):
+    """The listener of the brokers, where one is named, is one that there is (AbstractKafkaConfig.interBrokerListenerName)."""
+    given = settings.value("inter.broker.listener.name")
+    if given is None:
+        return
+    if "security.inter.broker.protocol" in settings.originals:
+        raise ConfigError("Only one of inter.broker.listener.name and security.inter.broker.protocol should be set.")
+    name, names = given.upper(), [endpoint.name for endpoint in settings.advertised_endpoints]
+    if name not in _protocols(settings.listener_security_protocol_map):
+        raise ConfigError(f"Listener with name {name} defined in inter.broker.listener.name not found in listener.security.protocol.map.")
+    if name not in names:
+        raise ConfigError(
+            "requirement failed: inter.broker.listener.name must be a listener name defined in advertised.listeners."
+            f" The valid options based on currently configured listeners are {','.join(names)}"
+        )
 
 
 def _protocols(text):

@@ -165,6 +165,12 @@ def test_configs_without_effect_are_checked_and_kept():
      "requirement failed: connection.failed.authentication.delay.ms=100 should always be less than connections.max.idle.ms=50"
      " to prevent failed authentication responses from timing out"),
     ({"log.cleaner.dedupe.buffer.size": 1024}, "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread."),
+    ({"inter.broker.listener.name": "NOPE"}, "Listener with name NOPE defined in inter.broker.listener.name not found in listener.security.protocol.map."),
+    ({"inter.broker.listener.name": "ssl"},
+     "requirement failed: inter.broker.listener.name must be a listener name defined in advertised.listeners."
+     " The valid options based on currently configured listeners are PLAINTEXT"),
+    ({"inter.broker.listener.name": "PLAINTEXT", "security.inter.broker.protocol": "PLAINTEXT"},
+     "Only one of inter.broker.listener.name and security.inter.broker.protocol should be set."),
     ({"queued.max.request.bytes": 1}, "requirement failed: queued.max.request.bytes must be larger or equal to socket.request.max.bytes"),
 ])
 def test_configs_that_do_not_go_together(mapping, message):
