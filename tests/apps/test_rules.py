@@ -280,6 +280,31 @@ def test_topics_that_are_named_by_their_ids_are_told_apart(ruled, direct):
     delete(direct, "by-id", "by-id-secret")
 
 
+@pytest.mark.parametrize("version", [8, 10])
+def test_offsets_of_groups_are_refused_for_denied_topics_and_told_for_others(ruled, direct, request, version):
+    """A client that asks for several topics of a group loses none of its own to one that it may not read, as at Kafka."""
+    create(direct, "closed", "open")
+    ids = {one.name: one.topic_id for one in direct.call(Metadata, 12, topics=None).topics}
+    client, group = ruled({"rule": "deny", "topic": "closed"}), f"denied-{request.node.name}"
+    client.call(Metadata, 12, topics=None)
+    client.call(FindCoordinator, 3, key=group)
+    Committed, Groups = OffsetCommit.Request.Topics, OffsetFetch.Request.Groups
+    partition = Committed.Partitions(partition_index=0, committed_offset=7)
+    direct.call(OffsetCommit, 9, group_id=group, topics=[Committed(name=name, partitions=[partition]) for name in ("closed", "open")])
+
+    def told(*names):
+        asked = [Groups.Topics(**({"topic_id": ids[name]} if version == 10 else {"name": name}), partition_indexes=[0]) for name in names]
+        found = client.call(OffsetFetch, version, groups=[Groups(group_id=group, topics=asked)]).groups
+        assert [(one.group_id, one.error_code) for one in found] == [(group, errors.NONE)]
+        return [(one.partitions[0].committed_offset, one.partitions[0].error_code) for one in found[0].topics]
+
+    refused = (-1, errors.UNKNOWN_TOPIC_ID if version == 10 else errors.TOPIC_AUTHORIZATION_FAILED)  # a client is told no id of what is denied
+    assert told("closed", "open") == [refused, (7, errors.NONE)]
+    assert told("open", "closed") == [(7, errors.NONE), refused]
+    assert told("closed") == [refused]
+    delete(direct, "closed", "open")
+
+
 def test_metadata_by_id_tells_what_is_allowed_and_nothing_else(ruled, direct):
     create(direct, "told", "told-secret")
     ids = {one.name: one.topic_id for one in direct.call(Metadata, 12, topics=None).topics}

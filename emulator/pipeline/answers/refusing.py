@@ -21,7 +21,7 @@ class Refusal(NamedTuple):
     said: str | None
 
 
-class _Nobody:
+class Nobody:
     """Who knows no names of topic ids: what is asked by one of the two is answered by it."""
 
     @staticmethod
@@ -190,10 +190,10 @@ def refuse(api, version, request, error, said):
             _, asked = take_out(request, level, lambda named: refusal)
             if asked is not None:
                 response = api.Response(**kafkas.repeated(api, version, request))
-                put_back(api, response, level, asked, _Nobody)
+                put_back(api, response, level, asked, Nobody)
                 return response
     if TOP in levels:
-        return refuse_whole(api, version, levels, refusal, request, _Nobody)
+        return refuse_whole(api, version, levels, refusal, request, Nobody)
     response = api.Response()
     for level in levels.values():
         if len(level.path) == 1 and not level.asked:  # DescribeLogDirs: of a directory that nobody asked for

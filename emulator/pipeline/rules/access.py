@@ -4,10 +4,11 @@ Of rules that follow each other the first that fits a request, or one of its top
 """
 
 from copy import copy
+from types import SimpleNamespace
 
 from emulator.pipeline.answers.readable import readable
-from emulator.pipeline.answers.refusing import refuse
-from emulator.pipeline.answers.shapes import shape_of
+from emulator.pipeline.answers.refusing import Nobody, Refusal, is_all, put_back, refuse, take_out
+from emulator.pipeline.answers.shapes import reads, shape_of
 from emulator.pipeline.rules.places import places_of, renamed
 from wire import errors
 from wire.apis.data import Produce
@@ -99,9 +100,17 @@ class Access:
             if left:
                 rest = _with(rest, field, kept)
                 refused.append((field, told, kept, left))
-        if not refused and asked and _refuses_below(request, asked, is_allowed):
+        level, below = _level_below(api, version), None
+        if level is not None:  # OffsetFetch of several groups: each topic of theirs for itself
+
+            def choose(named):
+                error = self._error(SimpleNamespace(**named["topic"]), is_allowed, False)
+                return None if error is None else Refusal(error, _REASON)
+
+            rest, below = take_out(rest, level, choose)
+        elif not refused and asked and _refuses_below(request, asked, is_allowed):
             return self._refuse(api, version, request, call)
-        if refused and all(not kept for _, _, kept, _ in refused):
+        if below is not None and is_all(below) or refused and all(not kept for _, _, kept, _ in refused):
             response = api.Response()
         else:
             response = handle(rest, call)
@@ -109,7 +118,7 @@ class Access:
             if refused:
                 call.close(f"{_REASON}: a produce request with acks=0")
             return response
-        if not refused and not answered:
+        if not refused and below is None and not answered:
             return response
         response = readable(api, version, response)
         if answered:
@@ -118,6 +127,8 @@ class Access:
             for error, items in left.items():
                 more = refuse(api, version, _with(request, field, items), error, _REASON)
                 setattr(response, told, [*getattr(response, told), *getattr(more, told)])
+        if below is not None:
+            put_back(api, response, level, below, Nobody)
         return response
 
     def _error(self, item, is_allowed, tells_names):
@@ -152,6 +163,12 @@ def _refusable(api, version):
     shape = shape_of(api, version)
     with_errors = [level.path[0] for level in shape.levels.values() if level.path]
     return [(field.field, told.field) for field, told in shape.pairs if told in with_errors]
+
+
+def _level_below(api, version):
+    """Where the answer has room for an error of each topic that stands deeper in a request that only reads; None: nowhere."""
+    levels = shape_of(api, version).levels.values() if reads(api) else ()
+    return next((level for level in levels if level.asked and "topic" in level.kinds[1:]), None)
 
 
 def _with(request, field, items):
