@@ -7,7 +7,7 @@ from copy import copy
 from types import SimpleNamespace
 
 from emulator.pipeline.answers.readable import readable
-from emulator.pipeline.answers.refusing import Nobody, Refusal, is_all, put_back, refuse, take_out
+from emulator.pipeline.answers.refusing import Nobody, Refusal, is_all, put_back, refuse, refuse_found, take_out
 from emulator.pipeline.answers.shapes import reads, shape_of
 from emulator.pipeline.rules.places import places_of, renamed
 from wire import errors
@@ -123,6 +123,8 @@ class Access:
         response = readable(api, version, response)
         if answered:
             response = renamed(response, answered, lambda name: name if is_allowed(name) else None, lambda regex: regex)
+        if level is not None:  # who asks for all is told some by their ids alone
+            refuse_found(api, response, level, choose, Nobody)
         for field, told, _, left in refused:
             for error, items in left.items():
                 more = refuse(api, version, _with(request, field, items), error, _REASON)
