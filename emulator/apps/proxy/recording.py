@@ -15,9 +15,12 @@ from emulator.pipeline.faults.fetching import without_session
 from emulator.runtime.connection import Disconnected
 from wire.apis import BY_KEY
 from wire.apis.data import Fetch
+from wire.apis.metadata import ApiVersions
+from wire.types import Unbuildable
 
 VERSION = 1
 _KIND = "kafka-emulator recording"
+_PLAIN = {"bool": (bool,), "float64": (float, int), **dict.fromkeys(("int8", "int16", "uint16", "int32", "int64"), (int,))}
 _BY_NAME = {api.name: api for api in BY_KEY.values()}
 
 
@@ -80,10 +83,12 @@ def from_json(fields, cls, data):
 
 
 def _decode(field, cls, type_, value):
-    if value is None:
-        return None
     kind = type_.kind
+    if value is None and kind not in _PLAIN:
+        return None  # whether it may be is for the version to say
     if kind == "array":
+        if type(value) is not list:
+            raise TypeError
         if type_.fields:
             return [from_json(type_.fields, getattr(cls, field.class_name), one) for one in value]
         return [_decode(field, cls, type_.element, one) for one in value]
@@ -95,6 +100,8 @@ def _decode(field, cls, type_, value):
         if value == secrets.BLANK:
             return b""
         return value["text"].encode("ascii") if "text" in value else base64.b64decode(value["base64"])
+    if type(value) not in _PLAIN.get(kind, (str,)):
+        raise TypeError
     return value
 
 
@@ -162,11 +169,13 @@ class Exchange:
     """
 
     def __init__(self, number, said):
+        if not isinstance(said, dict):
+            raise BadRecording(f"{said!r} is no object")
         self.line = number
         self.connection = said["connection"]
         self.node = said["node"]
         self.client_id = said["client_id"]
-        self.api = _BY_NAME[said["api"]]
+        self.api = _BY_NAME.get(str(said["api"]))
         self.version = said["version"]
         self.request = said["request"]
         self.is_closed = "answer" not in said
@@ -175,9 +184,26 @@ class Exchange:
         self.uses = 0
         if type(self.connection) is not int or type(self.version) is not int:
             raise BadRecording("connection and version are numbers")
-        if self.request is not None:  # that it can be read is better known now
-            from_json(self.api.request.fields, self.api.Request, self.request)
-        self.answer()
+        if self.api is None:
+            raise BadRecording(f"{said['api']!r} is no API of Kafka's")
+        self._check()
+
+    def _check(self):
+        """That it can be asked and answered is better known before anybody asks. Raises BadRecording."""
+        api, version = self.api, self.version
+        if self.request is None:
+            version = 0  # of which the answer to an unknown version is
+            if api is not ApiVersions:
+                raise BadRecording(f"{api.name} has a request")
+        elif version not in api.versions:
+            raise BadRecording(f"{api.name} has no version {version}, but {api.versions!r}")
+        try:
+            if self.request is not None:
+                api.build_request(version)(from_json(api.request.fields, api.Request, self.request), [])
+            if (answer := self.answer()) is not None:
+                api.build_response(version)(answer, [])
+        except Unbuildable as error:
+            raise BadRecording(f"{api.name} v{version}: {error}") from None
 
     def answer(self):
         if self.answer_json is None:
