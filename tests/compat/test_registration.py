@@ -105,13 +105,14 @@ def scenario(kazoo, root, brokers):
     until(lambda: kazoo.get_children(f"{root}/brokers/ids") and json.loads(kazoo.get(f"{root}/controller")[0])["brokerid"])
     until(lambda: len(kazoo.get_children(f"{root}/brokers/ids")) == 2)
     controller = json.loads(kazoo.get(f"{root}/controller")[0])["brokerid"]
+    other = 3 - controller
     until(lambda: all(listens(port) for port in brokers.ports.values()))
     look("start")
     admin = KafkaAdminClient(bootstrap_servers=brokers.bootstrap)
-    admin.create_topics([NewTopic("t", -1, -1, replica_assignments={0: [2, 1], 1: [1, 2]}, topic_configs={"retention.ms": "1000"}),
-                         NewTopic("gone", -1, -1, replica_assignments={0: [3 - controller]})])
+    admin.create_topics([NewTopic("t", -1, -1, replica_assignments={0: [other, controller], 1: [controller, other]}, topic_configs={"retention.ms": "1000"}),
+                         NewTopic("gone", -1, -1, replica_assignments={0: [other]})])
     look_when("topics", lambda: state("t") and state("t", 1) and state("gone"))
-    admin.create_partitions({"t": NewPartitions(3, [[2, 1]])})
+    admin.create_partitions({"t": NewPartitions(3, [[other, controller]])})
     look_when("grown", lambda: state("t", 2))
     admin.delete_topics(["gone"])
     look_when("deleted", lambda: not kazoo.exists(f"{root}/brokers/topics/gone") and not kazoo.get_children(f"{root}/admin/delete_topics"))
@@ -121,7 +122,6 @@ def scenario(kazoo, root, brokers):
     producer.send("t", b"x").get(30)
     producer.close()
     look_when("produced", lambda: kazoo.get(f"{root}/latest_producer_id_block")[0])
-    other = 3 - controller
     brokers.kill(other)
     look_when("killed", lambda: not kazoo.exists(f"{root}/brokers/ids/{other}") and all(state("t", n)["isr"] == [controller] for n in range(3)))
     brokers.start(other)
