@@ -3,13 +3,13 @@
 import logging
 import os
 import stat
-import time
 from collections import OrderedDict
 from urllib.parse import unquote, urlsplit
 
 from gevent import get_hub, spawn
 from gevent.event import AsyncResult
 
+from emulator.runtime.over_http import fetch
 from emulator.state.sasl.bearer import KeysUnavailable
 from emulator.state.sasl.jwks import KeySet
 
@@ -145,24 +145,7 @@ class JwksUrl:
 
 
 def _get(url):
-    """The body of what answers there, bytes, or a text that says why there is none. For a thread: it waits."""
-    from urllib.request import ProxyHandler, build_opener  # takes long, and few need it
-
-    ends = time.monotonic() + _DEADLINE_MS / 1000
-    try:
-        with build_opener(ProxyHandler({})).open(url, timeout=_DEADLINE_MS / 1000) as answer:
-            body = b""
-            while piece := answer.read1(_MAX_BYTES + 1 - len(body)):
-                body += piece
-                if len(body) > _MAX_BYTES:
-                    return f"it is larger than {_MAX_BYTES} bytes"
-                if time.monotonic() > ends:
-                    return "no answer in time"
-            return body
-    except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", None) or error) or type(error).__name__
-    except Exception as error:  # http.client's own: what answered is no HTTP
-        return type(error).__name__
+    return fetch(url, _MAX_BYTES, _DEADLINE_MS / 1000)
 
 
 def _key_set(found):

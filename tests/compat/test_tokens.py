@@ -1,18 +1,22 @@
 """Stock clients that log in with tokens: delegation tokens (SCRAM), and those of OAUTHBEARER, unsecured and signed."""
 import asyncio
+import base64
 import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 
 import tools
 from helpers import TIMEOUT, eventually
-from servers import BIN, HERE, free_ports, stop
+from servers import BIN, HERE, free_ports, proxy, stop
 
 jwt = pytest.importorskip("jwt")
 
@@ -208,10 +212,14 @@ def test_java_with_signed_tokens(server):
 
 
 def round_trip(bootstrap, topic, **login):
+    return delivers(bootstrap, topic, **{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanisms": "OAUTHBEARER"}, **login)
+
+
+def delivers(bootstrap, topic, **settings):
     from confluent_kafka import Producer
 
     delivered = []
-    producer = Producer({"bootstrap.servers": bootstrap, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanisms": "OAUTHBEARER", **login})
+    producer = Producer({"bootstrap.servers": bootstrap, **settings})
     producer.produce(topic, b"one", on_delivery=lambda error, message: delivered.append(error))
     producer.flush(TIMEOUT)
     return delivered == [None]
@@ -280,3 +288,55 @@ def test_aiokafka(server, which, topic):
             await producer.stop()
 
     assert asyncio.run(asyncio.wait_for(run(), TIMEOUT)) >= 0
+
+
+# -- a proxy that logs in --------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def issuer():
+    """The URL of an endpoint that gives a token to whoever has the right credentials (RFC 6749)."""
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            is_known = self.headers["Authorization"] == f"Basic {base64.b64encode(b'it:its-secret').decode()}" and form["grant_type"] == ["client_credentials"]
+            self.send_response(200 if is_known else 401)
+            self.end_headers()
+            if is_known:
+                self.wfile.write(json.dumps({"access_token": signed(), "expires_in": 600}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as endpoint:
+        threading.Thread(target=endpoint.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{endpoint.server_port}/token"
+        endpoint.shutdown()
+
+
+@contextlib.contextmanager
+def upstream(server, how):
+    """(address, {config of a proxy's upstream}) of one way to log in."""
+    url, id_, secret = ("sasl.oauthbearer." + name for name in ("token.endpoint.url", "client.credentials.client.id", "client.credentials.client.secret"))
+    if how == "delegation token":
+        token_id, hmac = created(server, "alice")
+        yield server.plain, {"sasl.mechanism": "SCRAM-SHA-512", "sasl.jaas.config": f'{SCRAM} required username="{token_id}" password="{hmac}" tokenauth=true;'}
+    elif how == "unsecured":
+        yield server.plain, {"sasl.mechanism": "OAUTHBEARER", "sasl.jaas.config": f'{OAUTH} required unsecuredLoginStringClaim_sub="alice" unsecuredLoginExtension_trace="7";'}
+    elif how == "file":
+        path = server.directory / "proxy.jwt"
+        path.write_text(signed())
+        yield server.signed, {"sasl.mechanism": "OAUTHBEARER", url: f"file://{path}"}
+    else:
+        with issuer() as address:
+            yield server.signed, {"sasl.mechanism": "OAUTHBEARER", url: address, id_: "it", secret: "its-secret"}
+
+
+@pytest.mark.parametrize("how", ["delegation token", "unsecured", "file", "issuer"])
+def test_a_proxy_that_logs_in_with_a_token(server, topic, tmp_path, how):
+    pytest.importorskip("confluent_kafka")
+    with upstream(server, how) as (address, login):
+        settings = {"upstream.security.protocol": "SASL_PLAINTEXT", **{f"upstream.{key}": value for key, value in login.items()}}
+        with proxy(tmp_path, address, **settings) as bootstrap:
+            assert delivers(bootstrap, topic)

@@ -13,7 +13,6 @@ from emulator.apps.mirror.progress import Progress
 from emulator.apps.mirror.settings import MirrorSettings
 from emulator.apps.serve import Ending
 from emulator.runtime.clock import monotonic_clock
-from emulator.runtime.upstream.dial import Dialer
 
 _LOOK_S = 0.05
 
@@ -23,7 +22,7 @@ def run(options):
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = MirrorSettings(options)
     patience = monotonic_clock()
-    source, target = (Cluster(what, side.bootstrap, _dialer(side, patience)) for what, side in zip(("--from", "--to"), settings.sides.values()))
+    source, target = (Cluster(what, side.bootstrap, side.dialer(patience)) for what, side in zip(("--from", "--to"), settings.sides.values()))
     mirror = Mirror(source, target, settings.names, settings.queue_bytes, settings.refresh_s, settings.takes_group, settings.exactly_once)
     ending = Ending()
     mirror.start()
@@ -41,10 +40,6 @@ def run(options):
         print(f"kafka-emulator: error: {why}", file=sys.stderr)
     failed = why or mirror.refused or any(one.failed for one in mirror.partitions.values())
     return 1 if failed else waiting.value if waiting.ready() else 0
-
-
-def _dialer(side, patience):
-    return Dialer(patience, side.connection_timeout_ms, side.tls(), side.check_host, side.login())
 
 
 def _shown(side):

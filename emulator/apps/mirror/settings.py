@@ -5,17 +5,16 @@ import re
 from emulator.apps.config_file import read_config_file
 from emulator.apps.errors import UsageError
 from emulator.apps.mirror.names import Names, matcher
-from emulator.apps.proxy.settings import ProxySettings
 from emulator.apps.settings import located
+from emulator.apps.upstream import DEFAULTS, Upstream
 
 _SIDES = {"from": "--from", "to": "--to"}
 _OPTIONS = {"topics": ".*", "prefix": "", "groups": None, "queue": "32", "refresh": "5", "name": ""}
 _EXACTLY_ONCE = "mirror.exactly.once"
-_NO_LISTENER = {"listeners": "PLAINTEXT://localhost:0"}
 
 
 class MirrorSettings:
-    """`sides`: {"from", "to": ProxySettings of how to reach that cluster}; `names`, `takes_group`: see Mirror; `queue_bytes`, `refresh_s`,
+    """`sides`: {"from", "to": Upstream of that cluster}; `names`, `takes_group`: see Mirror; `queue_bytes`, `refresh_s`,
     `exactly_once`: the mirror's name, or None."""
 
     def __init__(self, options):
@@ -56,15 +55,13 @@ def _reached(side, bootstrap, own):
     bootstrap = bootstrap or own.get("bootstrap.servers")
     if not bootstrap:
         raise UsageError(f"mirror needs {option} HOST:PORT, a broker of the cluster")
-    own["bootstrap.servers"] = bootstrap
-    try:
-        settings = ProxySettings({**_NO_LISTENER, **{f"upstream.{key}": value for key, value in own.items()}})
-        if settings.is_sasl and settings.login() is None:
-            raise UsageError("upstream.sasl.mechanism is missing")
-    except UsageError as error:
-        text = str(error).replace("upstream.bootstrap.servers", option)
-        raise UsageError(text.replace("upstream.", begin).replace("a proxy's keys", "a mirror's keys").partition("; without both")[0]) from None
-    return settings
+    for key in own:
+        if key not in DEFAULTS:
+            raise UsageError(f"{begin}{key} is none of a mirror's keys. There are {', '.join(begin + name for name in DEFAULTS)}")
+    found = Upstream({**own, "bootstrap.servers": bootstrap}, begin, option)
+    if found.is_sasl and found.login is None:
+        raise UsageError(f"{begin}sasl.mechanism is missing")
+    return found
 
 
 def _name(text):

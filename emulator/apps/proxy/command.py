@@ -32,7 +32,7 @@ def serve(options):
     ending = Ending()
     with _recorder(options.record) as recorder:
         server = start(settings, rules, recorder, faults)
-        told = f"upstream.bootstrap.servers={_joined(settings.bootstrap)}"
+        told = f"upstream.bootstrap.servers={_joined(settings.upstream.bootstrap)}"
         return _run(server, ending, options, routes, told, settings.doors)
 
 

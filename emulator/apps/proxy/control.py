@@ -27,7 +27,7 @@ def routes(started, stop):
             **process(started),
             "bootstrap": bootstrap_of(server),
             "bound": [format_address(host, port) for _, host, port in server.bound],
-            "upstream": [format_address(host, port) for host, port in server.settings.bootstrap],
+            "upstream": [format_address(host, port) for host, port in server.settings.upstream.bootstrap],
             "upstream_answers": bool(server.cluster_is_there),
             "nodes": [_shown(front, node) for front in server.fronts for _, node in sorted(front.nodes.items())],
             "connections": len(server.connections),

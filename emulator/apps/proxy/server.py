@@ -12,7 +12,7 @@ from emulator.apps.proxy.front import BROKER, Front, Fronted, broker_of
 from emulator.apps.proxy.routes import intersect
 from emulator.pipeline.requests import Requests
 from emulator.runtime.clock import monotonic_clock, wall_clock
-from emulator.runtime.upstream.dial import Dialer, Unreachable
+from emulator.runtime.upstream.dial import Unreachable
 from emulator.runtime.upstream.exchange import ask
 from emulator.runtime.upstream.pipes import pipes
 from wire.apis.metadata import ApiVersions, Metadata
@@ -45,10 +45,7 @@ class ProxyServer(Fronted):
         self.fronts = [Front(self, endpoint, settings.advertised.get(endpoint[0])) for endpoint in settings.endpoints]
         self.connections = set()
         self.cluster_is_there = None  # None: nobody has looked yet
-        login = settings.login()
-        self._dialer = Dialer(self.patience, settings.connection_timeout_ms, settings.tls(), settings.check_host, login)
-        # Where clients log in by themselves, nobody here could ask.
-        self._may_ask = login is not None or not settings.is_sasl
+        self._dialer = settings.upstream.dialer(self.patience)
         self.history = self._recording = None  # of requests, see `record_requests`
         self._turns = itertools.count()
         self._look = Event()
@@ -58,7 +55,7 @@ class ProxyServer(Fronted):
     def start(self):
         """Bind, look once for the cluster behind, and serve. Raises OSError when an address is not to be had."""
         self.bind()
-        if self._may_ask:
+        if self.settings.may_ask:
             self.look_again()
             self._watch = spawn(self._look_again)
         for front in self.fronts:
@@ -132,7 +129,7 @@ class ProxyServer(Fronted):
 
     def dial_bootstrap(self):
         """To any of upstream.bootstrap.servers, another one first each time."""
-        addresses = self.settings.bootstrap
+        addresses = self.settings.upstream.bootstrap
         first = next(self._turns) % len(addresses)
         return self.dial(addresses[first:] + addresses[:first])
 
@@ -171,7 +168,7 @@ class ProxyServer(Fronted):
             except (Unreachable, OSError):
                 sock.close()  # whoever that was
         known = sorted({node.upstream for front in self.fronts for (kind, _), node in front.nodes.items() if kind == BROKER})
-        sock = self._dialer.dial(self.settings.bootstrap + [one for one in known if one not in self.settings.bootstrap])
+        sock = self._dialer.dial(self.settings.upstream.bootstrap + [one for one in known if one not in self.settings.upstream.bootstrap])
         try:
             with self._dialer.deadline():
                 return ask(sock, Metadata, _METADATA_VERSION, topics=[]).brokers, sock
@@ -182,7 +179,7 @@ class ProxyServer(Fronted):
     def versions(self):
         """The answer of a broker behind to ApiVersions, without what is not understood here; None where none answers."""
         now = self.patience.now()
-        if self._versions_asked_at is None or now >= self._versions_asked_at + self.settings.metadata_max_age_ms:
+        if self._versions_asked_at is None or now >= self._versions_asked_at + self.settings.upstream.metadata_max_age_ms:
             try:
                 sock = self.dial_bootstrap()
             except (Unreachable, OSError):
@@ -203,7 +200,7 @@ class ProxyServer(Fronted):
         return found if self.overlay is None else [*found, *self.overlay.topics]
 
     def _ask_topics(self):
-        if not self._may_ask:
+        if not self.settings.may_ask:
             return []
         try:
             sock = self.dial_bootstrap()
@@ -222,7 +219,7 @@ class ProxyServer(Fronted):
         """From time to time, and when a broker could not be had."""
         sock = None
         while True:
-            deadline = self.patience.after(self.settings.metadata_max_age_ms, self._look.set)
+            deadline = self.patience.after(self.settings.upstream.metadata_max_age_ms, self._look.set)
             self._look.wait()
             deadline.cancel()
             self._look.clear()

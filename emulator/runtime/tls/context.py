@@ -28,8 +28,11 @@ def make_context(configs, stores, client_auth):
     if stores.keys is None:
         raise ConfigError("No configuration ssl.keystore.location: a server needs a key and a certificate (`kafka-emulator certs` makes some)")
     context = _bare_context(configs)
-    _load_keys(context, stores)
-    _load_trusted(context, stores, asks=client_auth != "none")
+    load_keys(context, stores.said, stores.keys)
+    if stores.trusted is not None:
+        load_trusted(context, stores.said, stores.trusted)
+    elif client_auth != "none":
+        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = _AUTH[client_auth]
     return context
 
@@ -104,23 +107,22 @@ def openssl_name(suite):
     return keys + cipher.replace("_", "-")
 
 
-def _load_keys(context, stores):
+def load_keys(context, said, keys):
+    """`said` is what the configs say of the stores, `keys` the Keys that were read. Raises StoreError."""
     # OpenSSL reads them from a file only: one that nobody else may read, and that is gone at once.
     with tempfile.NamedTemporaryFile() as file:
-        file.write(stores.keys.pem)
+        file.write(keys.pem)
         file.flush()
         try:
-            context.load_cert_chain(file.name, password=lambda: stores.keys.password or "")
+            context.load_cert_chain(file.name, password=lambda: keys.password or "")
         except ssl.SSLError as error:
             why = "the key does not go with the certificate" if error.reason == "KEY_VALUES_MISMATCH" else f"OpenSSL cannot read it ({error.reason or 'a wrong password?'})"
-            raise unreadable(stores.said, "keystore", why) from None
+            raise unreadable(said, "keystore", why) from None
 
 
-def _load_trusted(context, stores, asks):
-    if stores.trusted is not None:
-        try:
-            context.load_verify_locations(cadata=stores.trusted)
-        except ssl.SSLError as error:
-            raise unreadable(stores.said, "truststore", f"OpenSSL cannot read it ({error.reason})") from None
-    elif asks:
-        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
+def load_trusted(context, said, trusted):
+    """`trusted`: certificates as PEM. Raises StoreError."""
+    try:
+        context.load_verify_locations(cadata=trusted)
+    except ssl.SSLError as error:
+        raise unreadable(said, "truststore", f"OpenSSL cannot read it ({error.reason})") from None

@@ -25,12 +25,13 @@ class Keys(namedtuple("Keys", "pem password entries")):
 
 
 class StoreError(ConfigError):
-    """A store that cannot be; the text says why. `told`: all that Kafka says of it to clients, its exception's class first."""
+    """A store that cannot be; the text says why. `told`: all that Kafka says of it to clients, its exception's class first; `why`: what else is known."""
 
-    def __init__(self, told, why=None):
+    def __init__(self, told, key=None, why=None):
         said = told.partition(": ")[2]
-        super().__init__(f"{said}: {why}" if why else said)
+        super().__init__(": ".join(filter(None, (said, key, why))))
         self.told = told
+        self.why = why or said
 
 
 def said_of_stores(configs):
@@ -46,12 +47,12 @@ def stamps(said):
 def unreadable(said, store, why):
     """The StoreError of a keystore or truststore that cannot be read."""
     location, kind = said[f"ssl.{store}.location"], said[f"ssl.{store}.type"]
-    why = f"ssl.{store}.location: {why}" if location is not None else why
     if location is None:
-        return StoreError(f"{_INVALID}: Invalid PEM {store} configs", why)
+        return StoreError(f"{_INVALID}: Invalid PEM {store} configs", None, why)
+    key = f"ssl.{store}.location"
     if kind == "PEM":
-        return StoreError(f"{_INVALID}: Failed to load PEM SSL keystore {location}", why)
-    return StoreError(f"org.apache.kafka.common.KafkaException: Failed to load SSL keystore {location} of type {kind}", why)
+        return StoreError(f"{_INVALID}: Failed to load PEM SSL keystore {location}", key, why)
+    return StoreError(f"org.apache.kafka.common.KafkaException: Failed to load SSL keystore {location} of type {kind}", key, why)
 
 
 def read_keys(said):
@@ -202,7 +203,7 @@ def _read(said, store):
         with open(said[f"ssl.{store}.location"], "rb") as file:
             return file.read()
     except (OSError, ValueError) as error:
-        raise unreadable(said, store, getattr(error, "strerror", None) or error) from None
+        raise unreadable(said, store, getattr(error, "strerror", None) or str(error)) from None
 
 
 def _stamp(path):

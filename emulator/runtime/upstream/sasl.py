@@ -1,4 +1,4 @@
-"""Logging in at a broker: SASL PLAIN (RFC 4616) and SCRAM (RFC 5802) from the client's side, as requests of Kafka's protocol.
+"""Logging in at a broker: PLAIN (RFC 4616), SCRAM (RFC 5802) and OAUTHBEARER (RFC 7628) from the client's side, as requests of Kafka's protocol.
 
 SaslAuthenticate is asked in version 0, which tells the broker that nobody here authenticates again (KIP-368): it then does
 not end the connection when a session's lifetime is over.
@@ -13,9 +13,11 @@ import secrets
 from gevent import get_hub
 
 from emulator.runtime.upstream.exchange import ask
+from emulator.runtime.upstream.tokens import NoToken
 from wire.apis.sasl import SaslAuthenticate, SaslHandshake
 
-MECHANISMS = {"PLAIN": None, "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
+_HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
+MECHANISMS = ("PLAIN", *_HASHES, "OAUTHBEARER")
 _LEAST_ITERATIONS, _MOST_ITERATIONS = 4096, 1_000_000  # Kafka's least; more than it would ever ask
 
 
@@ -24,14 +26,10 @@ class Refusal(Exception):
 
 
 class Login:
-    """`log_in(sock, host)` by `mechanism`, one of MECHANISMS. `nonce()`: text that never comes twice."""
+    """`log_in(sock, host)` by `mechanism`, one of MECHANISMS; `_converse(say)` says what is said, and hears what is told."""
 
-    def __init__(self, mechanism, username, password, nonce=lambda: secrets.token_urlsafe(24)):
+    def __init__(self, mechanism):
         self._mechanism = mechanism
-        self._username = username
-        self._password = password
-        self._nonce = nonce
-        self._salted = {}  # what takes long to compute: every connection needs it again
 
     def log_in(self, sock, host):
         """Raises Refusal, OSError."""
@@ -46,16 +44,35 @@ class Login:
                 raise Refusal(answer.error_message or f"authentication failed (error {answer.error_code})")
             return answer.auth_bytes
 
-        if self._mechanism == "PLAIN":
-            say(b"\0".join((b"", self._username.encode(), self._password.encode())))
-        else:
-            self._scram(say)
+        self._converse(say)
 
-    def _scram(self, say):
-        digest = MECHANISMS[self._mechanism]
+
+class PlainLogin(Login):
+    def __init__(self, username, password):
+        super().__init__("PLAIN")
+        self._username = username
+        self._password = password
+
+    def _converse(self, say):
+        say(b"\0".join((b"", self._username.encode(), self._password.encode())))
+
+
+class ScramLogin(Login):
+    """`by_token`: they are the id and the HMAC of a delegation token (KIP-48). `nonce()`: text that never comes twice."""
+
+    def __init__(self, mechanism, username, password, by_token=False, nonce=lambda: secrets.token_urlsafe(24)):
+        super().__init__(mechanism)
+        self._username = username
+        self._password = password
+        self._extensions = ",tokenauth=true" if by_token else ""
+        self._nonce = nonce
+        self._salted = {}  # what takes long to compute: every connection needs it again
+
+    def _converse(self, say):
+        digest = _HASHES[self._mechanism]
         nonce = self._nonce()
         name = self._username.replace("=", "=3D").replace(",", "=2C")
-        first = f"n={name},r={nonce}"
+        first = f"n={name},r={nonce}{self._extensions}"
         told = say(f"n,,{first}".encode())
         fields = _fields(told)
         try:
@@ -86,6 +103,26 @@ class Login:
             salted = get_hub().threadpool.apply(*work)
             self._salted = {key: salted}
         return self._salted[key]
+
+
+class BearerLogin(Login):
+    """`tokens`: one of tokens.py; `extensions`: {name: text} that go with it (KIP-342)."""
+
+    def __init__(self, tokens, extensions):
+        super().__init__("OAUTHBEARER")
+        self._tokens = tokens
+        self._extensions = extensions
+
+    def _converse(self, say):
+        try:
+            token = self._tokens.token()
+        except NoToken as error:
+            raise Refusal(f"there is no token to log in with: {error}") from None
+        pairs = {"auth": f"Bearer {token}", **self._extensions}
+        refusal = say("\x01".join(["n,,", *(f"{name}={text}" for name, text in pairs.items()), "", ""]).encode())
+        if refusal:
+            say(b"\x01")  # now it says so with an error
+            raise Refusal("it refuses the token, and then does not")
 
 
 def _fields(message):

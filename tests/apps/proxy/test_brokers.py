@@ -191,13 +191,13 @@ def log_in(address):
     from emulator.runtime.clock import monotonic_clock
     from emulator.runtime.thread import LoopThread
     from emulator.runtime.upstream.dial import Dialer
-    from emulator.runtime.upstream.sasl import Login
+    from emulator.runtime.upstream.sasl import ScramLogin
 
     host, port = address.split(":")
     thread = LoopThread("dialer")
     thread.start()
     try:
-        login = Login("SCRAM-SHA-256", "user", "pencil", nonce=lambda: "rOprNGfwEbeRWgbNEkqO")
+        login = ScramLogin("SCRAM-SHA-256", "user", "pencil", nonce=lambda: "rOprNGfwEbeRWgbNEkqO")
         thread.call(lambda: Dialer(monotonic_clock(), 5000, login=login).dial([(host, int(port))]).close())
     finally:
         thread.stop()

@@ -98,7 +98,9 @@ def test_an_idle_connection_costs_little_memory(serve, run, many_files):
     ({**UPSTREAM, "upstream.security.protocol": "SASL_PLAINTEXT", "upstream.sasl.mechanism": "GSSAPI"}, "upstream.sasl.mechanism GSSAPI: expected PLAIN or"),
     ({**UPSTREAM, "upstream.security.protocol": "SASL_PLAINTEXT", "upstream.sasl.mechanism": "PLAIN"}, "upstream.sasl.username is missing"),
     ({**UPSTREAM, "upstream.security.protocol": "SASL_PLAINTEXT", "upstream.sasl.username": "a"}, "upstream.sasl.username needs upstream.sasl.mechanism"),
-    ({**UPSTREAM, "upstream.security.protocol": "SSL", "upstream.ssl.truststore.type": "JKS"}, "upstream.ssl.truststore.type JKS: expected PEM"),
+    ({**UPSTREAM, "upstream.security.protocol": "SSL", "upstream.ssl.truststore.type": "JKS", "upstream.ssl.truststore.location": __file__}, f"upstream.ssl.truststore.location {__file__}: not PKCS12"),
+    ({**UPSTREAM, "upstream.security.protocol": "SSL", "upstream.ssl.truststore.location": __file__}, f"upstream.ssl.truststore.location {__file__}: no certificate in it"),
+    ({**UPSTREAM, "upstream.security.protocol": "SSL", "upstream.ssl.keystore.type": "JKS", "upstream.ssl.keystore.location": "a.jks"}, "upstream.ssl.keystore.location a.jks: SSL key store is specified, but key store password is not specified."),
     ({**UPSTREAM, "upstream.security.protocol": "SSL", "upstream.ssl.truststore.location": "/nowhere.pem"}, "upstream.ssl.truststore.location /nowhere.pem: No such file"),
     ({**UPSTREAM, "upstream.metadata.max.age.ms": "soon"}, "upstream.metadata.max.age.ms soon: expected milliseconds, one or more"),
 ])  # fmt: skip
@@ -112,5 +114,5 @@ def test_a_jaas_config_is_read_as_kafka_writes_it():
     jaas = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="it" password="a \\"b\\" c";'
     settings = ProxySettings({**UPSTREAM, "upstream.security.protocol": "SASL_PLAINTEXT", "upstream.sasl.mechanism": "SCRAM-SHA-256",
                               "upstream.sasl.jaas.config": jaas})
-    login = settings.login()
+    login = settings.upstream.login
     assert (login._username, login._password) == ("it", 'a "b" c')
