@@ -4,8 +4,8 @@ import pytest
 
 from emulator.pipeline.rules import parse_rules
 from emulator.pipeline.words import WordError
-from emulator.pipeline.rules.naming import Prefix
-from emulator.pipeline.rules.places import _ARRAYS, _FIELDS, _OF_TOPICS, _OF_TOPICS_IN, _REGEXES, _RESOURCES, places_of, renamed
+from emulator.pipeline.rules.naming import Prefix, Swap
+from emulator.pipeline.rules.places import _ARRAYS, _FIELDS, _OF_TOPICS, _OF_TOPICS_IN, _REGEXES, _RESOURCES, places_of, renamed, retold, texts_of
 from emulator.pipeline.answers.refusing import refuse
 from wire import errors
 from wire.apis import BY_KEY
@@ -73,10 +73,25 @@ def test_a_topology_names_topics_and_expressions():
     Topology = StreamsGroupHeartbeat.Request.Topology
     Subtopologies = Topology.Subtopologies
     one = Subtopologies(subtopology_id="0", source_topics=["in"], source_topic_regex=["i.*"], repartition_sink_topics=["r"],
-                        state_changelog_topics=[Subtopologies.StateChangelogTopics(name="c", partitions=0, replication_factor=0)])
+                        state_changelog_topics=[Subtopologies.StateChangelogTopics(name="c", partitions=0, replication_factor=0)],
+                        copartition_groups=[Subtopologies.CopartitionGroups(source_topics=[0], source_topic_regex=[0], repartition_source_topics=[])])
     [told] = rename(StreamsGroupHeartbeat.request, StreamsGroupHeartbeat.Request(topology=Topology(epoch=0, subtopologies=[one]))).topology.subtopologies
     assert (told.source_topics, told.source_topic_regex, told.repartition_sink_topics) == (["a.in"], [r"a\.(?:i.*)"], ["a.r"])
     assert told.state_changelog_topics[0].name == "a.c"
+    assert told.copartition_groups == one.copartition_groups  # places in those lists
+
+
+@pytest.mark.parametrize("names, text, told", [
+    (Prefix("a."), "Topics a.one, 'a.two' and a.a.three. Not a, nor ba.x: a.", "Topics one, 'two' and a.three. Not a, nor ba.x: a."),
+    (Prefix("t"), "topic tone and one of others: ttwo", "topic one and one of others: ttwo"),
+    (Swap("one", "two"), "two, one: none of two-x", "one, two: none of two-x"),
+])  # fmt: skip
+def test_topics_in_texts_are_those_of_the_client(names, text, told):
+    named = {names.to_cluster(one): one for one in ("one", "two", "two-x")} if isinstance(names, Swap) else {names.to_cluster("one"): "one"}
+    response = StreamsGroupHeartbeat.Response(error_message=text, status=[StreamsGroupHeartbeat.Response.Status(status_code=1, status_detail=text)])
+    found = retold(response, texts_of(StreamsGroupHeartbeat.response), lambda one: names.text_to_client(one, named))
+    assert (found.error_message, found.status[0].status_detail) == (told, told)
+    assert (response.error_message, response.status[0].status_detail) == (text, text)
 
 
 @pytest.mark.parametrize("regex, told", [

@@ -7,7 +7,7 @@ import re
 from copy import copy
 
 from emulator.pipeline.answers.readable import readable
-from emulator.pipeline.rules.places import places_of, renamed
+from emulator.pipeline.rules.places import places_of, renamed, retold, texts_of
 from wire.apis.groups import DescribeGroups, JoinGroup
 from wire.apis.metadata import DescribeTopicPartitions
 from wire.internal.consumer_protocol import ConsumerSubscription
@@ -23,6 +23,8 @@ class Prefix:
 
     def __init__(self, prefix):
         self.prefix = prefix
+        # A prefix of letters alone would be found in the midst of what is said.
+        self._begins = None if prefix[-1:].isalnum() else re.compile(rf"(?<![\w.-]){re.escape(prefix)}(?=[\w.-])")
 
     def to_cluster(self, name):
         return self.prefix + name
@@ -36,6 +38,9 @@ class Prefix:
     def regex_to_client(self, regex):
         head, tail = re.escape(self.prefix) + "(?:", ")"
         return regex[len(head) : -len(tail)] if regex.startswith(head) and regex.endswith(tail) else regex
+
+    def text_to_client(self, text, named):
+        return _with_names(text, named) if self._begins is None else self._begins.sub("", text)
 
 
 class Swap:
@@ -55,19 +60,38 @@ class Swap:
 
     regex_to_client = regex_to_cluster
 
+    @staticmethod
+    def text_to_client(text, named):
+        return _with_names(text, named)
+
+
+def _with_names(text, named):
+    """`named`: {what a topic is called in the cluster: what the client has called it}."""
+    if not named:
+        return text
+    names = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w.-])(?:{names})", lambda found: named[found[0]], text)
+
 
 def naming(names):
     """around(handle, api, version) of a rule that gives topics other names."""
 
     def around(handle, api, version):
         asked, answered = places_of(api.request), places_of(api.response)
-        embedded = _EMBEDDED.get(api)
+        embedded, texts = _EMBEDDED.get(api), texts_of(api.response)
         if not asked and not answered and embedded is None:
             return None
 
         def answer(request, call):
+            named = {}
+
+            def to_cluster(name):
+                found = names.to_cluster(name)
+                named[found] = name
+                return found
+
             if asked:
-                request = renamed(request, asked, names.to_cluster, names.regex_to_cluster)
+                request = renamed(request, asked, to_cluster, names.regex_to_cluster)
             if api is DescribeTopicPartitions and isinstance(names, Prefix) and not request.topics and request.cursor is None:
                 request.cursor = api.Request.Cursor(topic_name=names.prefix, partition_index=0)  # what is before is not theirs
             if api is JoinGroup and request.protocol_type == _CONSUMERS:
@@ -78,6 +102,8 @@ def naming(names):
             response = readable(api, version, response)
             if answered:
                 response = renamed(response, answered, names.to_client, names.regex_to_client)
+            if texts:
+                response = retold(response, texts, lambda text: names.text_to_client(text, named))
             if embedded is not None:
                 response = embedded(request, response, names.to_client)
             return response

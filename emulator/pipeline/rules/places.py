@@ -17,7 +17,7 @@ _OF_TOPICS = (
     "repartition_source_topics",
 )  # fmt: skip
 _OF_TOPICS_IN = {("Produce", "responses"), ("DeleteTopics", "responses"), ("AlterPartitionReassignments", "responses"), ("CreatePartitions", "results")}
-_PATTERN_PREFIXED = 4  # of an ACL: all names that begin so
+_TEXTS = ("error_message", "status_detail")  # which may name a topic
 
 
 class Places(NamedTuple):
@@ -45,8 +45,9 @@ def _places(api, array, fields):
     of_topic = array in _OF_TOPICS or (api, array) in _OF_TOPICS_IN
     there = {field.name for field in fields}
     names = tuple(field.name for field in fields if field.type.kind == "string" and (field.name in _FIELDS or of_topic and field.name == "name"))
-    regexes = tuple(name for name in _REGEXES if name in there)
-    arrays = tuple(name for name in _ARRAYS if name in there)
+    texts = [field.name for field in fields if (field.type.element or field.type).kind == "string"]  # elsewhere they are places in another list
+    regexes = tuple(name for name in _REGEXES if name in texts)
+    arrays = tuple(name for name in _ARRAYS if name in texts)
     resource = next(((kind, name) for name, kind in _RESOURCES.items() if name in there and kind in there), None)
     below = []
     for field in fields:
@@ -67,7 +68,6 @@ def renamed(record, places, name_of, regex_of):
             if value is None:
                 return None
             setattr(record, field, value)
-            _tell(record, name, value)
     for field in places.arrays:
         if values := getattr(record, field):
             setattr(record, field, [name for value in values if (name := name_of(value)) is not None])
@@ -81,7 +81,6 @@ def renamed(record, places, name_of, regex_of):
             if value is None:
                 return None
             setattr(record, field, value)
-            _tell(record, name, value)
     for field, inner in places.below:
         value = getattr(record, field)
         if isinstance(value, (list, tuple)):
@@ -91,7 +90,26 @@ def renamed(record, places, name_of, regex_of):
     return record
 
 
-def _tell(record, name, value):
-    """What is said of an error says it of that topic."""
-    if told := getattr(record, "error_message", None):
-        record.error_message = told.replace(name, value)
+@lru_cache(None)
+def texts_of(message):
+    """Where a message has texts for people: (fields, ((field, the same of the structures there), ...)); None where it has none."""
+    return _texts(message.fields)
+
+
+def _texts(fields):
+    own = tuple(field.name for field in fields if field.name in _TEXTS)
+    below = tuple((field.name, found) for field in fields if field.type.fields and (found := _texts(field.type.fields)))
+    return (own, below) if own or below else None
+
+
+def retold(record, texts, text_of):
+    """A copy of `record` with `text_of(text)` in place of each text."""
+    record = copy(record)
+    own, below = texts
+    for field in own:
+        if text := getattr(record, field):
+            setattr(record, field, text_of(text))
+    for field, inner in below:
+        if value := getattr(record, field):
+            setattr(record, field, [retold(each, inner, text_of) for each in value])
+    return record
