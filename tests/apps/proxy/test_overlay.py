@@ -18,11 +18,11 @@ from tests.wire_client import WireClient
 from wire import errors
 from wire.apis.configs import DescribeConfigs, IncrementalAlterConfigs
 from wire.apis.data import DeleteRecords, Fetch, ListOffsets, OffsetForLeaderEpoch, Produce
-from wire.apis.groups import DeleteGroups, DescribeGroups, JoinGroup, ListGroups, OffsetCommit, OffsetFetch, SyncGroup
+from wire.apis.groups import DeleteGroups, DescribeGroups, JoinGroup, ListGroups, OffsetCommit, OffsetDelete, OffsetFetch, SyncGroup
 from wire.apis.metadata import DescribeTopicPartitions, FindCoordinator, Metadata
 from wire.apis.share_groups import ShareGroupDescribe, ShareGroupHeartbeat
 from wire.apis.topics import CreatePartitions, CreateTopics, DeleteTopics
-from wire.apis.transactions import AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, InitProducerId
+from wire.apis.transactions import AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, InitProducerId, WriteTxnMarkers
 from wire.internal.consumer_protocol import ConsumerSubscription
 from wire.records import Record, build_batch
 
@@ -378,9 +378,10 @@ def test_offsets_are_where_their_topics_are(proxy, upstream, client):
     create(client, "mine.g")
     with coordinator(proxy, client, "both") as there:
         assert commit(there, "both", "mine.g", "real", "mine.g2", "other") == [("mine.g", 0), ("real", 0), ("mine.g2", errors.UNKNOWN_TOPIC_OR_PARTITION), ("other", 0)]
+        assert commit(there, "both", "", "mine.g") == [("", errors.UNKNOWN_TOPIC_OR_PARTITION), ("mine.g", 0)]
         for version in (7, 8, 9):
-            assert committed(there, "both", "other", "mine.g", "real", version=version) == [("other", 3), ("mine.g", 0), ("real", 1)]
-            assert sorted(committed(there, "both", version=version)) == [("mine.g", 0), ("other", 3), ("real", 1)]
+            assert committed(there, "both", "other", "mine.g", "real", version=version) == [("other", 3), ("mine.g", 1), ("real", 1)]
+            assert sorted(committed(there, "both", version=version)) == [("mine.g", 1), ("other", 3), ("real", 1)]
         [deleted] = there.call(DeleteGroups, 2, groups_names=["both"]).results
         assert deleted.error_code == 0 and committed(there, "both") == []
         assert there.call(DeleteGroups, 2, groups_names=["both"]).results[0].error_code == errors.GROUP_ID_NOT_FOUND
@@ -394,6 +395,10 @@ def test_a_group_of_the_overlays_by_name_has_nothing_behind(proxy, upstream, cli
         assert join(there, "mine.group", "real").error_code == errors.POLICY_VIOLATION
         assert commit(there, "mine.group", "real", "mine.g", generation=joined.generation_id, member=joined.member_id)[0] == ("real", errors.POLICY_VIOLATION)
         assert committed(there, "mine.group", "real") == [("real", -1)]
+        assert there.call(OffsetDelete, 0, group_id="mine.nobody", topics=[]).error_code == errors.GROUP_ID_NOT_FOUND
+        unnamed = OffsetDelete.Request.Topics(name="", partitions=[OffsetDelete.Request.Topics.Partitions(partition_index=0)])
+        assert there.call(OffsetDelete, 0, group_id="mine.group", topics=[unnamed]).topics[0].partitions[0].error_code == errors.UNKNOWN_TOPIC_OR_PARTITION
+        assert [one.group_id for one in there.call(DescribeGroups, 5, groups=["mine.group", "mine.group"]).groups] == ["mine.group"] * 2
     assert "mine.group" not in behind(upstream)
 
 
@@ -447,6 +452,38 @@ def test_a_transaction_behind_takes_nothing_of_the_overlay(proxy, upstream, clie
         assert torn.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code == errors.POLICY_VIOLATION
         refused = there.call(AddOffsetsToTxn, 3, transactional_id="real.tx", producer_id=producer.producer_id, producer_epoch=producer.producer_epoch, group_id="mine.any")
         assert refused.error_code == errors.POLICY_VIOLATION
+
+
+def test_topic_ids_in_a_transaction_of_the_overlays(proxy, client, at):
+    """One that is behind is refused; one that is nowhere is unknown, as clients look again where they find none."""
+    name = led_by(proxy, client, leader(client, "real"))
+    ids = {topic.name: topic.topic_id for topic in client.call(Metadata, 12, topics=None).topics}
+    client.call(DeleteTopics, 6, topics=[DeleteTopics.Request.Topics(name=name)], timeout_ms=5000)
+    with coordinator(proxy, client, "mine.ids", kind=1) as there:
+        producer = there.call(InitProducerId, 4, transactional_id="mine.ids", transaction_timeout_ms=10000)
+    Topic = Produce.Request.TopicData
+    asked = [Topic(topic_id=ids[one], partition_data=[Topic.PartitionData(records=sequenced(producer, 0, b"x", True))]) for one in (name, "real")]
+    answer = at("real").call(Produce, 13, transactional_id="mine.ids", acks=-1, timeout_ms=1000, topic_data=asked)
+    told = {topic.topic_id: topic.partition_responses[0].error_code for topic in answer.responses}
+    assert told == {ids[name]: errors.UNKNOWN_TOPIC_ID, ids["real"]: errors.POLICY_VIOLATION}
+
+
+def test_markers_go_to_both_sides(proxy, client, at):
+    name = led_by(proxy, client, leader(client, "real"))
+    Marker = WriteTxnMarkers.Request.Markers
+    markers = [Marker(producer_id=number, producer_epoch=0, transaction_result=False, coordinator_epoch=0,
+                      topics=[Marker.Topics(name=one, partition_indexes=[0]) for one in topics]) for number, topics in ((7, (name, "real")), (8, ("real",)))]  # fmt: skip
+    before = [ends(at(one), one) for one in (name, "real")]
+    answer = at("real").call(WriteTxnMarkers, 1, markers=markers)
+    told = {one.producer_id: {topic.name: topic.partitions[0].error_code for topic in one.topics} for one in answer.markers}
+    assert told == {7: {name: 0, "real": 0}, 8: {"real": 0}}
+    assert [ends(at(one), one) for one in (name, "real")] == [before[0] + 1, before[1] + 2]
+
+
+def ends(client, name):
+    Topics = ListOffsets.Request.Topics
+    [topic] = client.call(ListOffsets, 7, replica_id=-1, isolation_level=0, topics=[Topics(name=name, partitions=[Topics.Partitions(partition_index=0, timestamp=-1)])]).topics
+    return topic.partitions[0].offset
 
 
 # -- what users do ---------------------------------------------------------------------------------

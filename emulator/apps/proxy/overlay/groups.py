@@ -111,7 +111,7 @@ class OfDescriptions:
                 node_id = self._engine.coordinator(group_id, asked.call)
                 [ours[group_id]] = getattr(asked.ours(part_of(asked.request, field, [items[group_id]]), node_id), answered)
         found = []
-        for group_id in items:
+        for group_id in map(_id_of, getattr(asked.request, field)):
             answers = [one for one in (ours.get(group_id), theirs.get(group_id)) if one is not None]
             told = [one for one in answers if not _is_none(one)] or answers
             found.append(max(told, key=lambda one: one.error_code) if deletes else told[0])

@@ -46,7 +46,7 @@ class OfDeletions(_OfGroup):
     def answer(self, asked):
         sides, topics = self._sides, asked.request.topics
         if sides.claims_group(asked.request.group_id):
-            return in_order(asked, self._engine, topics, (), ())
+            return asked.ours(asked.request, self._engine.coordinator(asked.request.group_id, asked.call))
         return in_order(asked, self._engine, [one for one in topics if sides.has(one)], [one for one in topics if not sides.has(one)], ())
 
 
@@ -70,7 +70,7 @@ def in_order(asked, engine, ours, theirs, refused):
 
 
 def _key(topic):
-    return name_of(topic) or topic.topic_id
+    return name_of(topic) or getattr(topic, "topic_id", None)  # without a name and before there were ids it is nobody's, and answered all the same
 
 
 class OfFetches:

@@ -30,7 +30,7 @@ class Overlay:
         self.settings = settings
         self.engine = Engine(settings.values)
         self._server = server
-        sides = Sides(self.engine, settings.topics, settings.groups, settings.transactions)
+        sides = Sides(self.engine, server.topic_names, settings.topics, settings.groups, settings.transactions)
         self._families = {
             **by_topic(sides),
             **of_groups(sides, self.engine),

@@ -17,10 +17,11 @@ _MOST_SAID = 1000
 
 
 class Sides:
-    """`topics`, `groups`, `transactions`: Patterns; the last two may be None."""
+    """`topics`, `groups`, `transactions`: Patterns; the last two may be None. `topic_names()`: {id: name}, of the cluster behind, too."""
 
-    def __init__(self, engine, topics, groups=None, transactions=None):
+    def __init__(self, engine, topic_names, topics, groups=None, transactions=None):
         self._engine = engine
+        self._topic_names = topic_names
         self._topics = topics
         self._groups = groups
         self._transactions = transactions
@@ -33,6 +34,10 @@ class Sides:
 
     def has_id(self, topic_id):
         return topic_id in self._engine.cluster.topics_by_id
+
+    def is_behind(self, topic_id):
+        """Whether the cluster behind has it, which it is asked."""
+        return not self.has_id(topic_id) and topic_id in self._topic_names()
 
     def has(self, item):
         """Whether an item of a list, or a structure, is about a topic of the overlay's (or a group, of configs)."""

@@ -35,14 +35,14 @@ class ByTopic:
         if items is None:
             theirs = self._sides.without_ours(api, asked.theirs(request))
             return join(theirs, asked.ours(request), told)
+        ours = [one for one in items if self._sides.has(one)]
+        theirs = [one for one in items if not self._sides.has(one)]
         refused = ()
         if api is Produce and request.transactional_id:
-            items, refused = self._without_strangers(asked, items)
-        ours = [one for one in items if self._sides.has(one)]
-        rest = [one for one in items if not self._sides.has(one)]
+            ours, theirs, refused = self._on_one_side(asked, ours, theirs)
         answers = []
-        if rest or not (ours or refused):
-            answers.append(asked.theirs(part_of(request, field, rest)))
+        if theirs or not (ours or refused):
+            answers.append(asked.theirs(part_of(request, field, theirs)))
         if ours:
             answers.append(asked.ours(part_of(request, field, ours)))
         if api is Produce and not request.acks:
@@ -55,16 +55,20 @@ class ByTopic:
         setattr(response, told, sorted(found, key=lambda one: _rank(one, ranked)))
         return response
 
-    def _without_strangers(self, asked, items):
-        """(what is on the side of the producer's transaction, the answers to the rest)"""
-        name = asked.request.transactional_id
-        is_ours = self._sides.has_transaction(name)
-        strange = [one for one in items if self._sides.has(one) != is_ours]
+    def _on_one_side(self, asked, ours, theirs):
+        """(ours, theirs, the answers to the rest), by where the producer's transaction is."""
+        name, sides = asked.request.transactional_id, self._sides
+        if sides.has_transaction(name):
+            nowhere = [one for one in theirs if not name_of(one) and not sides.is_behind(one.topic_id)]  # such as one of ours that was deleted
+            ours, theirs, strange = [*ours, *nowhere], [], [one for one in theirs if one not in nowhere]
+            told = (), map(_shown, strange)
+        else:
+            ours, strange = [], ours
+            told = map(_shown, strange), ()
         if not strange:
-            return items, ()
-        told = self._sides.refuse(f"transaction {name}", *((), map(_shown, strange)) if is_ours else (map(_shown, strange), ()))
-        refused = refuse(Produce, asked.version, part_of(asked.request, "topic_data", strange), errors.POLICY_VIOLATION, told).responses
-        return [one for one in items if self._sides.has(one) == is_ours], refused
+            return ours, theirs, ()
+        why = sides.refuse(f"transaction {name}", *told)
+        return ours, theirs, refuse(Produce, asked.version, part_of(asked.request, "topic_data", strange), errors.POLICY_VIOLATION, why).responses
 
 
 class OfDirectories:

@@ -5,7 +5,7 @@ from emulator.apps.proxy.overlay.sides import name_of, part_of
 from emulator.apps.proxy.overlay.topics import join
 from wire import errors
 from wire.apis.transactions import (
-    AddOffsetsToTxn, AddPartitionsToTxn, DescribeTransactions, EndTxn, InitProducerId, ListTransactions, TxnOffsetCommit,
+    AddOffsetsToTxn, AddPartitionsToTxn, DescribeTransactions, EndTxn, InitProducerId, ListTransactions, TxnOffsetCommit, WriteTxnMarkers,
 )  # fmt: skip
 
 _FROM_BROKERS = 4  # AddPartitionsToTxn, since this version
@@ -124,6 +124,30 @@ class OfLists(_Transactional):
         return join(asked.theirs(asked.request), asked.ours(asked.request), "transaction_states")
 
 
+class OfMarkers:
+    """WriteTxnMarkers, by which `kafka-transactions.sh --abort` ends one that hangs."""
+
+    def __init__(self, sides):
+        self._sides = sides
+
+    def concerns(self, request, call):
+        return any(self._sides.has(topic) for marker in request.markers for topic in marker.topics)
+
+    def answer(self, asked):
+        def of(is_ours):
+            found = [part_of(one, "topics", [topic for topic in one.topics if self._sides.has(topic) is is_ours]) for one in asked.request.markers]
+            return part_of(asked.request, "markers", [one for one in found if one.topics])
+
+        response, theirs = asked.ours(of(True)), of(False)
+        here = {one.producer_id: one for one in response.markers}
+        for one in asked.theirs(theirs).markers if theirs.markers else ():
+            if one.producer_id in here:
+                here[one.producer_id].topics = [*one.topics, *here[one.producer_id].topics]
+            else:
+                response.markers = [*response.markers, one]
+        return response
+
+
 def of_transactions(sides, engine):
     return {
         InitProducerId: OfProducers(sides, engine),
@@ -133,4 +157,5 @@ def of_transactions(sides, engine):
         TxnOffsetCommit: OfOffsets(sides, engine),
         DescribeTransactions: OfDescriptions(sides, engine),
         ListTransactions: OfLists(sides, engine),
+        WriteTxnMarkers: OfMarkers(sides),
     }
