@@ -16,7 +16,7 @@ from emulator.pipeline import layers
 from tests.proxied import proxied
 from tests.wire_client import WireClient
 from wire import errors
-from wire.apis.configs import DescribeConfigs, IncrementalAlterConfigs
+from wire.apis.configs import DescribeConfigs, IncrementalAlterConfigs, ListConfigResources
 from wire.apis.data import DeleteRecords, Fetch, ListOffsets, OffsetForLeaderEpoch, Produce
 from wire.apis.groups import DeleteGroups, DescribeGroups, JoinGroup, ListGroups, OffsetCommit, OffsetDelete, OffsetFetch, SyncGroup
 from wire.apis.metadata import DescribeTopicPartitions, FindCoordinator, Metadata
@@ -230,6 +230,15 @@ def test_topics_are_administered_on_their_side(client, upstream):
     assert (made.error_code, made.replication_factor) == (0, 2)
     gone = client.call(DeleteTopics, 5, topic_names=["mine.c", "nowhere"], timeout_ms=5000).responses
     assert [(one.name, one.error_code) for one in gone] == [("mine.c", 0), ("nowhere", errors.UNKNOWN_TOPIC_OR_PARTITION)]
+
+
+def test_what_may_have_configs_is_listed_of_both_sides(client):
+    create(client, "mine.listed")
+    for types in ((2,), ()):
+        told = [(one.resource_type, one.resource_name) for one in client.call(ListConfigResources, 1, resource_types=list(types)).config_resources]
+        assert {(2, "mine.listed"), (2, "real")} <= set(told) and told.count((2, "__consumer_offsets")) <= 1
+    assert client.call(ListConfigResources, 1, resource_types=[4]).config_resources and not client.call(ListConfigResources, 0).config_resources
+    assert client.call(ListConfigResources, 1, resource_types=[2, 99]).error_code == errors.UNSUPPORTED_VERSION
 
 
 def test_a_topic_behind_is_hidden_by_one_of_its_name(proxy, upstream, client, at):

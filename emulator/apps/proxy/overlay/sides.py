@@ -117,4 +117,4 @@ def subscribed(api, request):
         return name
 
     renamed(request, places_of(api.request), seen, lambda regex: regex)
-    return set(found)
+    return set(filter(None, found))

@@ -1,10 +1,10 @@
 """Requests about topics, split by topic; what both sides answer is put together in the order in which it was asked."""
 
-from emulator.apps.proxy.overlay.sides import TOPIC_RESOURCE, name_of, part_of
+from emulator.apps.proxy.overlay.sides import GROUP_RESOURCE, TOPIC_RESOURCE, name_of, part_of
 from emulator.pipeline.answers.refusing import refuse
 from emulator.pipeline.answers.shapes import shape_of
 from wire import errors
-from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs
+from wire.apis.configs import AlterConfigs, DescribeConfigs, IncrementalAlterConfigs, ListConfigResources
 from wire.apis.data import DeleteRecords, ListOffsets, OffsetForLeaderEpoch, Produce
 from wire.apis.replication import AlterReplicaLogDirs, DescribeLogDirs
 from wire.apis.topics import (
@@ -119,6 +119,26 @@ class ByDirectory:
         return join(asked.theirs(theirs), answer, "results") if theirs.dirs else answer
 
 
+class OfConfigResources:
+    """ListConfigResources: topics and groups of both sides, each where it is."""
+
+    def __init__(self, sides):
+        self._sides = sides
+
+    def concerns(self, request, call):
+        return call.version > 0 and (not request.resource_types or not {TOPIC_RESOURCE, GROUP_RESOURCE}.isdisjoint(request.resource_types))
+
+    def answer(self, asked):
+        response = asked.theirs(asked.request)
+        if not response.error_code:
+            kept = [one for one in response.config_resources if not self._is_ours(one)]
+            response.config_resources = [*kept, *filter(self._is_ours, asked.ours(asked.request).config_resources)]
+        return response
+
+    def _is_ours(self, item):
+        return item.resource_type in (TOPIC_RESOURCE, GROUP_RESOURCE) and self._sides.has(item)
+
+
 def lists_of(api, version):
     """(the list of the request, the list of the answer) of the things that are asked about."""
     [(asked, answered)] = shape_of(api, version).pairs
@@ -126,7 +146,12 @@ def lists_of(api, version):
 
 
 def by_topic(sides):
-    return {**{api: ByTopic(sides, api) for api in _TOPICS}, AlterReplicaLogDirs: ByDirectory(sides), DescribeLogDirs: OfDirectories(sides)}
+    return {
+        **{api: ByTopic(sides, api) for api in _TOPICS},
+        AlterReplicaLogDirs: ByDirectory(sides),
+        DescribeLogDirs: OfDirectories(sides),
+        ListConfigResources: OfConfigResources(sides),
+    }
 
 
 def join(theirs, ours, *lists):
