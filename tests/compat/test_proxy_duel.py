@@ -57,9 +57,5 @@ def test_no_field_tells(tmp_path, rule, family):
             duel.prepare()
             duel.play(ROUNDS)
             duel.close()
-    told = [
-        f"{name} v{version} {brief(request)}: {path} is {brief(first)} directly, {brief(other)} behind the proxy"
-        for name, version, request, found in duel.differences
-        for path, first, other in found[:2]
-    ]
+    told = duel.told("directly", "behind the proxy")
     assert not told, "\n".join(told[:20])

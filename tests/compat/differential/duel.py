@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from differential import rights
-from differential.answers import compare
+from differential.answers import brief, compare
 from differential.members import Members
 from differential.pairs import Pairs
 from differential.values import GROUPS, TOPICS, TRANSACTIONAL_IDS, Values
@@ -265,6 +265,14 @@ class Duel:
             return
         end = leader.topics[0].partitions[0].high_watermark
         _until(lambda: real.call(ApiVersions, 3, client_software_name="duel", client_software_version="1").finalized_features_epoch >= end - 1)
+
+    def told(self, where, and_where):
+        """Of each difference a line or two: what is there "at Kafka", say, and what "here"."""
+        return [
+            f"{name} v{version} {brief(request)}: {path} is {brief(one)} {where}, {brief(other)} {and_where}"
+            for name, version, request, found in self.differences
+            for path, one, other in found[:2]
+        ]
 
     def close(self):
         self._other_thread.shutdown()
