@@ -126,7 +126,7 @@ class _Replaying:
         rewrite = rewriter(api, version) if api is not ApiVersions else None
         if rewrite is not None:
             rewrite(response, self._front)
-        if api.name.endswith("GroupHeartbeat") and request.member_id:
+        if api.name.endswith("GroupHeartbeat") and request.member_id and response.member_id:
             response.member_id = request.member_id  # which clients make up by themselves
         if api in (Fetch, ShareFetch) and exchange.uses > 1 and not _brings(response):
             call.pending().wait(call.patience.now() + max(request.max_wait_ms, 0))  # nothing new comes, and who asks again would not rest

@@ -17,6 +17,7 @@ from tests.proxied import proxied
 from tests.wire_client import WireClient
 from wire import errors
 from wire.apis.configs import IncrementalAlterConfigs
+from wire.apis.consumer_groups import ConsumerGroupHeartbeat
 from wire.apis.data import Fetch, Produce
 from wire.apis.groups import OffsetCommit
 from wire.apis.metadata import ApiVersions, FindCoordinator, Metadata
@@ -263,6 +264,16 @@ def test_what_is_written_is_read_again(api):
         for message in (api.request, api.response):
             record = message.record()
             assert from_json(message.fields, message.record, json.loads(json.dumps(to_json(message.fields, record, version)))) == record
+
+
+def test_a_member_keeps_the_id_that_it_has_made_up_but_an_error_has_none(tmp_path):
+    lines = [{"connection": number, "node": None, "client_id": "wire-client", "api": "ConsumerGroupHeartbeat", "version": 1, "request": {"group_id": "g", "member_id": "recorded", "member_epoch": epoch},
+              "answer": answer} for number, epoch, answer in ((1, 0, {"member_id": "recorded", "member_epoch": 1}), (1, 7, {"error_code": 110}))]  # fmt: skip
+    path = tmp_path / "it.jsonl"
+    path.write_text(HEAD + "".join(json.dumps(line) + "\n" for line in lines))
+    with replayed(path) as server, WireClient(server.bootstrap, "wire-client") as client:
+        told = [client.call(ConsumerGroupHeartbeat, 1, group_id="g", member_id="another", member_epoch=epoch) for epoch in (0, 7)]
+        assert [(one.error_code, one.member_id) for one in told] == [(0, "another"), (110, None)]
 
 
 HEAD = '{"format": "kafka-emulator recording", "version": 1}\n'
