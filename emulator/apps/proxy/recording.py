@@ -105,6 +105,23 @@ def _decode(field, cls, type_, value):
     return value
 
 
+def trimmed(fields, cls, data):
+    """What from_json takes, as to_json would have given it: somebody may have written a default down."""
+    found = {}
+    for field in fields:
+        if field.name not in data:
+            continue
+        value, kind = data[field.name], field.type
+        usual = getattr(cls.DEFAULT, field.name)
+        if value != secrets.BLANK and (value == [] and usual == () or _decode(field, cls, kind, value) == usual):
+            continue
+        if kind.fields and value is not None:
+            inner = getattr(cls, field.class_name)
+            value = [trimmed(kind.fields, inner, one) for one in value] if kind.kind == "array" else trimmed(kind.fields, inner, value)
+        found[field.name] = value
+    return found
+
+
 # -- writing ----------------------------------------------------------------------------------------
 
 
@@ -200,6 +217,7 @@ class Exchange:
         try:
             if self.request is not None:
                 api.build_request(version)(from_json(api.request.fields, api.Request, self.request), [])
+                self.request = trimmed(api.request.fields, api.Request, self.request)
             if (answer := self.answer()) is not None:
                 api.build_response(version)(answer, [])
         except Unbuildable as error:

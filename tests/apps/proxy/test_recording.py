@@ -276,6 +276,15 @@ def test_a_member_keeps_the_id_that_it_has_made_up_but_an_error_has_none(tmp_pat
         assert [(one.error_code, one.member_id) for one in told] == [(0, "another"), (110, None)]
 
 
+def test_a_default_that_somebody_wrote_down_is_one(tmp_path):
+    asked = {"topics": [{"name": "t", "topic_id": "AAAAAAAAAAAAAAAAAAAAAA"}], "allow_auto_topic_creation": True, "include_topic_authorized_operations": False}
+    line = {"connection": 1, "node": None, "client_id": "wire-client", "api": "Metadata", "version": 12, "request": asked, "answer": {"cluster_id": "it"}}
+    path = tmp_path / "it.jsonl"
+    path.write_text(HEAD + json.dumps(line) + "\n")
+    with replayed(path) as server, WireClient(server.bootstrap, "wire-client") as client:
+        assert client.call(Metadata, 12, topics=[Metadata.Request.Topics(name="t")], allow_auto_topic_creation=True).cluster_id == "it"
+
+
 HEAD = '{"format": "kafka-emulator recording", "version": 1}\n'
 
 
