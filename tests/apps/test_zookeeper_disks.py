@@ -36,7 +36,7 @@ def test_a_full_disk_ends_the_server_and_loses_nothing(tmp_path, mounts, snap_co
     made = []
     try:
         while len(made) < 1000:
-            client.create(f"/w/{len(made)}", bytes(20_000))
+            client.create_async(f"/w/{len(made)}", bytes(20_000)).get(timeout=10)  # what is asked once the server is gone kazoo keeps for when it is back
             made.append(str(len(made)))
     except Exception:
         assert len(made) > 20
